@@ -1,0 +1,188 @@
+/*===- ceiling.c - What this machine can do, measured beside a kernel ------===*\
+ *
+ * Two ceilings for a number of threads: fused multiply-adds on registers
+ * (no loads) and bandwidth over arrays that no cache holds. A kernel's speed
+ * is reported as a fraction of these, measured within the same second, because
+ * a virtual machine's clock changes under it.
+ *
+ *   cc -O2 -shared -fPIC ceiling.c -o ceiling.so -lpthread     (for ctypes)
+ *   cc -O2 -DCEILING_MAIN ceiling.c -o ceiling -lpthread       (prints JSON)
+ *
+\*===----------------------------------------------------------------------===*/
+
+#include <immintrin.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static double now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+/* 24 independent accumulators hide an FMA's latency on every core that has
+ * AVX-512 (2 a cycle, 4 cycles: 8 are enough); AVX2 has 16 registers. */
+__attribute__((target("avx512f"))) static double fmaAvx512(long rounds) {
+  __m512 acc[24], x = _mm512_set1_ps(1.0f), y = _mm512_set1_ps(1e-9f);
+  for (int i = 0; i < 24; ++i)
+    acc[i] = _mm512_set1_ps((float)i);
+  for (long r = 0; r < rounds; ++r) {
+#pragma GCC unroll 24
+    for (int i = 0; i < 24; ++i)
+      acc[i] = _mm512_fmadd_ps(x, y, acc[i]);
+    __asm__ volatile("" : "+v"(x), "+v"(y));
+  }
+  __m512 sum = acc[0];
+  for (int i = 1; i < 24; ++i)
+    sum = _mm512_add_ps(sum, acc[i]);
+  volatile float sink = _mm512_reduce_add_ps(sum);
+  (void)sink;
+  return 24.0 * 16 * 2 * (double)rounds;
+}
+
+__attribute__((target("avx2,fma"))) static double fmaAvx2(long rounds) {
+  __m256 acc[12], x = _mm256_set1_ps(1.0f), y = _mm256_set1_ps(1e-9f);
+  for (int i = 0; i < 12; ++i)
+    acc[i] = _mm256_set1_ps((float)i);
+  for (long r = 0; r < rounds; ++r) {
+#pragma GCC unroll 12
+    for (int i = 0; i < 12; ++i)
+      acc[i] = _mm256_fmadd_ps(x, y, acc[i]);
+    __asm__ volatile("" : "+x"(x), "+x"(y));
+  }
+  __m256 sum = acc[0];
+  for (int i = 1; i < 12; ++i)
+    sum = _mm256_add_ps(sum, acc[i]);
+  float lanes[8];
+  _mm256_storeu_ps(lanes, sum);
+  volatile float sink = lanes[0] + lanes[7];
+  (void)sink;
+  return 12.0 * 8 * 2 * (double)rounds;
+}
+
+/* Reads `count` floats once; the sum keeps the loads alive. */
+static double readOnce(const float *x, size_t count) {
+  float sum[64] = {0};
+  for (size_t i = 0; i + 64 <= count; i += 64)
+    for (int j = 0; j < 64; ++j)
+      sum[j] += x[i + j];
+  volatile float sink = sum[0] + sum[63];
+  (void)sink;
+  return 4.0 * (double)count;
+}
+
+/* In-place x = a * x: one read and one write of every element. */
+static double sweepOnce(float *x, size_t count) {
+  for (size_t i = 0; i < count; ++i)
+    x[i] *= 0.999f;
+  return 8.0 * (double)count;
+}
+
+enum { KIND_FMA_AVX512, KIND_FMA_AVX2, KIND_READ, KIND_SWEEP };
+
+typedef struct {
+  int kind;
+  double until; /* seconds of work */
+  float *data;
+  size_t count;
+  pthread_barrier_t *start;
+  double amount, seconds;
+} worker;
+
+static void *work(void *argument) {
+  worker *w = argument;
+  if (w->data) /* first touch by the thread that uses it */
+    for (size_t i = 0; i < w->count; ++i)
+      w->data[i] = 1.0f;
+  pthread_barrier_wait(w->start);
+  double begin = now(), elapsed;
+  do {
+    switch (w->kind) {
+    case KIND_FMA_AVX512:
+      w->amount += fmaAvx512(100000);
+      break;
+    case KIND_FMA_AVX2:
+      w->amount += fmaAvx2(100000);
+      break;
+    case KIND_READ:
+      w->amount += readOnce(w->data, w->count);
+      break;
+    default:
+      w->amount += sweepOnce(w->data, w->count);
+    }
+    elapsed = now() - begin;
+  } while (elapsed < w->until);
+  w->seconds = elapsed;
+  return NULL;
+}
+
+static double measure(int kind, int threads, double seconds, size_t bytes) {
+  if (threads < 1 || threads > 256)
+    return 0;
+  pthread_t ids[256];
+  worker workers[256];
+  pthread_barrier_t start;
+  pthread_barrier_init(&start, NULL, (unsigned)threads);
+  memset(workers, 0, sizeof workers);
+  for (int t = 0; t < threads; ++t) {
+    workers[t].kind = kind;
+    workers[t].until = seconds;
+    workers[t].start = &start;
+    if (bytes) {
+      workers[t].count = bytes / sizeof(float) / (size_t)threads;
+      workers[t].data = aligned_alloc(4096, workers[t].count * sizeof(float));
+      if (!workers[t].data)
+        abort();
+    }
+    pthread_create(&ids[t], NULL, work, &workers[t]);
+  }
+  double rate = 0;
+  for (int t = 0; t < threads; ++t) {
+    pthread_join(ids[t], NULL);
+    rate += workers[t].amount / workers[t].seconds;
+    free(workers[t].data);
+  }
+  pthread_barrier_destroy(&start);
+  return rate * 1e-9;
+}
+
+/* GFLOP/s of f32 multiply-adds; bits is 512 or 256; 0 where the CPU lacks it. */
+double ceiling_fma(int bits, int threads, double seconds) {
+  if (bits == 512)
+    return __builtin_cpu_supports("avx512f")
+               ? measure(KIND_FMA_AVX512, threads, seconds, 0)
+               : 0;
+  return __builtin_cpu_supports("fma")
+             ? measure(KIND_FMA_AVX2, threads, seconds, 0)
+             : 0;
+}
+
+/* GB/s read from an array of `bytes` in all. */
+double ceiling_read(int threads, double seconds, size_t bytes) {
+  return measure(KIND_READ, threads, seconds, bytes);
+}
+
+/* GB/s read and written, in place, over an array of `bytes` in all. */
+double ceiling_sweep(int threads, double seconds, size_t bytes) {
+  return measure(KIND_SWEEP, threads, seconds, bytes);
+}
+
+#ifdef CEILING_MAIN
+int main(int argc, char **argv) {
+  int most = argc > 1 ? atoi(argv[1]) : 2;
+  size_t large = (size_t)1 << 30;
+  printf("{");
+  for (int t = 1; t <= most; ++t)
+    printf("%s\"%d\": {\"fma512_gflops\": %.1f, \"fma256_gflops\": %.1f, "
+           "\"read_gbs\": %.1f, \"sweep_gbs\": %.1f}",
+           t == 1 ? "" : ",\n ", t, ceiling_fma(512, t, 0.2),
+           ceiling_fma(256, t, 0.2), ceiling_read(t, 0.5, large),
+           ceiling_sweep(t, 0.5, large));
+  printf("}\n");
+  return 0;
+}
+#endif
