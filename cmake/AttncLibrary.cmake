@@ -1,3 +1,7 @@
+# Libraries and tools share one precompiled header, so they are compiled alike:
+# as clang does by default, which is position independent for executables.
+set(CMAKE_POSITION_INDEPENDENT_CODE OFF)
+
 # One precompiled header for every library and tool that includes MLIR: it costs
 # 20 s once and saves 2 to 10 s in each file.
 file(WRITE ${PROJECT_BINARY_DIR}/pch.cpp "")

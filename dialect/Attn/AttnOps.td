@@ -1,0 +1,296 @@
+//===- AttnOps.td - The attn dialect: operations --------------*- tablegen -*-===//
+
+#ifndef DIALECT_ATTN_ATTNOPS_TD
+#define DIALECT_ATTN_ATTNOPS_TD
+
+include "dialect/Attn/AttnBase.td"
+include "mlir/IR/OpAsmInterface.td"
+include "mlir/IR/RegionKindInterface.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+class Attn_Op<string mnemonic, list<Trait> traits = []>
+    : Op<Attn_Dialect, mnemonic, traits>;
+
+//===----------------------------------------------------------------------===//
+// The cascade and what stands in it
+//===----------------------------------------------------------------------===//
+
+def Attn_CascadeOp : Attn_Op<"cascade", [
+    IsolatedFromAbove, Symbol, SingleBlock,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>]> {
+  let summary = "a sequence of Einsums from inputs to outputs";
+  let description = [{
+    ```mlir
+    attn.cascade @sum(%A: !attn.tensor<[b, m], f32>) -> !attn.tensor<[b], f32>
+        ranks(b, m) {
+      %S = attn.einsum [b] = %A[b, m]
+      attn.yield %S
+    }
+    ```
+    Arguments are tensors or scalars (f32, f64, i32, i64). The names of the
+    arguments and of the yielded values are the names in the C interface.
+
+    Constraints: cascade_c1 every rank of an argument or result is declared;
+    cascade_c2 a rank is declared once, from ranks that are declared;
+    cascade_c3 a free rank is a rank of some argument, or a factor of a product
+    that is; cascade_c4 the yielded values have the declared results' ranks.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name,
+                       TypeAttrOf<FunctionType>:$function_type,
+                       StrArrayAttr:$arg_names,
+                       TypedArrayAttrBase<Attn_RankAttr, "ranks">:$ranks);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The declaration of the rank called `name`, or null.
+    RankAttr lookupRank(::mlir::StringAttr name);
+    /// The fixed extent of `name`, or nothing where a call decides it.
+    std::optional<int64_t> getFixedExtent(::mlir::StringAttr name);
+  }];
+}
+
+def Attn_EinsumOp : Attn_Op<"einsum", [
+    Pure, IsolatedFromAbove, SingleBlock,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
+  let summary = "one extended Einsum: map, filter, reduce, populate";
+  let description = [{
+    ```mlir
+    %S = attn.einsum [b, p, m] = %Q[b, p, e] * %K[b, m, e] * rsqrt(128)
+           where (m <= p)
+    %M = attn.einsum [b, p] = %S[b, p, m] reduce(max m)
+    ```
+    At every point of the iteration space (the product of `vars`) at which the
+    filter holds and every access is present, the expression's value is reduced
+    over the variables that are not on the left: by `add` unless `reduce` says
+    otherwise. A group `(k, g)` on the left lies on the product rank `k * g`.
+
+    `vars` lists the left-hand side's variables first. The region's arguments
+    are the inputs; it ends in `attn.value`.
+
+    Constraints: einsum_c1 every variable is a declared rank; einsum_c2 a
+    reduced variable is not on the left; einsum_c3 a group's product is the
+    result's rank; einsum_c4 an access has an index for every rank of its
+    tensor; einsum_c5 the reducer has an identity in the element type;
+    einsum_c6 a variable is on the left once; einsum_c7 the region reads only
+    variables of `vars` and of enclosing iterations; einsum_c8 the value's type
+    converts to the element type.
+  }];
+  let arguments = (ins Variadic<AnyType>:$inputs, OptionalAttr<StrAttr>:$name,
+                       StrArrayAttr:$vars, ArrayAttr:$out,
+                       TypedArrayAttrBase<Attn_ReduceAttr, "reducers">:$reducers);
+  let results = (outs Attn_Tensor:$result);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The variables on the left, group after group.
+    ::llvm::SmallVector<::mlir::StringAttr> getOutVars();
+    /// The reducer of `var`, or nothing where it is on the left.
+    std::optional<ReducerKind> getReducer(::mlir::StringAttr var);
+    /// The value and the filter (null where there is none).
+    ::mlir::Value getValue();
+    ::mlir::Value getFilter();
+  }];
+}
+
+def Attn_TopKOp : Attn_Op<"topk", [
+    Pure, DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
+  let summary = "choose the largest coordinates of a rank";
+  let description = [{
+    ```mlir
+    %W, %I = attn.topk m to s of %G
+    ```
+    Replaces rank `m` by `s`, which has a fixed extent: the `s` largest values,
+    largest first, and their coordinates (i32). Ties go to the smaller
+    coordinate. Where fewer than `s` coordinates are present, the rest of the
+    values is -inf and of the coordinates -1, and an access at -1 is absent.
+
+    Constraints: topk_c1 `m` is a rank of the input; topk_c2 `s` is a declared
+    fixed rank and not one of the input.
+  }];
+  let arguments = (ins Attn_Tensor:$input, StrAttr:$from, StrAttr:$to,
+                       OptionalAttr<StrArrayAttr>:$names);
+  let results = (outs Attn_Tensor:$values, Attn_Tensor:$indices);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+}
+
+def Attn_IterateOp : Attn_Op<"iterate", [
+    SingleBlock, RecursiveMemoryEffects,
+    DeclareOpInterfaceMethods<OpAsmOpInterface,
+                              ["getAsmBlockArgumentNames", "getAsmResultNames"]>]> {
+  let summary = "carry state along a rank, coordinate by coordinate";
+  let description = [{
+    ```mlir
+    %S, %O = attn.iterate t init(%s = %S0) -> (!attn.tensor<[e, f], f32>, !attn.tensor<[t, f], f32>) {
+      %s1 = attn.einsum [e, f] = %a[t] * %s[e, f] + %K[t, e] * %V[t, f]
+      %o  = attn.einsum [f] = %Q[t, e] * %s1[e, f]
+      attn.yield %s1, %o
+    }
+    ```
+    The body runs for t = 0, 1, ..; inside it `t` is a coordinate, not an
+    iterated variable. It yields the next states, then one value for each
+    collected result, which has rank `t` in addition.
+
+    Constraints: iterate_c1 a state's type is its initial value's; iterate_c2
+    the rank is declared and no enclosing iteration carries it; iterate_c3 a
+    collected result has the yielded value's ranks and `t`.
+  }];
+  let arguments = (ins StrAttr:$rank, Variadic<Attn_Tensor>:$inits,
+                       StrArrayAttr:$state_names, OptionalAttr<StrArrayAttr>:$names);
+  let results = (outs Variadic<Attn_Tensor>:$results);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasRegionVerifier = 1;
+}
+
+def Attn_YieldOp : Attn_Op<"yield", [Pure, Terminator, ParentOneOf<[
+    "CascadeOp", "IterateOp", "NestOp", "StreamOp"]>]> {
+  let summary = "the tensors that leave a region";
+  let arguments = (ins Variadic<AnyType>:$values);
+  let hasCustomAssemblyFormat = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// What the cascade stage makes
+//===----------------------------------------------------------------------===//
+
+def Attn_NestOp : Attn_Op<"nest", [
+    SingleBlock, RecursiveMemoryEffects,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
+  let summary = "Einsums that become one kernel";
+  let description = [{
+    ```mlir
+    %AV = attn.nest parallel(b, p) -> !attn.tensor<[b, p, f], f32> { .. }
+    ```
+    Every Einsum of the body is computed for one tile of the `parallel` ranks
+    at a time; what nests share is recomputed, and only results are stored.
+    Made by FormNests.
+  }];
+  let arguments = (ins StrArrayAttr:$parallel, OptionalAttr<StrArrayAttr>:$names);
+  let results = (outs Variadic<Attn_Tensor>:$results);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasRegionVerifier = 1;
+}
+
+def Attn_StreamOp : Attn_Op<"stream", [
+    SingleBlock, RecursiveMemoryEffects,
+    DeclareOpInterfaceMethods<OpAsmOpInterface,
+                              ["getAsmBlockArgumentNames", "getAsmResultNames"]>]> {
+  let summary = "one traversal of a rank: init, step, merge";
+  let description = [{
+    ```mlir
+    %RM, %RD = attn.stream m init(%rm = -inf, %rd = 0.0)
+        -> (!attn.tensor<[p], f32>, !attn.tensor<[p], f32>) step {
+      %LM  = attn.einsum [p] = %S[p, m] reduce(max m)
+      %RM1 = attn.einsum [p] = max(%rm[p], %LM[p])
+      ..
+      attn.yield %RM1, %RD1
+    } merge(%a, %b, %c, %d) { .. attn.yield .. }
+    ```
+    `step` absorbs any chunk of the rank's coordinates: inside it the rank's
+    variable ranges over the chunk. Any partition into chunks, in order, gives
+    the same result; `merge` combines the states of two disjoint sets of
+    coordinates (the left one's states first, then the right one's), which is
+    what split-key, tree and shared-prefix evaluation need. The finish is
+    whatever Einsums read the results. After the states, `step` may yield
+    values that keep the rank: these results are stored chunk by chunk.
+
+    Made by OnePass from reduction normal form (docs/theory.md). FuseMax's
+    Cascade 5 is this op for softmax.
+
+    Constraints: stream_c1 states, initial values and the first results agree
+    in number; stream_c2 the merge region has two arguments a state and yields
+    one; stream_c3 the rank is declared.
+  }];
+  let arguments = (ins StrAttr:$rank, F64ArrayAttr:$inits,
+                       TypedArrayAttrBase<Attn_ReduceAttr, "reducers">:$reducers,
+                       StrArrayAttr:$state_names, OptionalAttr<StrArrayAttr>:$names);
+  let results = (outs Variadic<Attn_Tensor>:$results);
+  let regions = (region SizedRegion<1>:$step, AnyRegion:$merge);
+  let hasCustomAssemblyFormat = 1;
+  let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    unsigned getNumStates() { return getInits().size(); }
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// Inside an Einsum's region
+//===----------------------------------------------------------------------===//
+
+def Attn_ReadOp : Attn_Op<"read", [Pure]> {
+  let summary = "an input's element at the given coordinates";
+  let description = [{
+    `%x = attn.read %K[%b, %m, %e]`. Absent outside the tensor's extents (S2).
+    Narrow types widen (S8): f16, bf16 and f8 to f32, i8 and ui8 to i32.
+  }];
+  let arguments = (ins Attn_Tensor:$tensor, Variadic<Index>:$indices);
+  let results = (outs AnyType:$result);
+  let assemblyFormat = "$tensor `[` $indices `]` attr-dict `:` type($tensor) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Attn_RankVarOp : Attn_Op<"rank", [Pure]> {
+  let summary = "the current coordinate of a rank variable";
+  let arguments = (ins StrAttr:$rank);
+  let results = (outs Index:$result);
+  let assemblyFormat = "$rank attr-dict";
+}
+
+def Attn_ExtentOp : Attn_Op<"extent", [Pure]> {
+  let summary = "the extent of a rank";
+  let arguments = (ins StrAttr:$rank);
+  let results = (outs Index:$result);
+  let assemblyFormat = "$rank attr-dict";
+}
+
+def Attn_FlattenOp : Attn_Op<"flatten", [Pure]> {
+  let summary = "coordinates of several ranks as one of their product";
+  let description = [{
+    `(k, g)` is `k * extent(g) + g`. `ranks` gives each index its radix.
+  }];
+  let arguments = (ins Variadic<Index>:$indices, StrArrayAttr:$ranks);
+  let results = (outs Index:$result);
+  let assemblyFormat = "$indices $ranks attr-dict";
+}
+
+def Attn_DivOp : Attn_Op<"div", [Pure, SameOperandsAndResultType]> {
+  let summary = "division in which 0 / 0 is 0 (S5)";
+  let arguments = (ins AnyFloat:$lhs, AnyFloat:$rhs);
+  let results = (outs AnyFloat:$result);
+  let assemblyFormat = "$lhs `,` $rhs attr-dict `:` type($result)";
+}
+
+def Attn_SigmoidOp : Attn_Op<"sigmoid", [Pure, SameOperandsAndResultType]> {
+  let summary = "1 / (1 + exp(-x))";
+  let arguments = (ins AnyFloat:$input);
+  let results = (outs AnyFloat:$result);
+  let assemblyFormat = "$input attr-dict `:` type($result)";
+}
+
+def Attn_CastOp : Attn_Op<"cast", [Pure]> {
+  let summary = "a value rounded to a type";
+  let description = [{
+    Rounds to `to` (nearest even; integers saturate) and widens again to the
+    type that arithmetic is done in (S8). `implicit` casts are those that the
+    parser puts between integers and floats; they are not printed.
+  }];
+  let arguments = (ins AnyType:$input, TypeAttr:$to, UnitAttr:$implicit);
+  let results = (outs AnyType:$result);
+  let assemblyFormat = "$input `to` $to attr-dict `:` type($input) `->` type($result)";
+}
+
+def Attn_ValueOp : Attn_Op<"value", [Pure, Terminator, HasParent<"EinsumOp">]> {
+  let summary = "an Einsum's value at a point, and its filter";
+  let arguments = (ins AnyType:$value, Optional<I1>:$filter);
+  let assemblyFormat = "$value (`where` $filter^)? attr-dict `:` type($value)";
+}
+
+#endif // DIALECT_ATTN_ATTNOPS_TD

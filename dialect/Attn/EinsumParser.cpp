@@ -1,0 +1,800 @@
+//===- EinsumParser.cpp - Einsums as they are written ---------------------===//
+//
+// Parses `[out] = expression where (filter) reduce(..) : type` into an isolated
+// region. Equal values are made once, leaves (constants, coordinates, extents)
+// stand first: so --cse and --canonicalize find little to change, and text,
+// parsed form and printed form stay the same.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialect/Attn/AttnOps.h"
+#include "dialect/Attn/ParseScope.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/OperationSupport.h"
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/Support/SaveAndRestore.h"
+
+using namespace mlir;
+using namespace attn;
+
+namespace {
+
+/// A parsed operand: a value, or a literal that takes the type it meets.
+struct Term {
+  Value value;
+  std::optional<int64_t> integer;
+  std::optional<double> real;
+
+  bool isLiteral() const { return !value; }
+};
+
+using TermOr = FailureOr<Term>;
+
+class ExpressionParser {
+public:
+  ExpressionParser(OpAsmParser &parser, ParseScope &scope, Block *block)
+      : parser(parser), scope(scope), builder(parser.getContext()),
+        block(block),
+        loc(parser.getEncodedSourceLoc(parser.getCurrentLocation())) {}
+
+  TermOr parseExpression() { return parseOr(); }
+  /// A literal becomes f32, or the type `like`.
+  Value materialise(Term term, Type like = {});
+  Value toBool(Term term, SMLoc where);
+
+  /// Marks `name` as a variable of the iteration space.
+  void addVar(StringRef name);
+
+  SmallVector<OpAsmParser::UnresolvedOperand> inputs;
+  SmallVector<Type> inputTypes;
+  SmallVector<StringAttr> vars;
+  OpAsmParser &parser;
+  ParseScope &scope;
+  OpBuilder builder;
+  Block *block;
+  Location loc;
+
+private:
+  TermOr parseOr();
+  TermOr parseAnd();
+  TermOr parseNot();
+  TermOr parseComparison();
+  TermOr parseSum();
+  TermOr parseProduct();
+  TermOr parseUnary();
+  TermOr parsePrimary();
+  TermOr parseNumber(bool &found);
+  TermOr parseName(StringRef name, SMLoc where);
+  TermOr parseCall(StringRef name, SMLoc where);
+  TermOr parseCast();
+  TermOr parseLet();
+  TermOr parseGroup();
+  TermOr parseInput(OpAsmParser::UnresolvedOperand operand);
+
+  /// Levels of parentheses and operators that one expression may nest.
+  static constexpr unsigned maxDepth = 256;
+  unsigned depth = 0;
+
+  InFlightDiagnostic error(SMLoc where) { return parser.emitError(where); }
+  Type commonType(Term lhs, Term rhs, bool needsFloat);
+  Value convert(Term term, Type type);
+  Value toIndex(Term term, SMLoc where);
+  TermOr binary(StringRef op, TermOr lhs, TermOr rhs, SMLoc where);
+  TermOr compare(arith::CmpIPredicate integer, arith::CmpFPredicate real,
+                 Term lhs, Term rhs);
+
+  /// Creates an op, or finds an equal one.
+  template <typename OpTy, typename... Args>
+  Value make(Args &&...args) {
+    bool isLeaf = std::is_same_v<OpTy, arith::ConstantOp> ||
+                  std::is_same_v<OpTy, RankVarOp> ||
+                  std::is_same_v<OpTy, ExtentOp>;
+    if (!isLeaf)
+      builder.setInsertionPointToEnd(block);
+    else if (lastLeaf)
+      builder.setInsertionPointAfter(lastLeaf);
+    else
+      builder.setInsertionPointToStart(block);
+    Operation *op = OpTy::create(builder, loc, std::forward<Args>(args)...);
+    for (Operation &other : *block)
+      if (&other != op &&
+          OperationEquivalence::isEquivalentTo(
+              &other, op, OperationEquivalence::Flags::IgnoreLocations)) {
+        op->erase();
+        return other.getResult(0);
+      }
+    if (isLeaf)
+      lastLeaf = op;
+    return op->getResult(0);
+  }
+
+  Operation *lastLeaf = nullptr;
+  llvm::StringMap<Term> letValues;
+};
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Types
+//===----------------------------------------------------------------------===//
+
+void ExpressionParser::addVar(StringRef name) {
+  auto attr = builder.getStringAttr(name);
+  if (!llvm::is_contained(vars, attr) &&
+      !llvm::is_contained(scope.carried, attr))
+    vars.push_back(attr);
+}
+
+Value ExpressionParser::materialise(Term term, Type like) {
+  if (!term.isLiteral())
+    return term.value;
+  Type type = like ? like : builder.getF32Type();
+  if (isa<FloatType>(type)) {
+    double number = term.real ? *term.real : double(*term.integer);
+    return make<arith::ConstantOp>(builder.getFloatAttr(type, number));
+  }
+  return make<arith::ConstantOp>(builder.getIntegerAttr(
+      type, term.integer ? *term.integer : int64_t(*term.real)));
+}
+
+/// The type in which two operands meet: floats win, f64 over f32; an integer
+/// tensor's type wins over index, the type of coordinates.
+Type ExpressionParser::commonType(Term lhs, Term rhs, bool needsFloat) {
+  Type type;
+  for (Term term : {lhs, rhs}) {
+    Type mine = term.isLiteral()
+                    ? (term.real ? Type(builder.getF32Type()) : Type())
+                    : term.value.getType();
+    if (!mine)
+      continue;
+    if (!type || (isa<FloatType>(mine) && !isa<FloatType>(type)) ||
+        (mine.isF64() && !type.isF64()) ||
+        (type.isIndex() && isa<IntegerType>(mine)) ||
+        (type.isInteger(32) && mine.isInteger(64)))
+      type = mine;
+  }
+  if (!type)
+    type = needsFloat ? Type(builder.getF32Type()) : Type(builder.getIndexType());
+  if (needsFloat && !isa<FloatType>(type))
+    type = builder.getF32Type();
+  return type;
+}
+
+Value ExpressionParser::convert(Term term, Type type) {
+  if (term.isLiteral())
+    return materialise(term, type);
+  if (term.value.getType() == type)
+    return term.value;
+  return make<CastOp>(type, term.value, TypeAttr::get(type),
+                      builder.getUnitAttr());
+}
+
+Value ExpressionParser::toIndex(Term term, SMLoc where) {
+  if (term.real || (!term.isLiteral() &&
+                    !isa<IntegerType, IndexType>(term.value.getType()))) {
+    error(where) << "an index must be an integer";
+    return {};
+  }
+  return convert(term, builder.getIndexType());
+}
+
+Value ExpressionParser::toBool(Term term, SMLoc where) {
+  if (!term.isLiteral() && term.value.getType().isInteger(1))
+    return term.value;
+  error(where) << "expected a condition";
+  return {};
+}
+
+//===----------------------------------------------------------------------===//
+// Operators, weakest first
+//===----------------------------------------------------------------------===//
+
+TermOr ExpressionParser::parseOr() {
+  SMLoc where = parser.getCurrentLocation();
+  TermOr lhs = parseAnd();
+  while (succeeded(lhs) && succeeded(parser.parseOptionalKeyword("or")))
+    lhs = binary("or", lhs, parseAnd(), where);
+  return lhs;
+}
+
+TermOr ExpressionParser::parseAnd() {
+  SMLoc where = parser.getCurrentLocation();
+  TermOr lhs = parseNot();
+  while (succeeded(lhs) && succeeded(parser.parseOptionalKeyword("and")))
+    lhs = binary("and", lhs, parseNot(), where);
+  return lhs;
+}
+
+TermOr ExpressionParser::parseNot() {
+  SMLoc where = parser.getCurrentLocation();
+  if (failed(parser.parseOptionalKeyword("not")))
+    return parseComparison();
+  TermOr operand = parseNot();
+  if (failed(operand))
+    return failure();
+  Value value = toBool(*operand, where);
+  if (!value)
+    return failure();
+  Value one = make<arith::ConstantOp>(builder.getBoolAttr(true));
+  return Term{make<arith::XOrIOp>(value, one), {}, {}};
+}
+
+TermOr ExpressionParser::compare(arith::CmpIPredicate integer,
+                                 arith::CmpFPredicate real, Term lhs,
+                                 Term rhs) {
+  Type type = commonType(lhs, rhs, /*needsFloat=*/false);
+  Value left = convert(lhs, type), right = convert(rhs, type);
+  if (isa<FloatType>(type))
+    return Term{make<arith::CmpFOp>(real, left, right), {}, {}};
+  return Term{make<arith::CmpIOp>(integer, left, right), {}, {}};
+}
+
+TermOr ExpressionParser::parseComparison() {
+  using I = arith::CmpIPredicate;
+  using F = arith::CmpFPredicate;
+  TermOr lhs = parseSum();
+  if (failed(lhs))
+    return failure();
+  I integer;
+  F real;
+  if (succeeded(parser.parseOptionalLess())) {
+    bool equal = succeeded(parser.parseOptionalEqual());
+    integer = equal ? I::sle : I::slt;
+    real = equal ? F::OLE : F::OLT;
+  } else if (succeeded(parser.parseOptionalGreater())) {
+    bool equal = succeeded(parser.parseOptionalEqual());
+    integer = equal ? I::sge : I::sgt;
+    real = equal ? F::OGE : F::OGT;
+  } else if (succeeded(parser.parseOptionalEqual())) {
+    if (parser.parseEqual())
+      return failure();
+    integer = I::eq;
+    real = F::OEQ;
+  } else if (succeeded(parser.parseOptionalKeyword("ne"))) {
+    integer = I::ne;
+    real = F::UNE;
+  } else {
+    return lhs;
+  }
+  TermOr rhs = parseSum();
+  if (failed(rhs))
+    return failure();
+  return compare(integer, real, *lhs, *rhs);
+}
+
+TermOr ExpressionParser::parseSum() {
+  SMLoc where = parser.getCurrentLocation();
+  TermOr lhs = parseProduct();
+  while (succeeded(lhs)) {
+    if (succeeded(parser.parseOptionalPlus()))
+      lhs = binary("+", lhs, parseProduct(), where);
+    else if (succeeded(parser.parseOptionalMinus()))
+      lhs = binary("-", lhs, parseProduct(), where);
+    else
+      break;
+  }
+  return lhs;
+}
+
+TermOr ExpressionParser::parseProduct() {
+  SMLoc where = parser.getCurrentLocation();
+  TermOr lhs = parseUnary();
+  while (succeeded(lhs)) {
+    if (succeeded(parser.parseOptionalStar()))
+      lhs = binary("*", lhs, parseUnary(), where);
+    else if (succeeded(parser.parseOptionalSlash()))
+      lhs = binary("/", lhs, parseUnary(), where);
+    else if (succeeded(parser.parseOptionalKeyword("floordiv")))
+      lhs = binary("floordiv", lhs, parseUnary(), where);
+    else if (succeeded(parser.parseOptionalKeyword("ceildiv")))
+      lhs = binary("ceildiv", lhs, parseUnary(), where);
+    else if (succeeded(parser.parseOptionalKeyword("mod")))
+      lhs = binary("mod", lhs, parseUnary(), where);
+    else
+      break;
+  }
+  return lhs;
+}
+
+TermOr ExpressionParser::binary(StringRef op, TermOr lhs, TermOr rhs,
+                                SMLoc where) {
+  if (failed(lhs) || failed(rhs))
+    return failure();
+  if (op == "and" || op == "or") {
+    Value left = toBool(*lhs, where), right = left ? toBool(*rhs, where) : left;
+    if (!left || !right)
+      return failure();
+    return Term{op == "and" ? make<arith::AndIOp>(left, right)
+                            : make<arith::OrIOp>(left, right),
+                {}, {}};
+  }
+  Type type = commonType(*lhs, *rhs, /*needsFloat=*/op == "/");
+  if (type.isInteger(1)) {
+    error(where) << "`" << op << "` is not defined on conditions";
+    return failure();
+  }
+  bool isFloat = isa<FloatType>(type);
+  Value l = convert(*lhs, type), r = convert(*rhs, type), value;
+  if (op == "+")
+    value = isFloat ? make<arith::AddFOp>(l, r) : make<arith::AddIOp>(l, r);
+  else if (op == "-")
+    value = isFloat ? make<arith::SubFOp>(l, r) : make<arith::SubIOp>(l, r);
+  else if (op == "*")
+    value = isFloat ? make<arith::MulFOp>(l, r) : make<arith::MulIOp>(l, r);
+  else if (op == "/")
+    value = make<DivOp>(l, r);
+  else if (isFloat) {
+    error(where) << "`" << op << "` needs integers";
+    return failure();
+  } else if (op == "floordiv")
+    value = make<arith::FloorDivSIOp>(l, r);
+  else if (op == "ceildiv")
+    value = make<arith::CeilDivSIOp>(l, r);
+  else
+    value = make<arith::RemSIOp>(l, r);
+  return Term{value, {}, {}};
+}
+
+TermOr ExpressionParser::parseUnary() {
+  if (depth >= maxDepth) {
+    error(parser.getCurrentLocation())
+        << "expression is nested more than " << maxDepth << " deep";
+    return failure();
+  }
+  llvm::SaveAndRestore nesting(depth, depth + 1);
+  if (failed(parser.parseOptionalMinus()))
+    return parsePrimary();
+  TermOr operand = parseUnary();
+  if (failed(operand))
+    return failure();
+  if (operand->integer)
+    return Term{{}, -*operand->integer, {}};
+  if (operand->real)
+    return Term{{}, {}, -*operand->real};
+  Type type = operand->value.getType();
+  if (isa<FloatType>(type))
+    return Term{make<arith::NegFOp>(operand->value), {}, {}};
+  Value zero = make<arith::ConstantOp>(builder.getIntegerAttr(type, 0));
+  return Term{make<arith::SubIOp>(zero, operand->value), {}, {}};
+}
+
+//===----------------------------------------------------------------------===//
+// Primaries
+//===----------------------------------------------------------------------===//
+
+TermOr ExpressionParser::parseNumber(bool &found) {
+  APInt integer;
+  OptionalParseResult result = parser.parseOptionalInteger(integer);
+  found = result.has_value();
+  if (!found)
+    return failure();
+  if (failed(*result))
+    return failure();
+  SMLoc next = parser.getCurrentLocation();
+  // `1e-3` lexes as `1`, `e`, `-3`, and `e` may well be a rank.
+  if (*next.getPointer() == 'e' && isdigit(next.getPointer()[-1])) {
+    error(next) << "a number with an exponent needs a decimal point, as in "
+                   "1.0e-3";
+    return failure();
+  }
+  if (integer.getSignificantBits() > 64) {
+    error(next) << "integer does not fit 64 bits";
+    return failure();
+  }
+  return Term{{}, integer.getSExtValue(), {}};
+}
+
+TermOr ExpressionParser::parsePrimary() {
+  SMLoc where = parser.getCurrentLocation();
+  if (succeeded(parser.parseOptionalLParen()))
+    return parseGroup();
+  bool isNumber;
+  TermOr number = parseNumber(isNumber);
+  if (isNumber)
+    return number;
+  OpAsmParser::UnresolvedOperand operand;
+  OptionalParseResult isOperand = parser.parseOptionalOperand(operand);
+  if (isOperand.has_value()) {
+    if (failed(*isOperand))
+      return failure();
+    return parseInput(operand);
+  }
+  StringRef name;
+  if (succeeded(parser.parseOptionalKeyword(&name)))
+    return parseName(name, where);
+  double real;
+  if (parser.parseFloat(real))
+    return failure();
+  return Term{{}, {}, real};
+}
+
+/// After `(`: an expression in parentheses, or a group of coordinates.
+TermOr ExpressionParser::parseGroup() {
+  SmallVector<Term> terms;
+  SMLoc where = parser.getCurrentLocation();
+  do {
+    TermOr term = parseExpression();
+    if (failed(term))
+      return failure();
+    terms.push_back(*term);
+  } while (succeeded(parser.parseOptionalComma()));
+  if (parser.parseRParen())
+    return failure();
+  if (terms.size() == 1)
+    return terms.front();
+  SmallVector<Value> indices;
+  SmallVector<Attribute> ranks;
+  for (Term term : terms) {
+    auto var = term.isLiteral() ? RankVarOp()
+                                : term.value.getDefiningOp<RankVarOp>();
+    if (!var) {
+      error(where) << "a group of coordinates holds rank variables only";
+      return failure();
+    }
+    indices.push_back(var);
+    ranks.push_back(var.getRankAttr());
+  }
+  return Term{make<FlattenOp>(builder.getIndexType(), indices,
+                              builder.getArrayAttr(ranks)),
+              {}, {}};
+}
+
+TermOr ExpressionParser::parseInput(OpAsmParser::UnresolvedOperand operand) {
+  Type type = scope.lookup(operand.name);
+  if (!type || operand.number) {
+    error(operand.location) << "use of undeclared tensor `" << operand.name
+                            << "`";
+    return failure();
+  }
+  auto *known = llvm::find_if(
+      inputs, [&](auto &other) { return other.name == operand.name; });
+  unsigned position = known - inputs.begin();
+  if (known == inputs.end()) {
+    inputs.push_back(operand);
+    inputTypes.push_back(type);
+    block->addArgument(type, loc);
+  }
+  Value argument = block->getArgument(position);
+  auto tensor = dyn_cast<attn::TensorType>(type);
+  if (!tensor)
+    return Term{argument, {}, {}};
+  SmallVector<Value> indices;
+  SMLoc where = parser.getCurrentLocation();
+  auto parseIndex = [&]() -> ParseResult {
+    SMLoc here = parser.getCurrentLocation();
+    TermOr index = parseExpression();
+    if (failed(index))
+      return failure();
+    Value value = toIndex(*index, here);
+    indices.push_back(value);
+    return success(value != nullptr);
+  };
+  if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, parseIndex))
+    return failure();
+  // einsum_c4
+  if (indices.size() != tensor.getRanks().size()) {
+    error(where) << "access of `" << operand.name << "` has " << indices.size()
+                 << " indices, its type " << type << " has "
+                 << tensor.getRanks().size() << " ranks";
+    return failure();
+  }
+  return Term{make<ReadOp>(getComputeType(tensor.getElementType()), argument,
+                           indices),
+              {}, {}};
+}
+
+TermOr ExpressionParser::parseName(StringRef name, SMLoc where) {
+  auto let = letValues.find(name);
+  if (let != letValues.end())
+    return let->second;
+  if (name == "inf")
+    return Term{{}, {}, std::numeric_limits<double>::infinity()};
+  if (name == "let")
+    return parseLet();
+  if (name == "cast")
+    return parseCast();
+  if (name == "extent") {
+    StringRef rank;
+    if (parser.parseLParen() || parser.parseKeyword(&rank) ||
+        parser.parseRParen())
+      return failure();
+    if (!scope.lookupRank(rank)) {
+      error(where) << "rank `" << rank << "` is not declared";
+      return failure();
+    }
+    return Term{make<ExtentOp>(builder.getIndexType(),
+                               builder.getStringAttr(rank)),
+                {}, {}};
+  }
+  if (succeeded(parser.parseOptionalLParen()))
+    return parseCall(name, where);
+  // einsum_c1
+  if (!scope.lookupRank(name)) {
+    error(where) << "rank `" << name << "` is not declared";
+    return failure();
+  }
+  addVar(name);
+  return Term{
+      make<RankVarOp>(builder.getIndexType(), builder.getStringAttr(name)),
+      {}, {}};
+}
+
+/// After `let`: `x = expression, y = expression in expression`.
+TermOr ExpressionParser::parseLet() {
+  do {
+    StringRef name;
+    SMLoc where = parser.getCurrentLocation();
+    if (parser.parseKeyword(&name) || parser.parseEqual())
+      return failure();
+    if (scope.lookupRank(name) || letValues.count(name)) {
+      error(where) << "`" << name << "` names something else already";
+      return failure();
+    }
+    std::string kept = name.str();
+    TermOr term = parseExpression();
+    if (failed(term))
+      return failure();
+    letValues[kept] = *term;
+  } while (succeeded(parser.parseOptionalComma()));
+  if (parser.parseKeyword("in"))
+    return failure();
+  return parseExpression();
+}
+
+/// After `cast`: `(expression, type)`.
+TermOr ExpressionParser::parseCast() {
+  Type type;
+  if (parser.parseLParen())
+    return failure();
+  TermOr term = parseExpression();
+  if (failed(term) || parser.parseComma() || parser.parseType(type) ||
+      parser.parseRParen())
+    return failure();
+  Value value = materialise(*term);
+  return Term{make<CastOp>(getComputeType(type), value, TypeAttr::get(type),
+                           UnitAttr()),
+              {}, {}};
+}
+
+TermOr ExpressionParser::parseCall(StringRef name, SMLoc where) {
+  std::string function = name.str();
+  SmallVector<Term> args;
+  do {
+    TermOr arg = parseExpression();
+    if (failed(arg))
+      return failure();
+    args.push_back(*arg);
+  } while (succeeded(parser.parseOptionalComma()));
+  if (parser.parseRParen())
+    return failure();
+  int arity = llvm::StringSwitch<int>(function)
+                  .Cases({"exp", "exp2", "log", "log2", "tanh", "sigmoid",
+                          "erf", "sqrt"},
+                         1)
+                  .Cases({"rsqrt", "sin", "cos", "abs", "floor", "ceil",
+                          "round"},
+                         1)
+                  .Cases({"max", "min", "pow"}, 2)
+                  .Case("select", 3)
+                  .Default(0);
+  if (!arity) {
+    error(where) << "unknown function `" << function << "`";
+    return failure();
+  }
+  if (int(args.size()) != arity) {
+    error(where) << "`" << function << "` takes " << arity << " operands, got "
+                 << args.size();
+    return failure();
+  }
+  if (function == "select") {
+    Value condition = toBool(args[0], where);
+    if (!condition)
+      return failure();
+    Type type = commonType(args[1], args[2], /*needsFloat=*/false);
+    return Term{make<arith::SelectOp>(condition, convert(args[1], type),
+                                      convert(args[2], type)),
+                {}, {}};
+  }
+  if (function == "max" || function == "min") {
+    Type type = commonType(args[0], args[1], /*needsFloat=*/false);
+    Value l = convert(args[0], type), r = convert(args[1], type);
+    bool isMax = function == "max";
+    if (isa<FloatType>(type))
+      return Term{isMax ? make<arith::MaximumFOp>(l, r)
+                        : make<arith::MinimumFOp>(l, r),
+                  {}, {}};
+    return Term{isMax ? make<arith::MaxSIOp>(l, r) : make<arith::MinSIOp>(l, r),
+                {}, {}};
+  }
+  bool isIntAbs = function == "abs" && !args[0].isLiteral() &&
+                  isa<IntegerType, IndexType>(args[0].value.getType());
+  if (isIntAbs)
+    return Term{make<math::AbsIOp>(args[0].value), {}, {}};
+  Type type = commonType(args[0], args.back(), /*needsFloat=*/true);
+  Value x = convert(args[0], type);
+  if (function == "pow")
+    return Term{make<math::PowFOp>(x, convert(args[1], type)), {}, {}};
+  using Maker = Value (*)(ExpressionParser &, Value);
+#define UNARY(name, OpTy)                                                      \
+  .Case(name, [](ExpressionParser &self, Value operand) -> Value {             \
+    return self.make<OpTy>(operand);                                           \
+  })
+  Maker maker = llvm::StringSwitch<Maker>(function)
+      UNARY("exp", math::ExpOp)
+      UNARY("exp2", math::Exp2Op)
+      UNARY("log", math::LogOp)
+      UNARY("log2", math::Log2Op)
+      UNARY("tanh", math::TanhOp)
+      UNARY("sigmoid", SigmoidOp)
+      UNARY("erf", math::ErfOp)
+      UNARY("sqrt", math::SqrtOp)
+      UNARY("rsqrt", math::RsqrtOp)
+      UNARY("sin", math::SinOp)
+      UNARY("cos", math::CosOp)
+      UNARY("abs", math::AbsFOp)
+      UNARY("floor", math::FloorOp)
+      UNARY("ceil", math::CeilOp)
+      UNARY("round", math::RoundEvenOp)
+      .Default(nullptr);
+#undef UNARY
+  return Term{maker(*this, x), {}, {}};
+}
+
+//===----------------------------------------------------------------------===//
+// attn.einsum
+//===----------------------------------------------------------------------===//
+
+/// Parses `[b, (k, g), p]` into groups of variables.
+static ParseResult parseOutput(ExpressionParser &expression,
+                               SmallVectorImpl<Attribute> &groups,
+                               SmallVectorImpl<StringAttr> &ranks) {
+  OpAsmParser &parser = expression.parser;
+  auto parseGroup = [&]() -> ParseResult {
+    SmallVector<StringAttr> group;
+    SMLoc where = parser.getCurrentLocation();
+    auto parseVar = [&]() -> ParseResult {
+      StringRef name;
+      SMLoc here = parser.getCurrentLocation();
+      if (parser.parseKeyword(&name))
+        return failure();
+      if (!expression.scope.lookupRank(name)) // einsum_c1
+        return parser.emitError(here) << "rank `" << name << "` is not declared";
+      auto attr = parser.getBuilder().getStringAttr(name);
+      if (llvm::is_contained(expression.vars, attr)) // einsum_c6
+        return parser.emitError(here)
+               << "variable `" << name << "` is on the left twice";
+      expression.addVar(name);
+      group.push_back(attr);
+      return success();
+    };
+    if (succeeded(parser.parseOptionalLParen())) {
+      do {
+        if (parseVar())
+          return failure();
+      } while (succeeded(parser.parseOptionalComma()));
+      if (parser.parseRParen())
+        return failure();
+    } else if (parseVar()) {
+      return failure();
+    }
+    StringAttr rank = group.size() == 1 ? group.front()
+                                        : expression.scope.lookupProduct(group);
+    if (!rank) // einsum_c3
+      return parser.emitError(where)
+             << "no declared rank is the product of this group";
+    ranks.push_back(rank);
+    groups.push_back(parser.getBuilder().getArrayAttr(
+        SmallVector<Attribute>(group.begin(), group.end())));
+    return success();
+  };
+  return parser.parseCommaSeparatedList(AsmParser::Delimiter::Square,
+                                        parseGroup);
+}
+
+static ParseResult parseReducers(OpAsmParser &parser,
+                                 SmallVectorImpl<ReduceAttr> &reducers) {
+  auto parseReducer = [&]() -> ParseResult {
+    StringRef kind, var;
+    SMLoc where = parser.getCurrentLocation();
+    if (parser.parseKeyword(&kind) || parser.parseKeyword(&var))
+      return failure();
+    std::optional<ReducerKind> known = symbolizeReducerKind(kind);
+    if (!known)
+      return parser.emitError(where)
+             << "unknown reducer `" << kind
+             << "`, expected add, mul, max, min, and, or, argmax";
+    reducers.push_back(ReduceAttr::get(parser.getContext(), *known,
+                                       parser.getBuilder().getStringAttr(var)));
+    return success();
+  };
+  return parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren,
+                                        parseReducer);
+}
+
+ParseResult EinsumOp::parse(OpAsmParser &parser, OperationState &state) {
+  ParseScope *scope = ParseScope::current();
+  if (!scope)
+    return parser.emitError(parser.getCurrentLocation())
+           << "an Einsum can only be written inside an attn.cascade";
+  Region *region = state.addRegion();
+  Block *block = new Block;
+  region->push_back(block);
+  ExpressionParser expression(parser, *scope, block);
+
+  SmallVector<Attribute> groups;
+  SmallVector<StringAttr> ranks;
+  if (parseOutput(expression, groups, ranks) || parser.parseEqual())
+    return failure();
+  unsigned numOut = expression.vars.size();
+
+  TermOr term = expression.parseExpression();
+  if (failed(term))
+    return failure();
+  Value value = expression.materialise(*term);
+  if (value.getType().isIndex())
+    value = CastOp::create(expression.builder, expression.loc,
+                           parser.getBuilder().getI64Type(), value,
+                           TypeAttr::get(parser.getBuilder().getI64Type()),
+                           parser.getBuilder().getUnitAttr());
+  Value filter;
+  if (succeeded(parser.parseOptionalKeyword("where"))) {
+    SMLoc where = parser.getCurrentLocation();
+    if (parser.parseLParen())
+      return failure();
+    TermOr condition = expression.parseExpression();
+    if (failed(condition) || parser.parseRParen())
+      return failure();
+    if (!(filter = expression.toBool(*condition, where)))
+      return failure();
+  }
+  expression.builder.setInsertionPointToEnd(block);
+  ValueOp::create(expression.builder, expression.loc, value, filter);
+
+  SMLoc reduceLoc = parser.getCurrentLocation();
+  SmallVector<ReduceAttr> written, reducers;
+  if (succeeded(parser.parseOptionalKeyword("reduce")) &&
+      parseReducers(parser, written))
+    return failure();
+  ArrayRef<StringAttr> vars = expression.vars;
+  for (ReduceAttr reducer : written) {
+    StringRef var = reducer.getVar().getValue();
+    if (llvm::is_contained(vars.take_front(numOut), reducer.getVar()))
+      return parser.emitError(reduceLoc) // einsum_c2
+             << "reduced variable `" << var << "` is on the left";
+    if (!scope->lookupRank(var)) // einsum_c1
+      return parser.emitError(reduceLoc)
+             << "rank `" << var << "` is not declared";
+    expression.addVar(var);
+  }
+  bool isArgMax = false;
+  for (StringAttr var : ArrayRef(expression.vars).drop_front(numOut)) {
+    auto *known =
+        llvm::find_if(written, [&](ReduceAttr r) { return r.getVar() == var; });
+    auto kind = known == written.end() ? ReducerKind::Add : known->getKind();
+    isArgMax |= kind == ReducerKind::ArgMax;
+    reducers.push_back(ReduceAttr::get(parser.getContext(), kind, var));
+  }
+
+  Type elementType = isArgMax ? Type(parser.getBuilder().getI32Type())
+                              : value.getType();
+  if (succeeded(parser.parseOptionalColon()) && parser.parseType(elementType))
+    return failure();
+  if (parser.parseOptionalAttrDict(state.attributes))
+    return failure();
+  auto type = parser.getChecked<attn::TensorType>(
+      parser.getContext(), ArrayRef<StringAttr>(ranks), elementType);
+  if (!type)
+    return failure();
+
+  Builder &builder = parser.getBuilder();
+  auto &properties = state.getOrAddProperties<EinsumOp::Properties>();
+  properties.vars = builder.getArrayAttr(SmallVector<Attribute>(
+      expression.vars.begin(), expression.vars.end()));
+  properties.out = builder.getArrayAttr(groups);
+  properties.reducers = builder.getArrayAttr(
+      SmallVector<Attribute>(reducers.begin(), reducers.end()));
+  state.addTypes(type);
+  declareResults(parser, type, state);
+  return resolveInScope(parser, expression.inputs, state.operands);
+}

@@ -1,0 +1,59 @@
+//===- ParseScope.h - What a cascade's parser remembers -------------------===//
+//
+// A spec writes no types on Einsums, but resolveOperand wants one and MLIR has
+// no public way to ask the type of a parsed name. So a cascade's parser keeps a
+// table of names while it parses its body. It is thread-local, a stack because
+// parsing may nest, and the one exception to "no mutable static".
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DIALECT_ATTN_PARSESCOPE_H
+#define DIALECT_ATTN_PARSESCOPE_H
+
+#include "dialect/Attn/AttnOps.h"
+#include "llvm/ADT/StringMap.h"
+
+namespace attn {
+
+class ParseScope {
+public:
+  /// Opens the scope of a cascade with these ranks; the destructor closes it.
+  explicit ParseScope(mlir::ArrayRef<RankAttr> ranks);
+  ~ParseScope();
+  ParseScope(const ParseScope &) = delete;
+  ParseScope &operator=(const ParseScope &) = delete;
+
+  /// The scope of the cascade that is being parsed, or null.
+  static ParseScope *current();
+
+  void declare(mlir::StringRef name, mlir::Type type);
+  /// The type of `%name`, or null where it was not declared.
+  mlir::Type lookup(mlir::StringRef name) const;
+
+  mlir::ArrayRef<RankAttr> getRanks() const { return ranks; }
+  RankAttr lookupRank(mlir::StringRef name) const;
+  /// The rank that is the product of `group`, or null.
+  mlir::StringAttr lookupProduct(mlir::ArrayRef<mlir::StringAttr> group) const;
+
+  /// Ranks that an enclosing iteration carries: coordinates, not variables.
+  llvm::SmallVector<mlir::StringAttr> carried;
+
+private:
+  mlir::ArrayRef<RankAttr> ranks;
+  llvm::StringMap<mlir::Type> types;
+};
+
+/// Resolves `operands` through the current scope, or reports the one that is
+/// not declared.
+mlir::ParseResult
+resolveInScope(mlir::OpAsmParser &parser,
+               mlir::ArrayRef<mlir::OpAsmParser::UnresolvedOperand> operands,
+               mlir::SmallVectorImpl<mlir::Value> &values);
+
+/// Declares the names on the left of the op being parsed; they go to `names`.
+void declareResults(mlir::OpAsmParser &parser, mlir::TypeRange types,
+                    mlir::OperationState &state);
+
+} // namespace attn
+
+#endif // DIALECT_ATTN_PARSESCOPE_H

@@ -1,0 +1,411 @@
+//===- Json.cpp - A cascade as text ---------------------------------------===//
+
+#include "dialect/Attn/Reference/Json.h"
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+namespace attn::reference {
+
+using nlohmann::json;
+
+//===----------------------------------------------------------------------===//
+// Writing
+//===----------------------------------------------------------------------===//
+
+static json writeNumber(double number) {
+  if (std::isnan(number))
+    return "nan";
+  if (std::isinf(number))
+    return number < 0 ? "-inf" : "inf";
+  return number;
+}
+
+static json write(const Rank &rank) {
+  json result = {{"name", rank.name}};
+  if (rank.kind == RankKind::Fixed)
+    result["fixed"] = rank.value;
+  if (rank.kind == RankKind::Product)
+    result["product"] = rank.operands;
+  if (rank.kind == RankKind::CeilDiv) {
+    result["ceildiv"] = rank.operands[0];
+    result["divisor"] = rank.value;
+  }
+  return result;
+}
+
+static json write(const Expr &expr) {
+  json result = json::array({getName(expr.op)});
+  switch (expr.op) {
+  case Op::Constant:
+    result.push_back(getName(expr.type));
+    result.push_back(isFloat(expr.type) ? writeNumber(expr.number)
+                                        : json(expr.integer));
+    break;
+  case Op::RankVar:
+  case Op::Extent:
+  case Op::Scalar:
+  case Op::Read:
+    result.push_back(expr.id);
+    break;
+  case Op::Flatten:
+    result.push_back(expr.ranks);
+    break;
+  case Op::Cast:
+    result.push_back(getName(expr.type));
+    break;
+  default:
+    break;
+  }
+  for (ExprId arg : expr.args)
+    result.push_back(arg);
+  return result;
+}
+
+static json writeBody(const std::vector<Statement> &body);
+
+static json write(const Einsum &einsum) {
+  json output = json::array(), reduce = json::array(), exprs = json::array();
+  for (const std::vector<RankId> &group : einsum.output)
+    output.push_back(group.size() == 1 ? json(group[0]) : json(group));
+  for (const Reduction &reduction : einsum.reductions)
+    reduce.push_back({reduction.rank, getName(reduction.reducer)});
+  for (const Expr &expr : einsum.exprs)
+    exprs.push_back(write(expr));
+  json result = {{"kind", "einsum"},   {"result", einsum.result},
+                 {"output", output},   {"reduce", reduce},
+                 {"exprs", exprs},     {"value", einsum.value}};
+  if (einsum.filter)
+    result["filter"] = *einsum.filter;
+  return result;
+}
+
+static json write(const TopK &topK) {
+  json result = {
+      {"kind", "topk"}, {"source", topK.source}, {"rank", topK.rank}};
+  if (topK.indices)
+    result["indices"] = *topK.indices;
+  if (topK.values)
+    result["values"] = *topK.values;
+  return result;
+}
+
+static json writeStates(const std::vector<State> &states, bool isStream) {
+  json result = json::array();
+  for (const State &state : states) {
+    json entry = {{"state", state.state},
+                  {"next", state.next},
+                  {"result", state.result}};
+    if (state.initTensor)
+      entry["tensor"] = *state.initTensor;
+    else
+      entry["init"] = writeNumber(state.initConstant);
+    if (isStream) {
+      entry["lhs"] = state.lhs;
+      entry["rhs"] = state.rhs;
+      entry["merged"] = state.merged;
+    }
+    result.push_back(entry);
+  }
+  return result;
+}
+
+static json write(const Iterate &iterate) {
+  json collected = json::array();
+  for (const Collected &entry : iterate.collected)
+    collected.push_back({{"value", entry.value},
+                         {"result", entry.result},
+                         {"position", entry.position}});
+  return {{"kind", "iterate"},
+          {"rank", iterate.rank},
+          {"reverse", iterate.reverse},
+          {"states", writeStates(iterate.states, /*isStream=*/false)},
+          {"body", writeBody(iterate.body)},
+          {"collected", collected}};
+}
+
+static json write(const Stream &stream) {
+  return {{"kind", "stream"},
+          {"rank", stream.rank},
+          {"states", writeStates(stream.states, /*isStream=*/true)},
+          {"body", writeBody(stream.body)},
+          {"merge", writeBody(stream.merge)}};
+}
+
+static json write(const Nest &nest) {
+  json results = json::array();
+  for (const auto &[value, result] : nest.results)
+    results.push_back({value, result});
+  return {
+      {"kind", "nest"}, {"body", writeBody(nest.body)}, {"results", results}};
+}
+
+static json writeBody(const std::vector<Statement> &body) {
+  json result = json::array();
+  for (const Statement &statement : body)
+    result.push_back(std::visit([](const auto &op) { return write(op); },
+                                statement.op));
+  return result;
+}
+
+std::string toJson(const Cascade &cascade) {
+  json ranks = json::array(), values = json::array(),
+       scalars = json::array(), yields = json::array();
+  for (const Rank &rank : cascade.ranks)
+    ranks.push_back(write(rank));
+  for (const Value &value : cascade.values)
+    values.push_back({{"name", value.name},
+                      {"type", getName(value.type)},
+                      {"ranks", value.ranks}});
+  for (const Scalar &scalar : cascade.scalars)
+    scalars.push_back(
+        {{"name", scalar.name}, {"type", getName(scalar.type)}});
+  for (const Yield &yield : cascade.yields)
+    yields.push_back({{"value", yield.value},
+                      {"name", yield.name},
+                      {"type", getName(yield.type)}});
+  json result = {{"version", 1},
+                 {"name", cascade.name},
+                 {"ranks", ranks},
+                 {"values", values},
+                 {"inputs", cascade.inputs},
+                 {"scalars", scalars},
+                 {"body", writeBody(cascade.body)},
+                 {"yields", yields}};
+  return result.dump();
+}
+
+//===----------------------------------------------------------------------===//
+// Reading
+//===----------------------------------------------------------------------===//
+
+// The reader lets nlohmann's exceptions fly to parseJson, the only one that
+// catches them; a missing key or a wrong type is such an exception.
+
+static double readNumber(const json &text) {
+  if (!text.is_string())
+    return text.get<double>();
+  const std::string &name = text.get_ref<const std::string &>();
+  if (name == "inf")
+    return std::numeric_limits<double>::infinity();
+  if (name == "-inf")
+    return -std::numeric_limits<double>::infinity();
+  if (name == "nan")
+    return std::numeric_limits<double>::quiet_NaN();
+  throw std::runtime_error("`" + name + "` is not a number");
+}
+
+/// A place in a list; verify checks that it exists.
+static unsigned readId(const json &text) {
+  int64_t id = text.get<int64_t>();
+  if (id < 0 || id > 1000000000)
+    throw std::runtime_error(std::to_string(id) + " is not a place in a list");
+  return static_cast<unsigned>(id);
+}
+
+static std::vector<unsigned> readIds(const json &text) {
+  std::vector<unsigned> ids;
+  for (const json &entry : text)
+    ids.push_back(readId(entry));
+  return ids;
+}
+
+static ElementType readType(const json &text) {
+  auto name = text.get<std::string>();
+  if (std::optional<ElementType> type = parseElementType(name))
+    return *type;
+  throw std::runtime_error("`" + name + "` is not an element type");
+}
+
+static Rank readRank(const json &text) {
+  Rank rank;
+  rank.name = text.at("name").get<std::string>();
+  if (text.contains("fixed")) {
+    rank.kind = RankKind::Fixed;
+    rank.value = text.at("fixed").get<int64_t>();
+  } else if (text.contains("product")) {
+    rank.kind = RankKind::Product;
+    rank.operands = readIds(text.at("product"));
+  } else if (text.contains("ceildiv")) {
+    rank.kind = RankKind::CeilDiv;
+    rank.operands = {readId(text.at("ceildiv"))};
+    rank.value = text.at("divisor").get<int64_t>();
+  }
+  return rank;
+}
+
+static Expr readExpr(const json &text) {
+  auto name = text.at(0).get<std::string>();
+  std::optional<Op> op = parseOp(name);
+  if (!op)
+    throw std::runtime_error("`" + name + "` is not an operator");
+  Expr expr;
+  expr.op = *op;
+  size_t next = 1;
+  switch (*op) {
+  case Op::Constant:
+    expr.type = readType(text.at(1));
+    if (isFloat(expr.type))
+      expr.number = readNumber(text.at(2));
+    else
+      expr.integer = text.at(2).get<int64_t>();
+    next = 3;
+    break;
+  case Op::RankVar:
+  case Op::Extent:
+  case Op::Scalar:
+  case Op::Read:
+    expr.id = readId(text.at(next++));
+    break;
+  case Op::Flatten:
+    expr.ranks = readIds(text.at(next++));
+    break;
+  case Op::Cast:
+    expr.type = readType(text.at(next++));
+    break;
+  default:
+    break;
+  }
+  for (; next < text.size(); ++next)
+    expr.args.push_back(readId(text[next]));
+  return expr;
+}
+
+static Einsum readEinsum(const json &text) {
+  Einsum einsum;
+  einsum.result = readId(text.at("result"));
+  for (const json &group : text.at("output"))
+    einsum.output.push_back(group.is_array()
+                                ? readIds(group)
+                                : std::vector<RankId>{readId(group)});
+  for (const json &entry : text.at("reduce")) {
+    auto name = entry.at(1).get<std::string>();
+    std::optional<Reducer> reducer = parseReducer(name);
+    if (!reducer)
+      throw std::runtime_error("`" + name + "` is not a reducer");
+    einsum.reductions.push_back({readId(entry.at(0)), *reducer});
+  }
+  for (const json &expr : text.at("exprs"))
+    einsum.exprs.push_back(readExpr(expr));
+  einsum.value = readId(text.at("value"));
+  if (text.contains("filter"))
+    einsum.filter = readId(text.at("filter"));
+  return einsum;
+}
+
+static TopK readTopK(const json &text) {
+  TopK topK;
+  topK.source = readId(text.at("source"));
+  topK.rank = readId(text.at("rank"));
+  if (text.contains("indices"))
+    topK.indices = readId(text.at("indices"));
+  if (text.contains("values"))
+    topK.values = readId(text.at("values"));
+  return topK;
+}
+
+static std::vector<State> readStates(const json &text, bool isStream) {
+  std::vector<State> states;
+  for (const json &entry : text) {
+    State state;
+    state.state = readId(entry.at("state"));
+    if (entry.contains("tensor"))
+      state.initTensor = readId(entry.at("tensor"));
+    else
+      state.initConstant = readNumber(entry.at("init"));
+    state.next = readId(entry.at("next"));
+    state.result = readId(entry.at("result"));
+    if (isStream) {
+      state.lhs = readId(entry.at("lhs"));
+      state.rhs = readId(entry.at("rhs"));
+      state.merged = readId(entry.at("merged"));
+    }
+    states.push_back(state);
+  }
+  return states;
+}
+
+static std::vector<Statement> readBody(const json &text, unsigned depth);
+
+static Statement readStatement(const json &text, unsigned depth) {
+  auto kind = text.at("kind").get<std::string>();
+  if (kind == "einsum")
+    return {readEinsum(text)};
+  if (kind == "topk")
+    return {readTopK(text)};
+  if (kind == "iterate") {
+    Iterate iterate;
+    iterate.rank = readId(text.at("rank"));
+    iterate.reverse = text.value("reverse", false);
+    iterate.states = readStates(text.at("states"), /*isStream=*/false);
+    iterate.body = readBody(text.at("body"), depth + 1);
+    for (const json &entry : text.at("collected"))
+      iterate.collected.push_back({readId(entry.at("value")),
+                                   readId(entry.at("result")),
+                                   readId(entry.at("position"))});
+    return {std::move(iterate)};
+  }
+  if (kind == "stream") {
+    Stream stream;
+    stream.rank = readId(text.at("rank"));
+    stream.states = readStates(text.at("states"), /*isStream=*/true);
+    stream.body = readBody(text.at("body"), depth + 1);
+    stream.merge = readBody(text.at("merge"), depth + 1);
+    return {std::move(stream)};
+  }
+  if (kind != "nest")
+    throw std::runtime_error("`" + kind + "` is not a statement");
+  Nest nest;
+  nest.body = readBody(text.at("body"), depth + 1);
+  for (const json &entry : text.at("results"))
+    nest.results.emplace_back(readId(entry.at(0)), readId(entry.at(1)));
+  return {std::move(nest)};
+}
+
+static std::vector<Statement> readBody(const json &text, unsigned depth) {
+  if (depth > 64)
+    throw std::runtime_error("statements are nested more than 64 deep");
+  std::vector<Statement> body;
+  for (const json &statement : text)
+    body.push_back(readStatement(statement, depth));
+  return body;
+}
+
+static Cascade readCascade(const json &text) {
+  Cascade cascade;
+  if (int version = text.at("version").get<int>(); version != 1)
+    throw std::runtime_error("cascade text has version " +
+                             std::to_string(version) + " but 1 is expected");
+  cascade.name = text.at("name").get<std::string>();
+  for (const json &rank : text.at("ranks"))
+    cascade.ranks.push_back(readRank(rank));
+  for (const json &value : text.at("values"))
+    cascade.values.push_back({value.at("name").get<std::string>(),
+                              readType(value.at("type")),
+                              readIds(value.at("ranks"))});
+  cascade.inputs = readIds(text.at("inputs"));
+  for (const json &scalar : text.at("scalars"))
+    cascade.scalars.push_back({scalar.at("name").get<std::string>(),
+                               readType(scalar.at("type"))});
+  cascade.body = readBody(text.at("body"), 0);
+  for (const json &yield : text.at("yields"))
+    cascade.yields.push_back({readId(yield.at("value")),
+                              yield.at("name").get<std::string>(),
+                              readType(yield.at("type"))});
+  return cascade;
+}
+
+std::optional<Cascade> parseJson(std::string_view text, std::string &error) {
+  try {
+    Cascade cascade = readCascade(json::parse(text.begin(), text.end()));
+    error = verify(cascade);
+    if (!error.empty())
+      return std::nullopt;
+    return cascade;
+  } catch (const std::exception &exception) {
+    error = exception.what();
+    return std::nullopt;
+  }
+}
+
+} // namespace attn::reference

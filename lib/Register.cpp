@@ -1,0 +1,15 @@
+//===- Register.cpp - One registration for every tool ---------------------===//
+
+#include "lib/Register.h"
+#include "dialect/Attn/AttnOps.h"
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "mlir/InitAllPasses.h"
+
+void attn::registerDialects(mlir::DialectRegistry &registry) {
+  mlir::registerAllDialects(registry);
+  mlir::registerAllExtensions(registry);
+  registry.insert<attn::AttnDialect>();
+}
+
+void attn::registerPasses() { mlir::registerAllPasses(); }
