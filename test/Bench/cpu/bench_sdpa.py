@@ -36,6 +36,16 @@ HEADS = {512: 8, 1024: 8, 2048: 8, 4096: 4, 8192: 2, 16384: 2}
 SETTLE_SECONDS = 0.25
 
 
+class Call(ctypes.Structure):
+    """attnrt_call, of which only the number of threads is set."""
+
+    _fields_ = [("size", ctypes.c_uint32), ("device", ctypes.c_int32 * 2),
+                ("stream", ctypes.c_void_p), ("workspace", ctypes.c_void_p),
+                ("workspace_bytes", ctypes.c_size_t),
+                ("executor", ctypes.c_void_p), ("num_threads", ctypes.c_int32),
+                ("isa", ctypes.c_char_p)]
+
+
 class Ceiling:
     """ceiling.c, compiled and loaded."""
 
@@ -65,14 +75,13 @@ def flop(heads, s, d, causal):
     return 4 * heads * points * d
 
 
-def compile_attnc(build, folder, spec, d):
+def compile_attnc(build, folder, spec, name, d):
     """One shared object for each head size; it serves every length."""
-    name = os.path.splitext(os.path.basename(spec))[0]
     library = os.path.join(folder, f"{name}_{d}.so")
     begin = time.perf_counter()
     subprocess.check_call([
         os.path.join(build, "bin", "attnc"), spec, "--emit=so", "--set",
-        f"e={d}", "--set", f"f={d}", "--type", "bf16=f32", "-o", library])
+        f"e={d}", "--set", f"f={d}", "-o", library])
     print(f"compiled {name} for D {d} in "
           f"{time.perf_counter() - begin:.2f} s", flush=True)
     return library
@@ -157,14 +166,15 @@ def main():
 
     kernels = {}
     if not args.peer_only:
-        import attnc_ctypes
-        runtime = attnc_ctypes.Runtime(os.path.join(
-            args.build, "lib", "libattnrt.so"))
+        from attnc_ctypes import SOFTMAX, Kernel
+        runtime = os.path.join(args.build, "lib", "libattnrt.so")
         for d in head_sizes:
             for causal, spec in ((False, args.full_spec),
                                  (True, args.causal_spec)):
-                kernels[d, causal] = runtime.load(
-                    compile_attnc(args.build, folder, spec, d))
+                name = os.path.splitext(os.path.basename(spec))[0]
+                kernels[d, causal] = Kernel(
+                    runtime, compile_attnc(args.build, folder, spec, name, d),
+                    name, SOFTMAX)
 
     print(f"{'D':>4} {'S':>6} {'H':>2} {'mask':>6} {'thr':>3} "
           f"{'torch GF/s':>10} {'of FMA':>6}" + (
@@ -174,8 +184,6 @@ def main():
     with torch.inference_mode():
         for threads in thread_counts:
             torch.set_num_threads(threads)
-            if not args.peer_only:
-                runtime.set_threads(threads)
             for d in head_sizes:
                 for s in lengths:
                     heads = HEADS.get(s, 2)
@@ -206,14 +214,13 @@ def main():
 
 
 def run_point(args, ceiling, kernels, threads, d, s, heads, causal, q, k, v):
-    scale = 1 / math.sqrt(d)
     sides = {"torch": lambda: F.scaled_dot_product_attention(
-        q, k, v, is_causal=causal, scale=scale)}
+        q, k, v, is_causal=causal)}
     if kernels:
         out = torch.empty(1, heads, s, d)
         # Each head is its own key head: k = heads, g = 1.
-        call = kernels[d, causal].bind(Q=q, K=k, V=v, scale=scale, AV=out)
-        sides["attnc"] = call
+        call = ctypes.byref(Call(size=ctypes.sizeof(Call), num_threads=threads))
+        sides["attnc"] = lambda: kernels[d, causal](call, Q=q, K=k, V=v, AV=out)
     samples, ceilings = measure(sides, threads, args.pairs, args.seconds,
                                 ceiling)
     work = flop(heads, s, d, causal)

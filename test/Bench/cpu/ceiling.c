@@ -1,4 +1,5 @@
-/*===- ceiling.c - What this machine can do, measured beside a kernel ------===*\
+/*===- ceiling.c - What this machine can do, measured beside a kernel
+------===*\
  *
  * Two ceilings for a number of threads: fused multiply-adds on registers
  * (no loads) and bandwidth over arrays that no cache holds. A kernel's speed
@@ -150,7 +151,8 @@ static double measure(int kind, int threads, double seconds, size_t bytes) {
   return rate * 1e-9;
 }
 
-/* GFLOP/s of f32 multiply-adds; bits is 512 or 256; 0 where the CPU lacks it. */
+/* GFLOP/s of f32 multiply-adds; bits is 512 or 256; 0 where the CPU lacks it.
+ */
 double ceiling_fma(int bits, int threads, double seconds) {
   if (bits == 512)
     return __builtin_cpu_supports("avx512f")
