@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 static double now(void) {
@@ -135,9 +136,10 @@ static double measure(int kind, int threads, double seconds, size_t bytes) {
     workers[t].start = &start;
     if (bytes) {
       workers[t].count = bytes / sizeof(float) / (size_t)threads;
-      workers[t].data = aligned_alloc(4096, workers[t].count * sizeof(float));
+      workers[t].data = aligned_alloc(1 << 21, workers[t].count * sizeof(float));
       if (!workers[t].data)
         abort();
+      madvise(workers[t].data, bytes / (size_t)threads, MADV_HUGEPAGE);
     }
     pthread_create(&ids[t], NULL, work, &workers[t]);
   }
