@@ -2,6 +2,7 @@
 
 #include "lib/Register.h"
 #include "dialect/Attn/AttnOps.h"
+#include "dialect/Tile/TileOps.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
@@ -9,7 +10,7 @@
 void attn::registerDialects(mlir::DialectRegistry &registry) {
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
-  registry.insert<attn::AttnDialect>();
+  registry.insert<attn::AttnDialect, attn::tile::TileDialect>();
 }
 
 void attn::registerPasses() { mlir::registerAllPasses(); }

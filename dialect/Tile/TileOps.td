@@ -1,0 +1,350 @@
+//===- TileOps.td - The tile dialect --------------------------*- tablegen -*-===//
+//
+// Where and when: one fused kernel as loops over tiles. Tiles are SSA values
+// with named ranks of static size; views carry the run-time extents; loops are
+// scf.for. No warps, lanes' numbers, pointers or any word of attention.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DIALECT_TILE_TILEOPS_TD
+#define DIALECT_TILE_TILEOPS_TD
+
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/BuiltinAttributes.td"
+include "mlir/IR/EnumAttr.td"
+include "mlir/IR/OpAsmInterface.td"
+include "mlir/IR/OpBase.td"
+include "mlir/IR/RegionKindInterface.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+include "dialect/Attn/AttnBase.td"
+include "dialect/Tile/TileEnums.td"
+
+def Tile_Dialect : Dialect {
+  let name = "tile";
+  let summary = "One fused kernel as loops over tiles";
+  let description = [{
+    FuseMax's mapping and binding made explicit: each tile lies in a memory
+    space, each operation runs on a unit, each loop has a step. Every tile has
+    at most one *lane* rank, its innermost: what a vector unit works on at once.
+  }];
+  let cppNamespace = "::attn::tile";
+  let useDefaultTypePrinterParser = 1;
+  let useDefaultAttributePrinterParser = 1;
+  let dependentDialects = [
+    "::attn::AttnDialect",
+    "::mlir::arith::ArithDialect",
+    "::mlir::math::MathDialect",
+    "::mlir::scf::SCFDialect",
+  ];
+}
+
+def Tile_UnitAttr : EnumAttr<Tile_Dialect, Tile_Unit, "unit"> {
+  let assemblyFormat = "`<` $value `>`";
+}
+
+class Tile_Type<string name, string typeMnemonic> : TypeDef<Tile_Dialect, name> {
+  let mnemonic = typeMnemonic;
+  let hasCustomAssemblyFormat = 1;
+}
+
+def Tile_View : Tile_Type<"View", "view"> {
+  let summary = "a tensor in memory: an argument or a workspace";
+  let description = [{
+    `!tile.view<[b, h, p, e], bf16>`. Extents are those of the ranks
+    (`tile.extent`), strides come with the argument.
+  }];
+  let parameters = (ins ArrayRefParameter<"::mlir::StringAttr">:$ranks,
+                        "::mlir::Type":$elementType);
+}
+
+def Tile_Tile : Tile_Type<"Tile", "tile"> {
+  let summary = "a block of values with named ranks of static size";
+  let description = [{
+    `!tile.tile<[m: 64, p: 128], f32>`, row-major, the last rank innermost.
+    `!tile.tile<[p: 64], f32, register>` says where it lies; scratch goes
+    without saying.
+  }];
+  let parameters = (ins ArrayRefParameter<"::mlir::StringAttr">:$ranks,
+                        ArrayRefParameter<"int64_t">:$sizes,
+                        "::mlir::Type":$elementType,
+                        "::attn::tile::Space":$space);
+  let genVerifyDecl = 1;
+  let builders = [
+    TypeBuilderWithInferredContext<(ins "::llvm::ArrayRef<::mlir::StringAttr>":$ranks,
+                     "::llvm::ArrayRef<int64_t>":$sizes,
+                     "::mlir::Type":$elementType), [{
+      return $_get(elementType.getContext(), ranks, sizes, elementType,
+                   Space::Scratch);
+    }]>
+  ];
+  let extraClassDeclaration = [{
+    /// The position of the rank called `name`, or -1.
+    int64_t getRankPosition(::mlir::StringAttr name) const;
+    /// The number of values.
+    int64_t getNumElements() const;
+  }];
+}
+
+class Tile_Op<string mnemonic, list<Trait> traits = []>
+    : Op<Tile_Dialect, mnemonic, traits>;
+
+//===----------------------------------------------------------------------===//
+// Host
+//===----------------------------------------------------------------------===//
+
+def Tile_ProgramOp : Tile_Op<"program", [
+    IsolatedFromAbove, Symbol, SingleBlock, NoTerminator,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>]> {
+  let summary = "the kernels of one cascade, and which to launch when";
+  let description = [{
+    The region's arguments are the cascade's inputs (views and scalars), then
+    its outputs (views). `ranks` are the cascade's declarations. It runs on the
+    host: index arithmetic on extents, scf.if, `tile.workspace`, `tile.launch`.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$arg_names,
+                       I64Attr:$num_inputs,
+                       TypedArrayAttrBase<Attn_RankAttr, "ranks">:$ranks);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+}
+
+def Tile_WorkspaceOp : Tile_Op<"workspace", []> {
+  let summary = "memory that lives for one call";
+  let description = [{
+    A compact row-major view over the product of its ranks' extents. It comes
+    from the caller or from the context; its size is known before the call.
+    `count` copies (the leading, unnamed dimension of partial results) are
+    optional.
+  }];
+  let results = (outs Tile_View:$result);
+  let assemblyFormat = "attr-dict `:` type($result)";
+}
+
+def Tile_LaunchOp : Tile_Op<"launch", []> {
+  let summary = "run a kernel over its grid";
+  let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<AnyType>:$operands);
+  let assemblyFormat = "$kernel `(` $operands `)` attr-dict `:` type($operands)";
+}
+
+//===----------------------------------------------------------------------===//
+// Kernels
+//===----------------------------------------------------------------------===//
+
+def Tile_KernelOp : Tile_Op<"kernel", [
+    IsolatedFromAbove, Symbol, SingleBlock, NoTerminator,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>]> {
+  let summary = "one core's or one block's work";
+  let description = [{
+    ```mlir
+    tile.kernel @causal_0 grid(b, k, g, p: 128) lanes p
+        (%Q: !tile.view<[b, h, p, e], f32>, ..) { .. }
+    ```
+    A task is a point of the grid. The region's arguments are the task's first
+    coordinate of each grid rank (index, a multiple of the tile size), then the
+    operands of the launch. Tasks are independent. `reverse` starts with the
+    last ones: the longest, where a filter is causal.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$grid,
+                       DenseI64ArrayAttr:$sizes, OptionalAttr<StrAttr>:$lanes,
+                       StrArrayAttr:$arg_names, UnitAttr:$reverse,
+                       TypedArrayAttrBase<Attn_RankAttr, "ranks">:$ranks);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+}
+
+def Tile_ExtentOp : Tile_Op<"extent", [Pure]> {
+  let summary = "the extent of a rank";
+  let arguments = (ins StrAttr:$rank);
+  let results = (outs Index:$result);
+  let assemblyFormat = "$rank attr-dict";
+}
+
+def Tile_CoordOp : Tile_Op<"coord", [Pure]> {
+  let summary = "the coordinate of a rank at this element";
+  let description = [{
+    Inside the region of an op with `ranks` and `offsets`: the offset of the
+    rank plus the position in the tile.
+  }];
+  let arguments = (ins StrAttr:$rank);
+  let results = (outs Index:$result);
+  let assemblyFormat = "$rank attr-dict";
+}
+
+def Tile_YieldOp : Tile_Op<"yield", [Pure, Terminator,
+    AttrSizedOperandSegments, ParentOneOf<["MapOp", "RangeOp", "TestOp"]>]> {
+  let summary = "an element's value, and whether it counts";
+  let arguments = (ins Optional<AnyType>:$value, Optional<I1>:$filter);
+  let assemblyFormat = "($value^ `:` type($value))? (`where` $filter^)? attr-dict";
+  let builders = [OpBuilder<(ins), [{
+    build($_builder, $_state, ::mlir::Value(), ::mlir::Value());
+  }]>];
+}
+
+//===----------------------------------------------------------------------===//
+// Filters as intervals
+//===----------------------------------------------------------------------===//
+
+class Tile_BoxOp<string mnemonic> : Tile_Op<mnemonic, [
+    Pure, SingleBlockImplicitTerminator<"::attn::tile::YieldOp">]> {
+  let regions = (region SizedRegion<1>:$body);
+}
+
+def Tile_RangeOp : Tile_BoxOp<"range"> {
+  let summary = "the coordinates of a rank that a filter may leave";
+  let description = [{
+    ```mlir
+    %lo, %hi = tile.range "m" step 64 ranks ["p"] sizes [128] at(%p0) { .. tile.yield where %c }
+    ```
+    Bounds, multiples of `step` below the rank's extent rounded up, such that
+    the filter is false outside `[lo, hi)` for every point of the box that
+    `ranks`, `sizes` and `offsets` give. Expanded by Intervals.
+  }];
+  let arguments = (ins StrAttr:$rank, I64Attr:$step, StrArrayAttr:$ranks,
+                       DenseI64ArrayAttr:$sizes, Variadic<Index>:$offsets);
+  let results = (outs Index:$lo, Index:$hi);
+  let assemblyFormat = [{
+    $rank `step` $step `ranks` $ranks `sizes` $sizes `at` `(` $offsets `)` $body attr-dict
+  }];
+}
+
+def Tile_TestOp : Tile_BoxOp<"test"> {
+  let summary = "whether a filter holds somewhere and everywhere in a box";
+  let description = [{
+    `some` is false only if the filter is false at every point of the box;
+    `every` is true only if it is true at every one. Expanded by Intervals.
+  }];
+  let arguments = (ins StrArrayAttr:$ranks, DenseI64ArrayAttr:$sizes,
+                       Variadic<Index>:$offsets);
+  let results = (outs I1:$some, I1:$every);
+  let assemblyFormat = [{
+    `ranks` $ranks `sizes` $sizes `at` `(` $offsets `)` $body attr-dict
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// Moving
+//===----------------------------------------------------------------------===//
+
+def Tile_LoadOp : Tile_Op<"load", [Pure]> {
+  let summary = "a tile of a view";
+  let description = [{
+    ```mlir
+    %k = tile.load %K[%b, %h, %m0, %c0] dims ["", "", "m", "e"]
+        : !tile.view<[b, h, m, e], bf16> -> !tile.tile<[m: 64, e: 128], f32>
+    ```
+    `dims` says which tile rank runs along each of the view's ranks ("" for
+    none); the tile's own order may be another. Outside the view's extents the
+    tile is 0. Narrow types widen (S8). Inputs never change during a kernel, so
+    a load may move.
+  }];
+  let arguments = (ins Tile_View:$view, Variadic<Index>:$offsets,
+                       StrArrayAttr:$dims);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = [{
+    $view `[` $offsets `]` `dims` $dims attr-dict `:` type($view) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_ReadOp : Tile_Op<"read", [Pure]> {
+  let summary = "one element of a view: the general access, and a gather";
+  let description = [{
+    Inside a `tile.map`. `valid` is false outside the view's extents, where the
+    value is 0.
+  }];
+  let arguments = (ins Tile_View:$view, Variadic<Index>:$indices);
+  let results = (outs AnyType:$result, I1:$valid);
+  let assemblyFormat = [{
+    $view `[` $indices `]` attr-dict `:` type($view) `->` type($result)
+  }];
+}
+
+def Tile_StoreOp : Tile_Op<"store", []> {
+  let summary = "write a tile to a view";
+  let description = [{
+    The inverse of `tile.load`: elements outside the view's extents are not
+    written, values are rounded to the view's element type. A view of an output
+    that the caller doesn't want (null) is not written.
+  }];
+  let arguments = (ins Tile_Tile:$tile, Tile_View:$view,
+                       Variadic<Index>:$offsets, StrArrayAttr:$dims);
+  let assemblyFormat = [{
+    $tile `,` $view `[` $offsets `]` `dims` $dims attr-dict `:` type($tile) `,` type($view)
+  }];
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Computing
+//===----------------------------------------------------------------------===//
+
+def Tile_FillOp : Tile_Op<"fill", [Pure]> {
+  let summary = "a tile of one value";
+  let arguments = (ins TypedAttrInterface:$value);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = "$value attr-dict `:` type($result)";
+}
+
+def Tile_MapOp : Tile_Op<"map", [
+    Pure, SingleBlock, AttrSizedOperandSegments]> {
+  let summary = "an Einsum on tiles: map, filter, reduce";
+  let description = [{
+    ```mlir
+    %x = tile.map ranks ["m", "p"] sizes [64, 128] at(%m0, %p0)
+        ins(%s, %c : ..) reducers [#attn.reduce<max "m">] {
+    ^bb0(%a: f32, %b: f32):
+      ..
+      tile.yield %v : f32 where %present
+    } : !tile.tile<[p: 128], f32>
+    ```
+    At each point of the box the region computes a value from the inputs'
+    elements (a tile is broadcast along ranks that it lacks), from
+    coordinates, and from values and views of the kernel. Points whose filter
+    is false don't count in a reduction; without a reduction their value is
+    unspecified. `acc` is what a reduction starts from instead of its identity.
+  }];
+  let arguments = (ins StrArrayAttr:$ranks, DenseI64ArrayAttr:$sizes,
+                       TypedArrayAttrBase<Attn_ReduceAttr, "reducers">:$reducers,
+                       Variadic<Index>:$offsets, Variadic<Tile_Tile>:$inputs,
+                       Optional<Tile_Tile>:$acc);
+  let results = (outs Tile_Tile:$result);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = [{
+    `ranks` $ranks `sizes` $sizes `at` `(` $offsets `)`
+    (`ins` `(` $inputs^ `:` type($inputs) `)`)?
+    (`acc` `(` $acc^ `:` type($acc) `)`)?
+    `reducers` $reducers $body attr-dict `:` type($result)
+  }];
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    bool isReduced(::mlir::StringAttr rank);
+    ::mlir::Value getOffset(::mlir::StringAttr rank);
+    YieldOp getYield();
+  }];
+}
+
+def Tile_ContractOp : Tile_Op<"contract", [Pure]> {
+  let summary = "a sum of products: what a matrix unit does";
+  let description = [{
+    ```mlir
+    %s = tile.contract %k, %q over ["e"] : (..) -> !tile.tile<[m: 64, p: 128], f32>
+    %o = tile.contract %v, %w, %acc over ["m"] : ..
+    ```
+    `result[i, j] = acc[i, j] + sum over c of lhs[i, c] * rhs[c, j]`, by rank
+    names. `lhs` lacks the lane rank, `rhs` and the result have it. The unit is
+    chosen by Bind; `vector` is always legal.
+  }];
+  let arguments = (ins Tile_Tile:$lhs, Tile_Tile:$rhs, Optional<Tile_Tile>:$acc,
+                       StrArrayAttr:$over, OptionalAttr<Tile_UnitAttr>:$unit);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = [{
+    $lhs `,` $rhs (`,` $acc^)? `over` $over attr-dict `:`
+    type($lhs) `,` type($rhs) (`,` type($acc)^)? `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+#endif // DIALECT_TILE_TILEOPS_TD
