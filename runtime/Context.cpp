@@ -5,19 +5,25 @@
 #include "runtime/Status.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <new>
 
 using namespace attn::rt;
 
-static constexpr std::align_val_t kAlignment{ATTNRT_ALIGNMENT};
-
 static constexpr size_t kMaxKeptBlocks = 16;
 static constexpr size_t kMiB = size_t(1) << 20;
 
-static void freeBlock(Block block) {
-  ::operator delete(block.data, kAlignment);
+static Block allocateBlock(size_t bytes) {
+  size_t rounded = (bytes + ATTNRT_ALIGNMENT - 1) & -size_t(ATTNRT_ALIGNMENT);
+  void *data =
+      rounded < bytes ? nullptr : std::aligned_alloc(ATTNRT_ALIGNMENT, rounded);
+  if (!data)
+    throw std::bad_alloc();
+  return {static_cast<char *>(data), rounded};
 }
+
+static void freeBlock(Block block) { std::free(block.data); }
 
 attnrt_context::attnrt_context()
     : cpu(probeCpu()), threads(getDefaultThreads()),
@@ -43,7 +49,7 @@ Block attnrt_context::acquire(size_t bytes) {
       return block;
     }
   }
-  return {static_cast<char *>(::operator new(bytes, kAlignment)), bytes};
+  return allocateBlock(bytes);
 }
 
 void attnrt_context::release(Block block) noexcept {

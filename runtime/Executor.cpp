@@ -150,7 +150,10 @@ attnrt_status attn::rt::runTasks(attnrt_context &context,
                                  const Threads &threads,
                                  attnrt_kernel_fn kernel, const int64_t *frame,
                                  int64_t tasks, int64_t scratchBytes) {
-  if (tasks <= 0)
+  if (tasks < 0 || scratchBytes < 0)
+    return fail(ATTNRT_INTERNAL, "launch of ", tasks, " tasks with ",
+                scratchBytes, " bytes of scratch");
+  if (tasks == 0)
     return nullptr;
   int64_t workers = std::min<int64_t>(threads.count, tasks);
   if (!threads.executor && isInParallelRegion())

@@ -126,7 +126,7 @@ attnrt_status attnrt_run_program(attnrt_context *context,
       Loan loan(*context, prepared.workspaceBytes);
       return runHost(*context, *program, prepared, loan.data());
     }
-    char *workspace;
+    char *workspace = nullptr;
     if (attnrt_status status = useCallersWorkspace(prepared, workspace))
       return status;
     return runHost(*context, *program, prepared, workspace);

@@ -1,0 +1,1 @@
+// Not read: fake-attnc.sh stands in for the compiler.
