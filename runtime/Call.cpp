@@ -49,6 +49,9 @@ attnrt_status attn::rt::readCall(const attnrt_call *from, attnrt_call &call) {
   if (call.num_threads < 0)
     return invalid("call->num_threads is ", call.num_threads,
                    ", which is negative");
+  if (call.num_threads > kMaxThreads)
+    return invalid("call->num_threads is ", call.num_threads,
+                   " but may be at most ", kMaxThreads);
   if (!call.executor)
     return nullptr;
   if (!call.executor->parallel_for)
@@ -64,11 +67,12 @@ Threads attn::rt::getThreads(const attnrt_context &context,
   Threads threads;
   threads.executor = call.executor;
   threads.isRequested = call.num_threads > 0;
-  threads.count = threads.isRequested ? call.num_threads : context.threads;
+  int32_t available = call.executor
+                          ? std::min(call.executor->concurrency, kMaxThreads)
+                          : context.threads;
+  threads.count = threads.isRequested ? call.num_threads : available;
   if (call.executor)
-    threads.count = threads.isRequested
-                        ? std::min(call.num_threads, call.executor->concurrency)
-                        : call.executor->concurrency;
+    threads.count = std::min(threads.count, available);
   return threads;
 }
 

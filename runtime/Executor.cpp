@@ -51,7 +51,8 @@ public:
   Job(attnrt_kernel_fn kernel, const int64_t *frame, int64_t tasks,
       int64_t workers, const Scratch &scratch)
       : kernel(kernel), frame(frame), tasks(tasks), workers(workers),
-        groupSize(std::max<int64_t>(1, tasks / (workers * 128))),
+        groupSize(workers == 1 ? tasks
+                               : std::max<int64_t>(1, tasks / (workers * 128))),
         scratch(scratch) {}
 
   void drain(int64_t worker) noexcept {
@@ -118,7 +119,13 @@ int32_t attn::rt::getDefaultThreads() {
 
 const char *attn::rt::getThreadLibrary() { return "OpenMP"; }
 
-static bool isInParallelRegion() { return omp_in_parallel(); }
+/// Returns how many threads may be started here. OpenMP ends the process when
+/// the system refuses it one, so a call can't have any number it asks for.
+static int32_t getMaxOwnThreads(const attnrt_context &context) {
+  if (omp_in_parallel())
+    return 1;
+  return std::max(context.threads, 4 * omp_get_num_procs());
+}
 
 static void runOnOwnThreads(Job &job) {
 #pragma omp parallel num_threads(int(job.getWorkers()))
@@ -131,7 +138,7 @@ int32_t attn::rt::getDefaultThreads() { return 1; }
 
 const char *attn::rt::getThreadLibrary() { return "none"; }
 
-static bool isInParallelRegion() { return false; }
+static int32_t getMaxOwnThreads(const attnrt_context &) { return 1; }
 
 static void runOnOwnThreads(Job &job) { job.drain(0); }
 
@@ -156,14 +163,12 @@ attnrt_status attn::rt::runTasks(attnrt_context &context,
   if (tasks == 0)
     return nullptr;
   int64_t workers = std::min<int64_t>(threads.count, tasks);
-  if (!threads.executor && isInParallelRegion())
-    workers = 1;
-
   if (threads.executor && workers > 1) {
     Scratch scratch(context, scratchBytes, workers);
     Job job(kernel, frame, tasks, workers, scratch);
     return runOnExecutor(job, *threads.executor);
   }
+  workers = std::min<int64_t>(workers, getMaxOwnThreads(context));
   ThreadShare share(context, int32_t(workers), threads.isRequested);
   Scratch scratch(context, scratchBytes, share.size());
   Job job(kernel, frame, tasks, share.size(), scratch);

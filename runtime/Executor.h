@@ -11,6 +11,9 @@ namespace attn::rt {
 /// Returns how many threads this thread may use by default.
 int32_t getDefaultThreads();
 
+/// The most threads that a call may be cut for.
+constexpr int32_t kMaxThreads = 1 << 16;
+
 /// Returns what those threads come from: "OpenMP", or "none".
 const char *getThreadLibrary();
 

@@ -1,5 +1,6 @@
-# What `cmake --install` puts where, for find_package(attnc). The compiler joins
-# with install(TARGETS attnc EXPORT attncTargets).
+# What `cmake --install` puts where, for find_package(attnc). The component
+# `runtime` is complete by itself; the package finds the compiler, when it is
+# installed, by its name in the folder for programs.
 include(CMakePackageConfigHelpers)
 
 set(ATTNC_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/attnc)

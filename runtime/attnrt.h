@@ -157,8 +157,9 @@ typedef struct {
   /// context share its threads.
   const attnrt_executor *executor;
 
-  /// The number of threads; 0 means all of the context's or the executor's.
-  /// An executor's concurrency bounds it.
+  /// The number of threads to cut the work for, at most 65536; 0 means all of
+  /// the context's or the executor's. An executor's concurrency bounds it, and
+  /// no more of OpenMP's than 4 for each processor are started.
   int32_t num_threads;
 
   /// The name of the kernel version to run, such as "avx2"; it is an error when

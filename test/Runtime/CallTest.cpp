@@ -63,6 +63,8 @@ TEST_F(AttentionTest, NegativeCallFields) {
   call = makeCall();
   call.num_threads = -1;
   EXPECT_EQ(run(&call), "call->num_threads is -1, which is negative");
+  call.num_threads = 65537;
+  EXPECT_EQ(run(&call), "call->num_threads is 65537 but may be at most 65536");
 }
 
 //===----------------------------------------------------------------------===//

@@ -119,7 +119,7 @@ TEST_F(AttentionTest, NegativeExecutorInventsWorkers) {
 
 TEST_F(AttentionTest, NumThreads) {
   attnrt_call call = makeCall();
-  for (int32_t threads : {1, 2, 5}) {
+  for (int32_t threads : {1, 2, 5, 65536}) {
     probe.mostRunning = 0;
     call.num_threads = threads;
     EXPECT_EQ(run(&call), "ok");
