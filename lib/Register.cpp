@@ -3,6 +3,7 @@
 #include "lib/Register.h"
 #include "dialect/Attn/AttnOps.h"
 #include "dialect/Tile/TileOps.h"
+#include "lib/Cascade/Passes.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
@@ -13,4 +14,7 @@ void attn::registerDialects(mlir::DialectRegistry &registry) {
   registry.insert<attn::AttnDialect, attn::tile::TileDialect>();
 }
 
-void attn::registerPasses() { mlir::registerAllPasses(); }
+void attn::registerPasses() {
+  mlir::registerAllPasses();
+  attn::registerAttnCascadePasses();
+}

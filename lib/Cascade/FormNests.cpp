@@ -1,0 +1,329 @@
+//===- FormNests.cpp - Which Einsums become one kernel --------------------===//
+//
+// A nest is computed for one tile of its parallel ranks at a time, so what it
+// reduces must be private to that tile. Passes.td says which Einsums join.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Cascade/Passes.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
+
+namespace attn {
+#define GEN_PASS_DEF_FORMNESTS
+#include "lib/Cascade/Passes.h.inc"
+} // namespace attn
+
+using namespace mlir;
+using namespace attn;
+
+namespace {
+
+using RankSet = llvm::SmallSetVector<StringAttr, 8>;
+
+/// A tensor that some nest stores, with the Einsums computed for it alone.
+struct Root {
+  /// Its loop ranks, sorted: nests hold roots of equal keys.
+  SmallVector<StringAttr> key;
+  /// One more than the highest level of a root that it reads.
+  unsigned level = 0;
+  llvm::SetVector<Operation *> members;
+};
+
+class NestFormer {
+public:
+  NestFormer(CascadeOp cascade, bool fuse, int64_t maxResident)
+      : cascade(cascade), fuse(fuse), maxResident(maxResident) {}
+  void run();
+
+private:
+  bool isLoopRank(StringAttr rank);
+  SmallVector<StringAttr> getLoopRanks(ArrayRef<StringAttr> ranks);
+  bool reducesLoopRank(EinsumOp einsum);
+  bool mayInline(EinsumOp producer, EinsumOp consumer, const Root &root);
+  void yieldOnlyResults();
+  void collect(Operation *op);
+  void emit();
+  void emitNest(ArrayRef<Operation *> roots, IRMapping &stored);
+
+  CascadeOp cascade;
+  bool fuse;
+  int64_t maxResident;
+  llvm::MapVector<Operation *, Root> roots;
+};
+
+} // namespace
+
+bool NestFormer::isLoopRank(StringAttr rank) {
+  std::optional<int64_t> extent = cascade.getFixedExtent(rank);
+  return !extent || *extent > maxResident;
+}
+
+SmallVector<StringAttr>
+NestFormer::getLoopRanks(ArrayRef<StringAttr> ranks) {
+  SmallVector<StringAttr> loops;
+  llvm::copy_if(ranks, std::back_inserter(loops),
+                [&](StringAttr rank) { return isLoopRank(rank); });
+  llvm::sort(loops, [](StringAttr a, StringAttr b) {
+    return a.getValue() < b.getValue();
+  });
+  return loops;
+}
+
+bool NestFormer::reducesLoopRank(EinsumOp einsum) {
+  return llvm::any_of(
+      einsum.getReducers().getAsRange<ReduceAttr>(),
+      [&](ReduceAttr reducer) { return isLoopRank(reducer.getVar()); });
+}
+
+/// Whether every read of `producer` in `consumer` is at the producer's own
+/// variables, so that the tile at hand is the tile that is read.
+static bool readsInPlace(EinsumOp producer, EinsumOp consumer) {
+  Block &block = consumer.getBody().front();
+  auto groups = llvm::to_vector(producer.getOut().getAsRange<ArrayAttr>());
+  for (auto [arg, input] :
+       llvm::zip(block.getArguments(), consumer.getInputs())) {
+    if (input.getDefiningOp() != producer)
+      continue;
+    for (Operation *user : arg.getUsers()) {
+      auto read = cast<ReadOp>(user);
+      for (auto [index, group] : llvm::zip(read.getIndices(), groups)) {
+        if (auto var = index.getDefiningOp<RankVarOp>()) {
+          if (group.size() != 1 || group[0] != var.getRankAttr())
+            return false;
+        } else if (auto flat = index.getDefiningOp<FlattenOp>()) {
+          if (flat.getRanks() != group)
+            return false;
+        } else {
+          return false;
+        }
+      }
+    }
+  }
+  return true;
+}
+
+bool NestFormer::mayInline(EinsumOp producer, EinsumOp consumer,
+                           const Root &root) {
+  if (!fuse || !readsInPlace(producer, consumer))
+    return false;
+  return !reducesLoopRank(producer) ||
+         getLoopRanks(producer.getOutVars()) == root.key;
+}
+
+/// Makes every yielded value the result of an op, each its own.
+void NestFormer::yieldOnlyResults() {
+  Operation *yield = cascade.getBody().front().getTerminator();
+  OpBuilder builder(yield);
+  llvm::SmallPtrSet<Value, 4> seen;
+  for (OpOperand &operand : yield->getOpOperands()) {
+    Value value = operand.get();
+    if (value.getDefiningOp() && seen.insert(value).second)
+      continue;
+    // A copy: `[b, m] = %A[b, m]`.
+    auto type = cast<attn::TensorType>(value.getType());
+    SmallVector<Attribute> vars(type.getRanks().begin(), type.getRanks().end());
+    SmallVector<Attribute> groups;
+    for (Attribute var : vars)
+      groups.push_back(builder.getArrayAttr(var));
+    auto copy = EinsumOp::create(builder, yield->getLoc(), type, value,
+                                 StringAttr(), builder.getArrayAttr(vars),
+                                 builder.getArrayAttr(groups),
+                                 builder.getArrayAttr({}));
+    Block *block = builder.createBlock(&copy.getBody(), {}, value.getType(),
+                                       {yield->getLoc()});
+    SmallVector<Value> indices;
+    for (StringAttr rank : type.getRanks())
+      indices.push_back(RankVarOp::create(builder, yield->getLoc(),
+                                          builder.getIndexType(), rank));
+    Value element =
+        ReadOp::create(builder, yield->getLoc(),
+                       getComputeType(type.getElementType()),
+                       block->getArgument(0), indices);
+    ValueOp::create(builder, yield->getLoc(), element, Value());
+    builder.setInsertionPoint(yield);
+    operand.set(copy.getResult());
+  }
+}
+
+/// Makes `op` a root: what it reads joins it or becomes a root before it.
+void NestFormer::collect(Operation *op) {
+  if (roots.count(op))
+    return;
+  Root root;
+  if (auto einsum = dyn_cast<EinsumOp>(op))
+    root.key = getLoopRanks(einsum.getOutVars());
+  SmallVector<Operation *> worklist{op};
+  llvm::SmallSetVector<Operation *, 4> before;
+  root.members.insert(op);
+  while (!worklist.empty()) {
+    Operation *member = worklist.pop_back_val();
+    SetVector<Value> reads(member->operand_begin(), member->operand_end());
+    member->walk([&](Operation *inner) {
+      for (Value operand : inner->getOperands())
+        if (!member->isAncestor(operand.getParentRegion()->getParentOp()))
+          reads.insert(operand);
+    });
+    for (Value value : reads) {
+      Operation *producer = value.getDefiningOp();
+      if (!producer || producer->getParentOp() != cascade)
+        continue;
+      auto consumer = dyn_cast<EinsumOp>(member);
+      auto einsum = dyn_cast<EinsumOp>(producer);
+      // A constant costs nothing to make again, even before an iteration.
+      bool inlined = einsum && (einsum.getInputs().empty() ||
+                                (consumer && mayInline(einsum, consumer, root)));
+      if (!inlined)
+        before.insert(producer);
+      else if (root.members.insert(producer))
+        worklist.push_back(producer);
+    }
+  }
+  // Dependences are as deep as the cascade is long, once: no re-entry.
+  for (Operation *producer : before) {
+    collect(producer);
+    root.level = std::max(root.level, roots[producer].level + 1);
+  }
+  roots[op] = std::move(root);
+}
+
+/// The ranks that all of the nest's results and reductions have in common, and
+/// that nothing in the nest reduces.
+static RankSet getParallelRanks(ArrayRef<Operation *> members,
+                                ArrayRef<Operation *> roots,
+                                function_ref<bool(EinsumOp)> isReduction) {
+  std::optional<RankSet> parallel;
+  auto intersect = [&](ArrayRef<StringAttr> vars) {
+    RankSet set(vars.begin(), vars.end());
+    if (!parallel)
+      parallel = set;
+    else
+      parallel->remove_if([&](StringAttr rank) { return !set.contains(rank); });
+  };
+  for (Operation *root : roots)
+    if (auto einsum = dyn_cast<EinsumOp>(root))
+      intersect(einsum.getOutVars());
+  RankSet reduced;
+  auto addReduced = [&](EinsumOp einsum) {
+    for (auto reducer : einsum.getReducers().getAsRange<ReduceAttr>())
+      reduced.insert(reducer.getVar());
+  };
+  for (Operation *member : members) {
+    member->walk(addReduced);
+    if (auto iterate = dyn_cast<IterateOp>(member)) {
+      for (Type type : iterate.getResultTypes()) {
+        SmallVector<StringAttr> ranks(
+            cast<attn::TensorType>(type).getRanks());
+        llvm::erase(ranks, iterate.getRankAttr());
+        intersect(ranks);
+      }
+      iterate.walk([&](EinsumOp inner) { intersect(inner.getOutVars()); });
+    } else if (auto einsum = dyn_cast<EinsumOp>(member)) {
+      if (isReduction(einsum))
+        intersect(einsum.getOutVars());
+    }
+  }
+  if (!parallel)
+    return {};
+  parallel->remove_if([&](StringAttr rank) { return reduced.contains(rank); });
+  return *parallel;
+}
+
+void NestFormer::emitNest(ArrayRef<Operation *> group, IRMapping &stored) {
+  // In the order of the cascade, each once.
+  llvm::SetVector<Operation *> members;
+  for (Operation *root : group)
+    members.insert(roots[root].members.begin(), roots[root].members.end());
+  SmallVector<Operation *> ordered(members.getArrayRef());
+  llvm::sort(ordered, [](Operation *a, Operation *b) {
+    return a->isBeforeInBlock(b);
+  });
+
+  RankSet parallel = getParallelRanks(
+      ordered, group, [&](EinsumOp einsum) { return reducesLoopRank(einsum); });
+  OpBuilder builder(cascade.getBody().front().getTerminator());
+  SmallVector<Type> types;
+  SmallVector<Attribute> names;
+  for (Operation *root : group) {
+    llvm::append_range(types, root->getResultTypes());
+    if (auto name = root->getAttrOfType<StringAttr>("name"))
+      names.push_back(name);
+    else if (auto list = root->getAttrOfType<ArrayAttr>("names"))
+      llvm::append_range(names, list);
+  }
+  auto nest = NestOp::create(
+      builder, group.front()->getLoc(), types,
+      builder.getArrayAttr(
+          SmallVector<Attribute>(parallel.begin(), parallel.end())),
+      names.size() == types.size() ? builder.getArrayAttr(names)
+                                   : ArrayAttr());
+  builder.createBlock(&nest.getBody());
+  IRMapping mapping = stored;
+  for (Operation *member : ordered)
+    builder.clone(*member, mapping);
+  SmallVector<Value> results;
+  for (Operation *root : group)
+    for (Value result : root->getResults())
+      results.push_back(mapping.lookup(result));
+  YieldOp::create(builder, nest.getLoc(), results);
+  unsigned index = 0;
+  for (Operation *root : group)
+    for (Value result : root->getResults())
+      stored.map(result, nest.getResult(index++));
+}
+
+void NestFormer::emit() {
+  // Nests in order of level; inside a level, of first appearance.
+  llvm::MapVector<std::pair<unsigned, ArrayAttr>, SmallVector<Operation *>>
+      nests;
+  OpBuilder builder(cascade.getContext());
+  for (auto &[op, root] : roots) {
+    SmallVector<Attribute> key(root.key.begin(), root.key.end());
+    // Unfused, and for what is no Einsum: a nest of its own.
+    if (!fuse || !isa<EinsumOp>(op))
+      key.push_back(builder.getI64IntegerAttr(nests.size()));
+    nests[{root.level, builder.getArrayAttr(key)}].push_back(op);
+  }
+  auto ordered = nests.takeVector();
+  llvm::stable_sort(ordered, [](auto &a, auto &b) {
+    return a.first.first < b.first.first;
+  });
+
+  Operation *yield = cascade.getBody().front().getTerminator();
+  SmallVector<Operation *> old;
+  for (Operation &op : cascade.getBody().front().without_terminator())
+    old.push_back(&op);
+  IRMapping stored;
+  for (auto &[key, group] : ordered) {
+    if (isa<TopKOp>(group.front())) {
+      builder.setInsertionPoint(yield);
+      builder.clone(*group.front(), stored);
+      continue;
+    }
+    emitNest(group, stored);
+  }
+  for (OpOperand &operand : yield->getOpOperands())
+    operand.set(stored.lookup(operand.get()));
+  for (Operation *op : llvm::reverse(old))
+    op->erase();
+}
+
+void NestFormer::run() {
+  yieldOnlyResults();
+  for (Value value : cascade.getBody().front().getTerminator()->getOperands())
+    collect(value.getDefiningOp());
+  emit();
+}
+
+namespace {
+struct FormNests : attn::impl::FormNestsBase<FormNests> {
+  using FormNestsBase::FormNestsBase;
+  void runOnOperation() override {
+    if (!getOperation().getOps<NestOp>().empty())
+      return;
+    NestFormer(getOperation(), fuse, maxResident).run();
+  }
+};
+} // namespace

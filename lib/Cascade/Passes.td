@@ -1,0 +1,43 @@
+//===- Passes.td - The algebra of cascades --------------------*- tablegen -*-===//
+
+#ifndef LIB_CASCADE_PASSES_TD
+#define LIB_CASCADE_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def FormNests : Pass<"attn-form-nests", "::attn::CascadeOp"> {
+  let summary = "Group a cascade's Einsums into nests, one kernel each";
+  let description = [{
+    Works back from what is yielded. A *loop rank* has no fixed extent, or one
+    over `max-resident`. A reduction over a loop rank whose own loop ranks are
+    those of the nest's results joins the nest; another is stored by a nest of
+    its own, since each tile would have to compute it again (K^T V of linear
+    attention, once per query). What reduces no loop rank (a score, a weight)
+    is computed again wherever it is read, as FlashAttention does.
+
+    Before:
+    ```mlir
+    %QK = attn.einsum [p, m] = %Q[p, e] * %K[m, e]
+    %GM = attn.einsum [p] = %QK[p, m] reduce(max m)
+    attn.yield %GM
+    ```
+    After:
+    ```mlir
+    %GM = attn.nest parallel(p) -> !attn.tensor<[p], f32> {
+      %QK = attn.einsum [p, m] = %Q[p, e] * %K[m, e]
+      %GM_0 = attn.einsum [p] = %QK[p, m] reduce(max m)
+      attn.yield %GM_0
+    }
+    attn.yield %GM
+    ```
+    With `fuse=false` every Einsum is a nest of its own and every intermediate
+    tensor is stored: the unfused form, to compare with.
+  }];
+  let options = [
+    Option<"fuse", "fuse", "bool", "true", "fuse Einsums into nests">,
+    Option<"maxResident", "max-resident", "int64_t", "512",
+           "largest fixed extent that one tile may span">,
+  ];
+}
+
+#endif // LIB_CASCADE_PASSES_TD
