@@ -1,0 +1,49 @@
+//===- ExprReducer.cpp - The reducer table --------------------------------===//
+
+#include "lib/Analysis/ExprReducer.h"
+
+#include "llvm/Support/ErrorHandling.h"
+
+#include <cmath>
+#include <limits>
+
+using namespace attn;
+
+const Reducer &attn::getReducer(ReducerKind kind) {
+  constexpr double inf = std::numeric_limits<double>::infinity();
+  // clang-format off
+  static const Reducer table[] = {
+      // name     identity assoc  comm   idem   mul    add    mul>=0 scalar
+      {"add",     0,       true,  true,  false, true,  false, true,  true},
+      {"max",     -inf,    true,  true,  true,  false, true,  true,  true},
+      {"min",     inf,     true,  true,  true,  false, true,  true,  true},
+      {"mul",     1,       true,  true,  false, false, false, false, true},
+      {"and",     1,       true,  true,  true,  false, false, false, true},
+      {"or",      0,       true,  true,  true,  false, false, false, true},
+      {"argmax",  -inf,    true,  true,  true,  false, false, false, false},
+      {"topk",    -inf,    true,  true,  true,  false, false, false, false},
+  };
+  // clang-format on
+  return table[static_cast<unsigned>(kind)];
+}
+
+double attn::reduce(ReducerKind kind, double a, double b) {
+  switch (kind) {
+  case ReducerKind::Add:
+    return a + b;
+  case ReducerKind::Max:
+    return std::fmax(a, b);
+  case ReducerKind::Min:
+    return std::fmin(a, b);
+  case ReducerKind::Mul:
+    return a * b;
+  case ReducerKind::And:
+    return a != 0 && b != 0;
+  case ReducerKind::Or:
+    return a != 0 || b != 0;
+  case ReducerKind::ArgMax:
+  case ReducerKind::TopK:
+    break;
+  }
+  llvm_unreachable("not a reducer of scalars");
+}

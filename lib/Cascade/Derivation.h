@@ -1,0 +1,173 @@
+//===- Derivation.h - The one-pass form of chained reductions -------------===//
+//
+// Input: reductions along one rank, each body inlined down to tensor accesses
+// and earlier reductions (reduction normal form):
+//
+//   D_i = reduce over r of F_i(x[r]; D_1 .. D_{i-1}),      out = g(D_1 .. D_n)
+//
+// Read literally, every D_i that another body uses costs one more traversal of
+// r. Output: the same values in as few traversals as the rules below find. In
+// one traversal (a phase), every accumulator is updated chunk by chunk:
+//
+//   new = correct(old)  reduce  (reduce over the chunk of body)
+//
+// where `body` uses the new values of the accumulators before it in the phase,
+// and `correct` moves the old state, which was made with their old values, to
+// the new ones. With c = the joint value of two states a and b, the same
+// `correct` merges partial results in any order:
+//
+//   merged = correct(a -> c)  reduce  correct(b -> c)
+//
+// Rules, in order (the reducer table says what distributes over what):
+//   defer    F = G(x) * H(d): reduce G, multiply by H after the reduction;
+//            likewise + for max. Never where H = exp(..d..) guards an
+//            exponential of G that nothing else bounds (a stabiliser).
+//   correct  F(x, d') = C(d, d') * F(x, d): multiply the old state by C;
+//            likewise + for max.
+//   close    F and its derivatives by d span a finite space: carry them all,
+//            and correct by a matrix (moments about a running mean, entropy).
+// What no rule covers starts a new phase, and a Refusal says why.
+//
+// Sources: FuseMax (MICRO 2024) section III-C; Milakov and Gimelshein, "Online
+// normalizer calculation for softmax" (2018); Neptune (PLDI 2026); RedFuser
+// (ASPLOS 2026); Flashlight (arXiv 2511.02043).
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LIB_CASCADE_DERIVATION_H
+#define LIB_CASCADE_DERIVATION_H
+
+#include "lib/Analysis/ExprReducer.h"
+#include "lib/Analysis/ScalarExpr.h"
+
+namespace attn {
+
+/// `result` = reduce `body` over the ranks `reduced`, at the points where
+/// `presence` holds.
+struct Reduction {
+  /// An accumulator leaf; later bodies and the outputs refer to it.
+  Expr result;
+  ReducerKind reducer = ReducerKind::Add;
+  Expr body;
+  RankSet reduced;
+  /// A condition, or null where every point is present. Two reductions over
+  /// the same points have the same presence.
+  Expr presence;
+};
+
+/// The reductions along `rank` in topological order, and what is made of them.
+struct NormalForm {
+  unsigned rank = 0;
+  llvm::SmallVector<Reduction> reductions;
+  /// Null where an output is not wanted.
+  llvm::SmallVector<Expr> outputs;
+};
+
+struct DerivationOptions {
+  /// An argument of exp within +-expLimit needs no stabiliser. 80 keeps f32
+  /// from overflowing and from flushing to 0.
+  double expLimit = 80;
+  /// The most accumulators that `close` may carry for one reduction.
+  unsigned maxClosure = 6;
+};
+
+enum class CorrectionKind { None, Multiply, Add, Linear };
+
+struct Accumulator {
+  /// The value after an update, and before it. Both are leaves; `leaf` is the
+  /// reduction's own result if that is what is accumulated.
+  Expr leaf;
+  Expr previous;
+  ReducerKind reducer = ReducerKind::Add;
+  /// Over elements and the `leaf` of accumulators before this one.
+  Expr body;
+  RankSet reduced;
+  Expr presence;
+  /// Which reduction of the normal form it serves; an auxiliary accumulator
+  /// was introduced by `close`.
+  unsigned reduction = 0;
+  bool auxiliary = false;
+
+  CorrectionKind kind = CorrectionKind::None;
+  /// The factor of Multiply, the summand of Add; null else. Over the
+  /// `previous` and `leaf` of accumulators before this one. Where the old
+  /// state is empty, it is such that the identity stays the identity.
+  Expr correction;
+  /// The old state moved to the new values, for every kind: `previous` for
+  /// None, previous * correction for Multiply, a sum over the `previous` of
+  /// several accumulators for Linear.
+  Expr corrected;
+
+  double getIdentity() const { return getReducer(reducer).identity; }
+};
+
+/// One traversal of the rank.
+struct Phase {
+  llvm::SmallVector<Accumulator> accumulators;
+};
+
+struct FinishedOutput {
+  /// Over accumulators, and over elements if it keeps the rank.
+  Expr value;
+  /// It varies along the rank: it is computed during traversal `phase`.
+  bool keepsRank = false;
+  unsigned phase = 0;
+};
+
+enum class RefusalRule {
+  /// The expression is no finite sum of (element) * (accumulator) products.
+  NotSeparable,
+  /// The derivatives by an accumulator span more than maxClosure dimensions,
+  /// or move in a way that is no shift.
+  NotClosed,
+  /// Nothing that could correct distributes over the reducer.
+  NoDistributiveOperation,
+  /// The accumulator it depends on varies along a rank that is reduced.
+  VariesAlongReducedRank,
+  /// The correction would not leave an empty state empty.
+  UndefinedAtIdentity,
+  /// The output has the rank and needs a finished reduction.
+  OutputKeepsRank,
+};
+
+/// Why a reduction (or an output) had to wait for the next traversal.
+struct Refusal {
+  RefusalRule rule;
+  bool isOutput = false;
+  /// The number of the reduction or output.
+  unsigned index = 0;
+  /// The smallest sub-expression that shows it.
+  Expr offending;
+  std::string text;
+};
+
+enum class RewriteKind { Deferred, Corrected, Closed, Shared, Dropped };
+
+/// What was done to a reduction, for reports. `detail` is the factor or
+/// summand deferred, or the correction.
+struct Rewrite {
+  RewriteKind kind;
+  unsigned reduction;
+  Expr detail;
+};
+
+struct Derivation {
+  llvm::SmallVector<Phase> phases;
+  llvm::SmallVector<FinishedOutput> outputs;
+  llvm::SmallVector<Refusal> refusals;
+  llvm::SmallVector<Rewrite> rewrites;
+
+  /// Traversals of the rank, outputs that keep it included.
+  unsigned getNumTraversals() const;
+};
+
+Derivation derive(const NormalForm &form,
+                  const DerivationOptions &options = {});
+
+/// The accumulators and outputs as text, one a line.
+void print(const Derivation &derivation, llvm::raw_ostream &os);
+llvm::StringRef stringify(RefusalRule rule);
+
+} // namespace attn
+
+#endif // LIB_CASCADE_DERIVATION_H
