@@ -2,7 +2,6 @@
 
 #include "dialect/Attn/Reference/ElementType.h"
 #include <array>
-#include <cassert>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -153,11 +152,11 @@ int64_t wrapTo(ElementType type, int64_t value) {
   }
 }
 
-/// An integer that is read as a double; 2^63 and more saturates.
-static int64_t toInteger(double value) {
-  if (value >= 9223372036854775808.0)
+int64_t toInteger(double value) {
+  double whole = roundTo(ElementType::I64, value);
+  if (whole >= 9223372036854775808.0)
     return std::numeric_limits<int64_t>::max();
-  return static_cast<int64_t>(value);
+  return static_cast<int64_t>(whole);
 }
 
 uint64_t encode(ElementType type, double value) {
@@ -185,8 +184,8 @@ uint64_t encode(ElementType type, double value) {
   int exponent = std::ilogb(value), bias = getBias(format);
   double magnitude = std::fabs(value);
   if (exponent < 1 - bias) // subnormal: an integer count of the smallest
-    return sign | static_cast<uint64_t>(std::ldexp(
-                      magnitude, bias - 1 + format.mantissaBits));
+    return sign | static_cast<uint64_t>(
+                      std::ldexp(magnitude, bias - 1 + format.mantissaBits));
   uint64_t fraction = static_cast<uint64_t>(
       std::ldexp(magnitude, format.mantissaBits - exponent));
   fraction &= (1ull << format.mantissaBits) - 1;
@@ -206,9 +205,9 @@ double decode(ElementType type, uint64_t bits) {
     return (bits & 0xff) != 0;
   case ElementType::I64:
   case ElementType::UI8:
-    return type == ElementType::UI8 ? static_cast<double>(bits & 0xff)
-                                    : static_cast<double>(
-                                          static_cast<int64_t>(bits));
+    return type == ElementType::UI8
+               ? static_cast<double>(bits & 0xff)
+               : static_cast<double>(static_cast<int64_t>(bits));
   case ElementType::I32:
   case ElementType::I8:
     return static_cast<double>(wrapTo(type, static_cast<int64_t>(bits)));
@@ -252,24 +251,14 @@ template <typename T> static T loadAs(const void *base, int64_t index) {
   return value;
 }
 
-double loadElement(ElementType type, const void *base, int64_t index) {
+double loadOther(ElementType type, const void *base, int64_t index) {
   switch (type) {
-  case ElementType::F64:
-    return loadAs<double>(base, index);
-  case ElementType::F32:
-    return loadAs<float>(base, index);
-  case ElementType::BF16: {
-    uint32_t bits = static_cast<uint32_t>(loadAs<uint16_t>(base, index)) << 16;
-    float value;
-    std::memcpy(&value, &bits, sizeof(value));
-    return value;
-  }
   case ElementType::F16:
     return getDecodeTable<ElementType::F16, 65536>()[loadAs<uint16_t>(base,
                                                                       index)];
   case ElementType::F8E4M3FN:
-    return getDecodeTable<ElementType::F8E4M3FN, 256>()[loadAs<uint8_t>(
-        base, index)];
+    return getDecodeTable<ElementType::F8E4M3FN, 256>()[loadAs<uint8_t>(base,
+                                                                        index)];
   case ElementType::F8E5M2:
     return getDecodeTable<ElementType::F8E5M2, 256>()[loadAs<uint8_t>(base,
                                                                       index)];
@@ -283,9 +272,9 @@ double loadElement(ElementType type, const void *base, int64_t index) {
     return loadAs<uint8_t>(base, index);
   case ElementType::I1:
     return loadAs<uint8_t>(base, index) != 0;
+  default:
+    return loadElement(type, base, index);
   }
-  assert(false && "unknown element type");
-  return 0;
 }
 
 void storeElement(ElementType type, void *base, int64_t index, double value) {

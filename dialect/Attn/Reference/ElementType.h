@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string_view>
 
@@ -72,8 +73,35 @@ int64_t wrapTo(ElementType type, int64_t value);
 uint64_t encode(ElementType type, double value);
 double decode(ElementType type, uint64_t bits);
 
-/// Reads or writes element `index` of a packed array of `type`.
-double loadElement(ElementType type, const void *base, int64_t index);
+/// The integer that a double holds; saturates, and NaN gives 0.
+int64_t toInteger(double value);
+
+/// loadElement of a type that it doesn't know itself.
+double loadOther(ElementType type, const void *base, int64_t index);
+
+/// Reads element `index` of an array of `type`.
+inline double loadElement(ElementType type, const void *base, int64_t index) {
+  const char *bytes = static_cast<const char *>(base);
+  if (type == ElementType::F64) {
+    double value;
+    std::memcpy(&value, bytes + index * 8, sizeof(value));
+    return value;
+  }
+  float value;
+  if (type == ElementType::F32) {
+    std::memcpy(&value, bytes + index * 4, sizeof(value));
+    return value;
+  }
+  if (type != ElementType::BF16)
+    return loadOther(type, base, index);
+  uint16_t half;
+  std::memcpy(&half, bytes + index * 2, sizeof(half));
+  uint32_t bits = static_cast<uint32_t>(half) << 16;
+  std::memcpy(&value, &bits, sizeof(value));
+  return value;
+}
+
+/// Writes element `index` of an array of `type`, rounded to it.
 void storeElement(ElementType type, void *base, int64_t index, double value);
 
 } // namespace attn::reference

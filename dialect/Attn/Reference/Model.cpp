@@ -15,17 +15,17 @@ struct OpTraits {
 
 /// In the order of the enum.
 constexpr std::array<OpTraits, 42> opTraits = {
-    {{"const", 0},  {"var", 0},      {"extent", 0},  {"scalar", 0},
-     {"read", -1},  {"flatten", -1}, {"neg", 1},     {"add", 2},
-     {"sub", 2},    {"mul", 2},      {"div", 2},     {"floordiv", 2},
-     {"ceildiv", 2}, {"mod", 2},     {"pow", 2},     {"min", 2},
-     {"max", 2},    {"exp", 1},      {"exp2", 1},    {"log", 1},
-     {"log2", 1},   {"tanh", 1},     {"sigmoid", 1}, {"erf", 1},
-     {"sqrt", 1},   {"rsqrt", 1},    {"sin", 1},     {"cos", 1},
-     {"abs", 1},    {"floor", 1},    {"ceil", 1},    {"round", 1},
-     {"sign", 1},   {"eq", 2},       {"ne", 2},      {"lt", 2},
-     {"le", 2},     {"gt", 2},       {"ge", 2},      {"and", 2},
-     {"or", 2},     {"not", 1}}};
+    {{"const", 0},   {"var", 0},      {"extent", 0},  {"scalar", 0},
+     {"read", -1},   {"flatten", -1}, {"neg", 1},     {"add", 2},
+     {"sub", 2},     {"mul", 2},      {"div", 2},     {"floordiv", 2},
+     {"ceildiv", 2}, {"mod", 2},      {"pow", 2},     {"min", 2},
+     {"max", 2},     {"exp", 1},      {"exp2", 1},    {"log", 1},
+     {"log2", 1},    {"tanh", 1},     {"sigmoid", 1}, {"erf", 1},
+     {"sqrt", 1},    {"rsqrt", 1},    {"sin", 1},     {"cos", 1},
+     {"abs", 1},     {"floor", 1},    {"ceil", 1},    {"round", 1},
+     {"sign", 1},    {"eq", 2},       {"ne", 2},      {"lt", 2},
+     {"le", 2},      {"gt", 2},       {"ge", 2},      {"and", 2},
+     {"or", 2},      {"not", 1}}};
 constexpr OpTraits selectTraits = {"select", 3}, castTraits = {"cast", 1};
 
 constexpr std::array<std::string_view, 6> reducerNames = {"add", "max", "min",
@@ -91,6 +91,8 @@ std::optional<ValueId> findInput(const Cascade &cascade,
 
 namespace {
 constexpr int64_t unknown = -1;
+/// Products of extents stay far from overflow.
+constexpr int64_t largestExtent = int64_t(1) << 40;
 
 /// Finds extents from others until nothing new is found.
 class ExtentSolver {
@@ -132,17 +134,24 @@ private:
       visitProduct(id);
   }
 
+  void multiply(int64_t &product, int64_t factor) {
+    if (__builtin_mul_overflow(product, factor, &product))
+      error = "a product of extents is too large";
+  }
+
   void visitProduct(RankId id) {
     int64_t known = 1;
     std::optional<RankId> missing;
     for (RankId factor : ranks[id].operands) {
       if (extents[factor] != unknown)
-        known *= extents[factor];
+        multiply(known, extents[factor]);
       else if (missing)
         return;
       else
         missing = factor;
     }
+    if (!error.empty())
+      return;
     if (!missing)
       return set(id, known);
     if (extents[id] == unknown)
@@ -169,25 +178,24 @@ bindExtents(const Cascade &cascade,
             Extents &extents) {
   extents.assign(cascade.ranks.size(), unknown);
   ExtentSolver solver(cascade, extents);
-  for (const auto &[name, size] : sizes) {
-    auto found = std::find_if(cascade.ranks.begin(), cascade.ranks.end(),
-                              [&](const Rank &rank) {
-                                return rank.name == name;
-                              });
+  for (const std::pair<std::string, int64_t> &entry : sizes) {
+    auto found = std::find_if(
+        cascade.ranks.begin(), cascade.ranks.end(),
+        [&](const Rank &rank) { return rank.name == entry.first; });
     if (found == cascade.ranks.end())
-      return "no rank is named `" + name + "`";
-    if (size < 0)
-      return "extent of rank `" + name + "` is " + std::to_string(size) +
-             " but at least 0 is expected";
-    extents[found - cascade.ranks.begin()] = size;
+      return "no rank is named `" + entry.first + "`";
+    if (entry.second < 0 || entry.second > largestExtent)
+      return "extent of rank `" + entry.first + "` is " +
+             std::to_string(entry.second) + " but 0 to " +
+             std::to_string(largestExtent) + " is expected";
+    extents[found - cascade.ranks.begin()] = entry.second;
   }
   std::string error = solver.solve();
   if (!error.empty())
     return error;
   for (RankId id = 0; id != extents.size(); ++id)
     if (extents[id] == unknown)
-      return "the extent of rank `" + cascade.ranks[id].name +
-             "` is not given";
+      return "the extent of rank `" + cascade.ranks[id].name + "` is not given";
   return "";
 }
 

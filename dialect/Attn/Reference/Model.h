@@ -123,8 +123,8 @@ struct Reduction {
 
 /// `result[output] = value where (filter) reduce(reductions)`. Where reducers
 /// differ the first reduction is the outermost: `(max m, add e)` is the maximum
-/// over m of the sum over e. A rank variable in an expression that is neither in
-/// the output nor reduced is that of an enclosing Iterate.
+/// over m of the sum over e. A rank variable in an expression that is neither
+/// in the output nor reduced is that of an enclosing Iterate.
 struct Einsum {
   ValueId result = 0;
   /// One entry a rank of the result: the variable, or the flattened group.

@@ -280,7 +280,8 @@ void Verifier::check(Einsum &einsum) {
   if (!error.empty())
     return;
   if (!inferTypes(cascade, einsum))
-    fail("an expression of `" + result.name + "` has an operand of a type "
+    fail("an expression of `" + result.name +
+         "` has an operand of a type "
          "that it can't have");
   else if (einsum.filter &&
            einsum.exprs[*einsum.filter].type != ElementType::I1)

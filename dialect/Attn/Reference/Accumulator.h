@@ -1,0 +1,56 @@
+//===- Accumulator.h - Results of an Einsum -------------------------------===//
+
+#ifndef DIALECT_ATTN_REFERENCE_ACCUMULATOR_H
+#define DIALECT_ATTN_REFERENCE_ACCUMULATOR_H
+
+#include "dialect/Attn/Reference/Model.h"
+#include "dialect/Attn/Reference/Tensor.h"
+
+namespace attn::reference {
+
+/// The points of a block that are present.
+struct Block {
+  int count = 0;
+  const double *values = nullptr;
+  const double *errors = nullptr; // null: 0
+  const uint8_t *mask = nullptr;  // null: all are present
+  const uint8_t *doubt = nullptr; // points whose presence may be decided
+                                  // otherwise by a kernel; null: none
+};
+
+/// Writes or reduces blocks into a tensor (S4).
+class Accumulator {
+public:
+  /// `tensor` holds identities, or is absent everywhere for a map.
+  /// `narrowRoundoff`: of S10, 0 where nothing may be rounded.
+  Accumulator(Tensor &tensor, std::optional<Reducer> reducer,
+              ElementType computeType, double narrowRoundoff);
+
+  /// Adds the points of a block; the result of lane i is at offset + i *
+  /// stride.
+  void add(const Block &block, int64_t offset, int64_t stride);
+
+  /// Completes the bounds, rounds to the declared type of the result.
+  void finish(ElementType declared);
+
+  /// Reduces the last rank of the tensor, for reductions of more than one
+  /// reducer.
+  static Tensor reduceLast(const Tensor &tensor, Reducer reducer,
+                           ElementType type, bool withErrors);
+
+private:
+  void addSum(const Block &block, int64_t offset, int64_t stride);
+  void store(const Block &block, int64_t offset, int64_t stride);
+  void combine(int64_t offset, double value, double error);
+
+  Tensor &tensor;
+  std::optional<Reducer> reducer;
+  ElementType computeType;
+  double narrowRoundoff;
+  // Of sums: the number of terms, and the sum of their magnitudes.
+  std::vector<double> numTerms, magnitudes;
+};
+
+} // namespace attn::reference
+
+#endif // DIALECT_ATTN_REFERENCE_ACCUMULATOR_H

@@ -1,0 +1,56 @@
+//===- EvaluateEinsum.cpp - The meaning of an Einsum ----------------------===//
+
+#include "dialect/Attn/Reference/Interpreter.h"
+
+namespace attn::reference {
+
+/// Evaluates an Einsum all of whose reductions have one reducer.
+static Tensor evaluatePlain(const Einsum &einsum, const CoordinateBox &box,
+                            const std::vector<Coordinates> &variables,
+                            ElementType declared, Environment &environment) {
+  std::optional<Reducer> reducer;
+  if (!einsum.reductions.empty())
+    reducer = einsum.reductions.back().reducer;
+  ElementType type = einsum.exprs[einsum.value].type;
+  Tensor result(box, reducer ? getIdentity(*reducer, declared) : 0.0,
+                /*present=*/reducer.has_value(), environment.withErrors);
+  Program program = compile(einsum, result, variables, environment);
+  double narrowRoundoff =
+      program.narrowFactor ? getUnitRoundoff(program.narrowType) : 0;
+  Accumulator accumulator(result, reducer, type, narrowRoundoff);
+  environment.counts[einsum.result] +=
+      interpret(program, result, accumulator, environment);
+  accumulator.finish(declared);
+  return result;
+}
+
+Tensor evaluateEinsum(const Einsum &einsum, const CoordinateBox &box,
+                      const std::vector<Coordinates> &variables,
+                      Environment &environment) {
+  ElementType declared = environment.cascade.values[einsum.result].type;
+  size_t split = einsum.reductions.size();
+  while (split > 0 && einsum.reductions[split - 1].reducer ==
+                          einsum.reductions.back().reducer)
+    --split;
+  if (split == 0)
+    return evaluatePlain(einsum, box, variables, declared, environment);
+  // The outer reductions become ranks of the inner result.
+  ElementType type = einsum.exprs[einsum.value].type;
+  Einsum innermost = einsum;
+  CoordinateBox wider = box;
+  innermost.reductions.erase(innermost.reductions.begin(),
+                             innermost.reductions.begin() + split);
+  for (size_t i = 0; i != split; ++i) {
+    RankId rank = einsum.reductions[i].rank;
+    innermost.output.push_back({rank});
+    wider.push_back(variables[rank]);
+  }
+  Tensor result = evaluatePlain(innermost, wider, variables, type, environment);
+  for (size_t i = split; i-- != 0;)
+    result = Accumulator::reduceLast(result, einsum.reductions[i].reducer,
+                                     i == 0 ? declared : type,
+                                     environment.withErrors);
+  return result;
+}
+
+} // namespace attn::reference
