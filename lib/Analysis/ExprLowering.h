@@ -91,6 +91,12 @@ private:
     return coefficient;
   }
 
+  /// True if the value is minus the magnitude.
+  static bool isNegative(Expr expr) {
+    return (expr.is(ExprKind::Constant) ? expr.value() : getCoefficient(expr)) <
+           0;
+  }
+
   /// The expressions whose core `expr` is computed from.
   static llvm::SmallVector<Expr> getParts(Expr expr) {
     llvm::SmallVector<Expr> parts;
@@ -133,6 +139,13 @@ private:
     return value;
   }
 
+  /// As getMagnitude, for the terms of a sum.
+  Value getTermMagnitude(Expr term) {
+    if (term.is(ExprKind::Constant))
+      return constant(std::fabs(term.value()));
+    return getMagnitude(term);
+  }
+
   Value get(Expr expr) {
     if (expr.is(ExprKind::Constant))
       return constant(expr.value());
@@ -146,18 +159,15 @@ private:
     std::optional<double> common;
     bool agree = true;
     for (Expr term : terms) {
-      double coefficient =
-          term.is(ExprKind::Constant) ? term.value() : getCoefficient(term);
-      (coefficient < 0 ? minus : plus).push_back(term);
+      double coefficient = getCoefficient(term);
+      (isNegative(term) ? minus : plus).push_back(term);
       agree &= !common || *common == std::fabs(coefficient);
       agree &= !term.is(ExprKind::Constant);
       common = std::fabs(coefficient);
     }
     bool factorOut = agree && terms.size() > 1 && *common != 1;
     auto getTerm = [&](Expr term) -> Value {
-      if (term.is(ExprKind::Constant))
-        return constant(std::fabs(term.value()));
-      return factorOut ? cores.find(term)->second : getMagnitude(term);
+      return factorOut ? cores.find(term)->second : getTermMagnitude(term);
     };
     bool negate = plus.empty();
     if (negate)
@@ -196,21 +206,20 @@ private:
   Value lowerExp(Expr operand) {
     llvm::SmallVector<Expr> terms = getTerms(operand);
     auto isShift = [](Expr term) {
-      return splitCoefficient(term).first < 0 && term.hasAccumulator();
+      return isNegative(term) && term.hasAccumulator();
     };
-    auto isMinus = [](Expr term) { return splitCoefficient(term).first < 0; };
     llvm::SmallVector<Expr> base, shift;
     bool hasShift = llvm::any_of(terms, isShift);
     for (Expr term : terms)
-      ((hasShift ? isShift(term) : isMinus(term)) ? shift : base)
+      ((hasShift ? isShift(term) : isNegative(term)) ? shift : base)
           .push_back(term);
     if (base.empty() || shift.empty())
       return unary(ExprKind::Exp, lowerSum(terms));
     Value baseValue = lowerSum(base);
     // -(a + b) as a sum: the shift's terms with their signs turned.
-    Value shiftValue = getMagnitude(shift.front());
+    Value shiftValue = getTermMagnitude(shift.front());
     for (Expr term : llvm::drop_begin(shift))
-      shiftValue = add(shiftValue, getMagnitude(term));
+      shiftValue = add(shiftValue, getTermMagnitude(term));
     return expOfDifference(baseValue, shiftValue);
   }
 
@@ -241,7 +250,8 @@ private:
           return get(operand);
         if (operand.is(ExprKind::Constant))
           return constant(-operand.value());
-        return getMagnitude(operand);
+        Value magnitude = getMagnitude(operand);
+        return isNegative(operand) ? magnitude : neg(magnitude);
       };
       Value result = getOperand(expr.operand(0));
       for (Expr operand : expr.operands().drop_front())

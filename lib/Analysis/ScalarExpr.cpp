@@ -668,7 +668,12 @@ Expr ExprContext::max(ArrayRef<Expr> operands) {
     else
       collect(operand);
   }
-  llvm::sort(result, [](Expr a, Expr b) { return a.id() < b.id(); });
+  // By what is under a sign, so that a minimum keeps its order too.
+  auto order = [](Expr operand) {
+    auto [coefficient, rest] = splitCoefficient(operand);
+    return std::make_pair(rest.id(), coefficient);
+  };
+  llvm::sort(result, [&](Expr a, Expr b) { return order(a) < order(b); });
   result.erase(llvm::unique(result), result.end());
   if (result.empty() || std::isfinite(bound) || bound > 0)
     result.push_back(constant(bound));
@@ -819,7 +824,10 @@ Expr attn::operator/(Expr a, Expr b) { return a * a.context().pow(b, -1.0); }
 Expr attn::operator-(Expr a) { return number(a, -1) * a; }
 Expr attn::operator+(Expr a, double b) { return a + number(a, b); }
 Expr attn::operator-(Expr a, double b) { return a + number(a, -b); }
+Expr attn::operator+(double a, Expr b) { return number(b, a) + b; }
+Expr attn::operator-(double a, Expr b) { return number(b, a) - b; }
 Expr attn::operator*(double a, Expr b) { return number(b, a) * b; }
+Expr attn::operator*(Expr a, double b) { return a * number(a, b); }
 Expr attn::operator/(Expr a, double b) { return a / number(a, b); }
 Expr attn::operator/(double a, Expr b) { return number(b, a) / b; }
 Expr attn::exp(Expr a) { return a.context().exp(a); }
