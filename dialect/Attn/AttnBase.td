@@ -65,12 +65,15 @@ def Attn_RankAttr : AttrDef<Attn_Dialect, "Rank"> {
   let description = [{
     `name` (free: bound by the tensors of a call), `name = 128` (fixed),
     `h = k * g` (product) or `m1 = ceildiv(m, 16)`. `value` is the fixed extent
-    or the divisor; `operands` are the ranks that the extent is made of.
+    or the divisor; `operands` are the ranks that the extent is made of. An
+    extent is 1 to 2^40, and a name is an identifier that is no word of the
+    language.
   }];
   let parameters = (ins "::mlir::StringAttr":$name, "::attn::RankKind":$kind,
                         "int64_t":$value,
                         OptionalArrayRefParameter<"::mlir::StringAttr">:$operands);
   let assemblyFormat = "`<` $name `,` $kind `,` $value (`,` `[` $operands^ `]`)? `>`";
+  let genVerifyDecl = 1;
 }
 
 def Attn_ReducerKind : I32EnumAttr<"ReducerKind", "how a rank is reduced", [

@@ -1,6 +1,7 @@
 //===- AttnDialect.cpp - Types, attributes, reducer table -----------------===//
 
 #include "dialect/Attn/AttnOps.h"
+#include "dialect/Attn/Literals.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Builders.h"
@@ -58,15 +59,14 @@ Type attn::TensorType::parse(AsmParser &parser) {
 
 void attn::TensorType::print(AsmPrinter &printer) const {
   printer << "<[";
-  llvm::interleaveComma(getRanks(), printer, [&](StringAttr rank) {
-    printer << rank.getValue();
-  });
+  llvm::interleaveComma(getRanks(), printer,
+                        [&](StringAttr rank) { printer << rank.getValue(); });
   printer << "], " << getElementType() << ">";
 }
 
-static bool isElementType(Type type) {
-  if (isa<Float64Type, Float32Type, Float16Type, BFloat16Type,
-          Float8E4M3FNType, Float8E5M2Type>(type))
+bool attn::isElementType(Type type) {
+  if (isa<Float64Type, Float32Type, Float16Type, BFloat16Type, Float8E4M3FNType,
+          Float8E5M2Type>(type))
     return true;
   if (auto integer = dyn_cast<IntegerType>(type))
     return integer.isSignless()
@@ -92,6 +92,52 @@ attn::TensorType::verify(function_ref<InFlightDiagnostic()> emitError,
 int64_t attn::TensorType::getRankPosition(StringAttr name) const {
   auto it = llvm::find(getRanks(), name);
   return it == getRanks().end() ? -1 : it - getRanks().begin();
+}
+
+//===----------------------------------------------------------------------===//
+// #attn.rank
+//===----------------------------------------------------------------------===//
+
+LogicalResult RankAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                               StringAttr name, RankKind kind, int64_t value,
+                               ArrayRef<StringAttr> operands) {
+  StringRef text = name.getValue();
+  if (!isIdentifier(text))
+    return emitError() << "rank name `" << text
+                       << "` is not letters, digits and `_`";
+  if (isReservedWord(text))
+    return emitError() << "`" << text
+                       << "` is a word of the language, not a rank";
+  switch (kind) {
+  case RankKind::Fixed:
+    if (value < 1 || value > maxExtent)
+      return emitError() << "extent of rank `" << text << "` is " << value
+                         << ", expected 1 to 2^40";
+    break;
+  case RankKind::Free:
+    break;
+  case RankKind::Product:
+    if (operands.size() < 2)
+      return emitError() << "rank `" << text << "` is a product of one rank";
+    break;
+  case RankKind::CeilDiv:
+    if (value < 1 || value > maxExtent)
+      return emitError() << "divisor of rank `" << text << "` is " << value
+                         << ", expected 1 to 2^40";
+    if (operands.size() != 1)
+      return emitError() << "rank `" << text << "` divides " << operands.size()
+                         << " ranks, expected 1";
+    break;
+  }
+  bool takesOperands = kind == RankKind::Product || kind == RankKind::CeilDiv;
+  if (!takesOperands && !operands.empty())
+    return emitError() << "rank `" << text << "` is made of no other rank";
+  SmallPtrSet<Attribute, 4> seen;
+  for (StringAttr operand : operands)
+    if (!seen.insert(operand).second)
+      return emitError() << "rank `" << text << "` has the factor `"
+                         << operand.getValue() << "` twice";
+  return success();
 }
 
 //===----------------------------------------------------------------------===//
@@ -153,6 +199,14 @@ TypedAttr attn::getIdentity(ReducerKind kind, Type type) {
   default:
     return {};
   }
+}
+
+bool attn::isCarried(Operation *op, StringAttr rank) {
+  for (auto iterate = op->getParentOfType<IterateOp>(); iterate;
+       iterate = iterate->getParentOfType<IterateOp>())
+    if (iterate.getRankAttr() == rank)
+      return true;
+  return false;
 }
 
 CascadeOp attn::getCascade(Operation *op) {

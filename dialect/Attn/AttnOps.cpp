@@ -1,6 +1,7 @@
 //===- AttnOps.cpp - Syntax and constraints of the attn dialect -----------===//
 
 #include "dialect/Attn/AttnOps.h"
+#include "dialect/Attn/Literals.h"
 #include "dialect/Attn/ParseScope.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/OpImplementation.h"
@@ -33,11 +34,16 @@ static StringRef dropPercent(StringRef name) {
   return name;
 }
 
-void ParseScope::declare(StringRef name, Type type) {
-  types[dropPercent(name)] = type;
+void ParseScope::declare(StringRef name, Type type, unsigned number) {
+  SmallVector<Type, 1> &known = types[dropPercent(name)];
+  known.resize(number); // results come in order
+  known.push_back(type);
 }
-Type ParseScope::lookup(StringRef name) const {
-  return types.lookup(dropPercent(name));
+Type ParseScope::lookup(StringRef name, unsigned number) const {
+  auto known = types.find(dropPercent(name));
+  return known == types.end() || number >= known->second.size()
+             ? Type()
+             : known->second[number];
 }
 
 RankAttr ParseScope::lookupRank(StringRef name) const {
@@ -60,7 +66,7 @@ attn::resolveInScope(OpAsmParser &parser,
                      SmallVectorImpl<Value> &values) {
   ParseScope *scope = ParseScope::current();
   for (const OpAsmParser::UnresolvedOperand &operand : operands) {
-    Type type = scope ? scope->lookup(operand.name) : Type();
+    Type type = scope ? scope->lookup(operand.name, operand.number) : Type();
     if (!type)
       return parser.emitError(operand.location)
              << "use of undeclared tensor `" << operand.name << "`";
@@ -70,17 +76,32 @@ attn::resolveInScope(OpAsmParser &parser,
   return success();
 }
 
+ParseResult attn::parseBody(OpAsmParser &parser, Region &region,
+                            ArrayRef<OpAsmParser::Argument> arguments) {
+  constexpr unsigned maxDepth = 64;
+  ParseScope *scope = ParseScope::current();
+  if (scope && scope->depth >= maxDepth)
+    return parser.emitError(parser.getCurrentLocation())
+           << "bodies are nested more than " << maxDepth << " deep";
+  if (scope)
+    ++scope->depth;
+  ParseResult result = parser.parseRegion(region, arguments);
+  if (scope)
+    --scope->depth;
+  return result;
+}
+
 void attn::declareResults(OpAsmParser &parser, TypeRange types,
                           OperationState &state) {
   ParseScope *scope = ParseScope::current();
   SmallVector<StringRef> names;
   bool named = true;
   for (auto [index, type] : llvm::enumerate(types)) {
-    StringRef name = parser.getNumResults() > index
-                         ? parser.getResultName(index).first
-                         : StringRef();
+    auto [name, number] = parser.getNumResults() > index
+                              ? parser.getResultName(index)
+                              : std::pair(StringRef(), 0u);
     if (scope && !name.empty())
-      scope->declare(name, type);
+      scope->declare(name, type, number);
     named &= !name.empty() && !isdigit(name.front());
     names.push_back(name);
   }
@@ -93,12 +114,16 @@ void attn::declareResults(OpAsmParser &parser, TypeRange types,
                             : builder.getStringAttr(names.front()));
 }
 
+/// Without names every result is numbered by itself: `%0, %1`, not `%0:2`,
+/// because only `%name` is an access.
 static void setResultNames(Operation *op, std::optional<ArrayAttr> names,
                            OpAsmSetValueNameFn set) {
-  if (names && names->size() == op->getNumResults())
-    for (auto [value, name] :
-         llvm::zip(op->getResults(), names->getAsRange<StringAttr>()))
-      set(value, name.getValue());
+  bool isNamed = names && names->size() == op->getNumResults();
+  for (OpResult result : op->getResults())
+    set(result,
+        isNamed
+            ? cast<StringAttr>((*names)[result.getResultNumber()]).getValue()
+            : StringRef());
 }
 
 //===----------------------------------------------------------------------===//
@@ -132,9 +157,9 @@ static void printTypes(OpAsmPrinter &printer, TypeRange types) {
 /// Parses a list of rank names in parentheses.
 static ParseResult parseNames(OpAsmParser &parser,
                               SmallVectorImpl<StringRef> &names) {
-  return parser.parseCommaSeparatedList(
-      AsmParser::Delimiter::Paren,
-      [&]() { return parser.parseKeyword(&names.emplace_back()); });
+  return parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren, [&]() {
+    return parser.parseKeyword(&names.emplace_back());
+  });
 }
 
 /// `rank`, `rank = 128`, `rank = k * g` or `rank = ceildiv(m, 16)`.
@@ -145,42 +170,26 @@ static ParseResult parseRank(OpAsmParser &parser,
   SMLoc where = parser.getCurrentLocation();
   if (parser.parseKeyword(&keyword))
     return failure();
-  static constexpr StringRef reserved[] = {
-      "and", "or",   "not", "mod",  "ne", "floordiv", "ceildiv", "extent",
-      "inf", "cast", "let", "in",   "where", "reduce", "select"};
-  if (llvm::is_contained(reserved, keyword))
-    return parser.emitError(where)
-           << "`" << keyword << "` is a word of the language, not a rank";
   auto name = builder.getStringAttr(keyword);
-  auto add = [&](RankKind kind, int64_t value, ArrayRef<StringAttr> operands) {
-    ranks.push_back(
-        RankAttr::get(parser.getContext(), name, kind, value, operands));
-    return success();
+  auto add = [&](RankKind kind, int64_t value,
+                 ArrayRef<StringAttr> operands) -> ParseResult {
+    ranks.push_back(parser.getChecked<RankAttr>(where, parser.getContext(),
+                                                name, kind, value, operands));
+    return success(ranks.back() != nullptr);
   };
   if (failed(parser.parseOptionalEqual()))
     return add(RankKind::Free, 0, {});
   int64_t extent;
   OptionalParseResult fixed = parser.parseOptionalInteger(extent);
-  if (fixed.has_value()) {
-    if (failed(*fixed))
-      return failure();
-    if (extent < 1 || extent > (int64_t(1) << 40))
-      return parser.emitError(where)
-             << "extent of rank `" << keyword << "` is " << extent
-             << ", expected 1 to 2^40";
-    return add(RankKind::Fixed, extent, {});
-  }
+  if (fixed.has_value())
+    return failed(*fixed) ? failure() : add(RankKind::Fixed, extent, {});
   StringRef first;
   if (succeeded(parser.parseOptionalKeyword("ceildiv"))) {
-    SMLoc here;
     int64_t divisor;
     if (parser.parseLParen() || parser.parseKeyword(&first) ||
-        parser.parseComma() || parser.getCurrentLocation(&here) ||
-        parser.parseInteger(divisor) || parser.parseRParen())
+        parser.parseComma() || parser.parseInteger(divisor) ||
+        parser.parseRParen())
       return failure();
-    if (divisor < 1)
-      return parser.emitError(here) << "divisor is " << divisor
-                                    << ", expected at least 1";
     return add(RankKind::CeilDiv, divisor, builder.getStringAttr(first));
   }
   SmallVector<StringAttr> factors;
@@ -189,9 +198,6 @@ static ParseResult parseRank(OpAsmParser &parser,
       return failure();
     factors.push_back(builder.getStringAttr(first));
   } while (succeeded(parser.parseOptionalStar()));
-  if (factors.size() < 2)
-    return parser.emitError(where)
-           << "rank `" << keyword << "` is a product of one rank";
   return add(RankKind::Product, 0, factors);
 }
 
@@ -250,7 +256,7 @@ ParseResult CascadeOp::parse(OpAsmParser &parser, OperationState &state) {
                                   ranks.begin(), ranks.end())));
   if (parser.parseOptionalAttrDictWithKeyword(state.attributes))
     return failure();
-  return parser.parseRegion(*state.addRegion(), args);
+  return parseBody(parser, *state.addRegion(), args);
 }
 
 void CascadeOp::print(OpAsmPrinter &printer) {
@@ -268,8 +274,7 @@ void CascadeOp::print(OpAsmPrinter &printer) {
                         [&](RankAttr rank) { printRank(printer, rank); });
   printer << ")";
   printer.printOptionalAttrDictWithKeyword(
-      (*this)->getAttrs(),
-      {"sym_name", "function_type", "arg_names", "ranks"});
+      (*this)->getAttrs(), {"sym_name", "function_type", "arg_names", "ranks"});
   printer << " ";
   printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
 }
@@ -289,62 +294,75 @@ RankAttr CascadeOp::lookupRank(StringAttr name) {
 }
 
 std::optional<int64_t> CascadeOp::getFixedExtent(StringAttr name) {
-  RankAttr rank = lookupRank(name);
-  if (!rank)
-    return std::nullopt;
-  switch (rank.getKind()) {
-  case RankKind::Fixed:
-    return rank.getValue();
-  case RankKind::Free:
-    return std::nullopt;
-  case RankKind::Product: {
-    int64_t extent = 1;
-    for (StringAttr factor : rank.getOperands()) {
-      std::optional<int64_t> known = getFixedExtent(factor);
-      if (!known)
-        return std::nullopt;
-      extent *= *known;
+  // A rank is made of ranks before it, so one walk finds all extents.
+  llvm::SmallDenseMap<StringAttr, int64_t> known;
+  for (auto rank : getRanks().getAsRange<RankAttr>()) {
+    std::optional<int64_t> extent;
+    ArrayRef<StringAttr> operands = rank.getOperands();
+    bool isKnown = llvm::all_of(
+        operands, [&](StringAttr operand) { return known.contains(operand); });
+    if (rank.getKind() == RankKind::Fixed) {
+      extent = rank.getValue();
+    } else if (rank.getKind() == RankKind::CeilDiv && isKnown) {
+      extent = llvm::divideCeil(known[operands.front()], rank.getValue());
+    } else if (rank.getKind() == RankKind::Product && isKnown) {
+      extent = 1;
+      for (StringAttr operand : operands)
+        extent = llvm::SaturatingMultiply<uint64_t>(*extent, known[operand]);
+      extent = std::min<uint64_t>(*extent, INT64_MAX);
     }
-    return extent;
-  }
-  case RankKind::CeilDiv: {
-    std::optional<int64_t> known = getFixedExtent(rank.getOperands().front());
-    if (!known)
-      return std::nullopt;
-    return (*known + rank.getValue() - 1) / rank.getValue();
-  }
+    if (rank.getName() == name)
+      return extent;
+    if (extent)
+      known[rank.getName()] = *extent;
   }
   return std::nullopt;
 }
 
-/// Whether the extent of `rank` follows from ranks in `bound`.
-static bool isBound(CascadeOp cascade, RankAttr rank,
-                    const SmallPtrSetImpl<Attribute> &bound) {
-  if (rank.getKind() == RankKind::Fixed || bound.contains(rank.getName()))
-    return true;
-  if (rank.getKind() == RankKind::Free) {
-    // One unknown factor of a bound product is its quotient.
-    for (auto other : cascade.getRanks().getAsRange<RankAttr>()) {
-      if (other.getKind() != RankKind::Product ||
-          !bound.contains(other.getName()) ||
-          !llvm::is_contained(other.getOperands(), rank.getName()))
-        continue;
-      bool rest = llvm::all_of(other.getOperands(), [&](StringAttr factor) {
-        RankAttr declared = cascade.lookupRank(factor);
-        return factor == rank.getName() || bound.contains(factor) ||
-               (declared && declared.getKind() == RankKind::Fixed);
+/// Adds the ranks whose extents follow from those in `bound`.
+static void addBoundRanks(CascadeOp cascade,
+                          SmallPtrSetImpl<Attribute> &bound) {
+  bool changed = true;
+  auto add = [&](StringAttr rank) { changed |= bound.insert(rank).second; };
+  while (std::exchange(changed, false)) {
+    for (auto rank : cascade.getRanks().getAsRange<RankAttr>()) {
+      ArrayRef<StringAttr> operands = rank.getOperands();
+      auto unbound = llvm::make_filter_range(operands, [&](StringAttr operand) {
+        return !bound.contains(operand);
       });
-      if (rest)
-        return true;
+      bool isFree = rank.getKind() == RankKind::Free;
+      if (unbound.empty() && !isFree)
+        add(rank.getName());
+      // One unknown factor of a bound product is its quotient.
+      if (rank.getKind() == RankKind::Product &&
+          bound.contains(rank.getName()) && llvm::hasSingleElement(unbound))
+        add(*unbound.begin());
     }
-    return false;
   }
-  return llvm::all_of(rank.getOperands(), [&](StringAttr operand) {
-    return isBound(cascade, cascade.lookupRank(operand), bound);
-  });
+}
+
+/// The names of the C interface (cascade_c5).
+static LogicalResult verifyNames(CascadeOp cascade) {
+  auto check = [&](StringRef what, StringRef name) -> LogicalResult {
+    if (isCName(name) && name != "size")
+      return success();
+    return cascade.emitOpError()
+           << what << " `" << name
+           << "` must be a C name, and not `size`, which the arguments have";
+  };
+  if (failed(check("name", cascade.getSymName())))
+    return failure();
+  for (auto name : cascade.getArgNames().getAsRange<StringAttr>())
+    if (failed(check("argument", name.getValue())))
+      return failure();
+  return success();
 }
 
 LogicalResult CascadeOp::verify() {
+  constexpr unsigned maxRanks = 256;
+  if (getRanks().size() > maxRanks) // cascade_c2
+    return emitOpError("declares ")
+           << getRanks().size() << " ranks, expected at most " << maxRanks;
   SmallPtrSet<Attribute, 8> declared;
   for (auto rank : getRanks().getAsRange<RankAttr>()) {
     for (StringAttr operand : rank.getOperands()) // cascade_c2
@@ -355,8 +373,15 @@ LogicalResult CascadeOp::verify() {
     if (!declared.insert(rank.getName()).second)
       return emitOpError("rank `")
              << rank.getName().getValue() << "` is declared twice";
+    std::optional<int64_t> extent = getFixedExtent(rank.getName());
+    if (extent && *extent > maxExtent)
+      return emitOpError("extent of rank `")
+             << rank.getName().getValue() << "` is more than 2^40";
   }
   FunctionType type = getFunctionType();
+  if (getArgNames().size() != type.getNumInputs())
+    return emitOpError("has ") << getArgNames().size() << " argument names and "
+                               << type.getNumInputs() << " arguments";
   SmallPtrSet<Attribute, 8> bound;
   for (auto [index, input] : llvm::enumerate(type.getInputs())) {
     auto tensor = dyn_cast<attn::TensorType>(input);
@@ -391,15 +416,20 @@ LogicalResult CascadeOp::verify() {
     if (failed(checkDeclared(result, "result " + Twine(index))))
       return failure();
   }
+  addBoundRanks(*this, bound);
   for (auto rank : getRanks().getAsRange<RankAttr>()) // cascade_c3
-    if (!isBound(*this, rank, bound))
-      return emitOpError("free rank `")
+    if (!bound.contains(rank.getName()))
+      return emitOpError("rank `")
              << rank.getName().getValue()
              << "` is bound by no argument; give it an extent";
-  return success();
+  return verifyNames(*this);
 }
 
 LogicalResult CascadeOp::verifyRegions() {
+  if (getBody().getArgumentTypes() != getFunctionType().getInputs())
+    return emitOpError("body takes ")
+           << getBody().getArgumentTypes() << ", the cascade "
+           << getFunctionType().getInputs();
   auto yield = dyn_cast<YieldOp>(getBody().front().getTerminator());
   if (!yield)
     return emitOpError("must end in attn.yield");
@@ -408,12 +438,21 @@ LogicalResult CascadeOp::verifyRegions() {
     return yield.emitOpError("yields ")
            << yield.getNumOperands() << " tensors, the cascade declares "
            << results.size();
+  SmallPtrSet<Value, 4> seen;
   for (auto [value, type] : llvm::zip(yield.getValues(), results)) {
     auto actual = dyn_cast<attn::TensorType>(value.getType());
     auto expected = cast<attn::TensorType>(type);
     if (!actual || actual.getRanks() != expected.getRanks()) // cascade_c4
       return yield.emitOpError("yields ")
              << value.getType() << ", the cascade declares " << type;
+    if (isa<FloatType>(actual.getElementType()) !=
+        isa<FloatType>(expected.getElementType())) // cascade_c4
+      return yield.emitOpError("yields ")
+             << value.getType() << ", the cascade declares " << type;
+    if (isa<BlockArgument>(value) || !seen.insert(value).second) // cascade_c5
+      return yield.emitOpError("yields ")
+             << (isa<BlockArgument>(value) ? "an argument" : "a tensor twice")
+             << "; an output has a name of its own";
   }
   return success();
 }
@@ -448,108 +487,20 @@ Value EinsumOp::getFilter() {
   return cast<ValueOp>(getBody().front().getTerminator()).getFilter();
 }
 
-LogicalResult EinsumOp::verify() {
-  CascadeOp cascade = getCascade(*this);
-  if (!cascade)
-    return emitOpError("stands outside an attn.cascade");
-  SmallVector<StringAttr> outVars = getOutVars();
-  SmallPtrSet<Attribute, 8> seen;
-  for (auto var : getVars().getAsRange<StringAttr>()) {
-    if (!cascade.lookupRank(var)) // einsum_c1
-      return emitOpError("rank `") << var.getValue() << "` is not declared";
-    if (!seen.insert(var).second) // einsum_c6
-      return emitOpError("variable `") << var.getValue() << "` is listed twice";
-  }
-  unsigned numVars = outVars.size() + getReducers().size();
-  if (getVars().size() != numVars)
-    return emitOpError("has ")
-           << getVars().size() << " variables, " << outVars.size()
-           << " on the left and " << getReducers().size() << " reduced";
-  for (auto reducer : getReducers().getAsRange<ReduceAttr>()) {
-    if (llvm::is_contained(outVars, reducer.getVar())) // einsum_c2
-      return emitOpError("reduced variable `")
-             << reducer.getVar().getValue() << "` is on the left";
-    if (!seen.contains(reducer.getVar()))
-      return emitOpError("reduced variable `")
-             << reducer.getVar().getValue() << "` is not among its variables";
-  }
-  attn::TensorType type = getResult().getType();
-  if (type.getRanks().size() != getOut().size())
-    return emitOpError("result has ")
-           << type.getRanks().size() << " ranks, the left-hand side "
-           << getOut().size();
-  for (auto [rank, group] :
-       llvm::zip(type.getRanks(), getOut().getAsRange<ArrayAttr>())) {
-    RankAttr declared = cascade.lookupRank(rank);
-    auto vars = llvm::to_vector(group.getAsRange<StringAttr>());
-    bool matches = vars.size() == 1
-                       ? vars.front() == rank
-                       : declared && declared.getKind() == RankKind::Product &&
-                             declared.getOperands() == ArrayRef(vars);
-    if (!matches) // einsum_c3
-      return emitOpError("rank `")
-             << rank.getValue() << "` of the result is not " << group;
-  }
-  return success();
-}
-
-/// The rank that the enclosing iterations carry are coordinates in `op`.
-static bool isCarried(Operation *op, StringAttr rank) {
-  for (auto iterate = op->getParentOfType<IterateOp>(); iterate;
-       iterate = iterate->getParentOfType<IterateOp>())
-    if (iterate.getRankAttr() == rank)
-      return true;
-  return false;
-}
-
-LogicalResult EinsumOp::verifyRegions() {
-  Block &block = getBody().front();
-  if (block.getArgumentTypes() != getInputs().getTypes())
-    return emitOpError("region takes ")
-           << block.getArgumentTypes() << ", the inputs are "
-           << getInputs().getTypes();
-  if (!isa<ValueOp>(block.getTerminator()))
-    return emitOpError("region must end in attn.value");
-  for (Operation &op : block)
-    if (auto var = dyn_cast<RankVarOp>(&op)) // einsum_c7
-      if (!llvm::is_contained(getVars(), var.getRankAttr()) &&
-          !isCarried(*this, var.getRankAttr()))
-        return emitOpError("reads variable `")
-               << var.getRank() << "`, which it does not iterate over";
-  Type valueType = getValue().getType();
-  Type elementType = getResult().getType().getElementType();
-  bool isArgMax = false;
-  for (auto reducer : getReducers().getAsRange<ReduceAttr>()) {
-    isArgMax |= reducer.getKind() == ReducerKind::ArgMax;
-    if (!getIdentity(reducer.getKind(), valueType)) // einsum_c5
-      return emitOpError("reducer ")
-             << stringifyReducerKind(reducer.getKind())
-             << " has no identity in " << valueType;
-  }
-  if (isArgMax ? !elementType.isInteger(32)
-               : isa<FloatType>(valueType) != isa<FloatType>(elementType) ||
-                     valueType.isInteger(1) != elementType.isInteger(1))
-    return emitOpError("value of type ") // einsum_c8
-           << valueType << " does not convert to element type " << elementType;
-  return success();
-}
-
-LogicalResult ReadOp::verify() {
-  attn::TensorType tensor = getTensor().getType();
-  if (getIndices().size() != tensor.getRanks().size()) // einsum_c4
-    return emitOpError("has ") << getIndices().size() << " indices, its type "
-                               << tensor << " has " << tensor.getRanks().size()
-                               << " ranks";
-  Type expected = getComputeType(tensor.getElementType());
-  if (getResult().getType() != expected)
-    return emitOpError("gives ") << getResult().getType() << ", elements of "
-                                 << tensor << " widen to " << expected;
-  return success();
-}
-
 //===----------------------------------------------------------------------===//
 // attn.topk
 //===----------------------------------------------------------------------===//
+
+/// The types of the values and the coordinates: `to` stands where `from` stood.
+static std::pair<Type, Type> getTopKTypes(attn::TensorType input,
+                                          StringAttr from, StringAttr to) {
+  MLIRContext *context = input.getContext();
+  SmallVector<StringAttr> ranks(input.getRanks());
+  llvm::replace(ranks, from, to);
+  return {attn::TensorType::get(context, ranks,
+                                getComputeType(input.getElementType())),
+          attn::TensorType::get(context, ranks, IntegerType::get(context, 32))};
+}
 
 ParseResult TopKOp::parse(OpAsmParser &parser, OperationState &state) {
   StringRef from, to;
@@ -564,14 +515,14 @@ ParseResult TopKOp::parse(OpAsmParser &parser, OperationState &state) {
   auto type = dyn_cast<attn::TensorType>(state.operands.front().getType());
   if (!type)
     return parser.emitError(input.location) << "expected a tensor";
-  SmallVector<StringAttr> ranks(type.getRanks());
-  llvm::replace(ranks, builder.getStringAttr(from), builder.getStringAttr(to));
-  MLIRContext *context = parser.getContext();
-  Type values = attn::TensorType::get(context, ranks,
-                                      getComputeType(type.getElementType()));
-  Type indices = attn::TensorType::get(context, ranks, builder.getI32Type());
-  state.addAttribute("from", builder.getStringAttr(from));
-  state.addAttribute("to", builder.getStringAttr(to));
+  StringAttr fromAttr = builder.getStringAttr(from);
+  StringAttr toAttr = builder.getStringAttr(to);
+  if (type.getRankPosition(toAttr) >= 0) // topk_c2
+    return parser.emitError(input.location)
+           << "rank `" << to << "` is one of " << type << " already";
+  auto [values, indices] = getTopKTypes(type, fromAttr, toAttr);
+  state.addAttribute("from", fromAttr);
+  state.addAttribute("to", toAttr);
   state.addTypes({values, indices});
   declareResults(parser, {values, indices}, state);
   return success();
@@ -596,6 +547,10 @@ LogicalResult TopKOp::verify() {
     return emitOpError("rank `")
            << getTo() << "` must have a fixed extent and not be one of "
            << type;
+  auto [values, indices] = getTopKTypes(type, getFromAttr(), getToAttr());
+  if (getValues().getType() != values || getIndices().getType() != indices)
+    return emitOpError("gives ") // topk_c3
+           << getResultTypes() << ", expected " << values << " and " << indices;
   return success();
 }
 
@@ -633,7 +588,7 @@ ParseResult IterateOp::parse(OpAsmParser &parser, OperationState &state) {
   state.addAttribute("state_names", builder.getStrArrayAttr(names));
   state.addTypes(results);
   scope->carried.push_back(builder.getStringAttr(rank));
-  ParseResult body = parser.parseRegion(*state.addRegion(), states);
+  ParseResult body = parseBody(parser, *state.addRegion(), states);
   scope->carried.pop_back();
   if (body || parser.parseOptionalAttrDict(state.attributes))
     return failure();
@@ -643,11 +598,10 @@ ParseResult IterateOp::parse(OpAsmParser &parser, OperationState &state) {
 
 void IterateOp::print(OpAsmPrinter &printer) {
   printer << " " << getRank() << " init(";
-  llvm::interleaveComma(llvm::zip(getBody().getArguments(), getInits()),
-                        printer, [&](auto pair) {
-                          printer << std::get<0>(pair) << " = "
-                                  << std::get<1>(pair);
-                        });
+  llvm::interleaveComma(
+      llvm::zip(getBody().getArguments(), getInits()), printer, [&](auto pair) {
+        printer << std::get<0>(pair) << " = " << std::get<1>(pair);
+      });
   printer << ") -> ";
   printTypes(printer, getResultTypes());
   printer << " ";
@@ -690,6 +644,11 @@ LogicalResult IterateOp::verifyRegions() {
            << getRank() << "` is carried by an enclosing iteration";
   auto yield = dyn_cast<YieldOp>(getBody().front().getTerminator());
   unsigned numStates = getInits().size();
+  if (getBody().getArgumentTypes() != getInits().getTypes() ||
+      getStateNames().size() != numStates) // iterate_c1
+    return emitOpError("body takes ")
+           << getBody().getArgumentTypes() << ", the initial values are "
+           << getInits().getTypes();
   if (!yield || yield.getNumOperands() != getNumResults() ||
       getNumResults() < numStates)
     return emitOpError("must yield ")
@@ -738,7 +697,7 @@ ParseResult NestOp::parse(OpAsmParser &parser, OperationState &state) {
   SmallVector<Type> results;
   if (parser.parseKeyword("parallel") || parseNames(parser, parallel) ||
       parser.parseArrow() || parseTypes(parser, results) ||
-      parser.parseRegion(*state.addRegion()) ||
+      parseBody(parser, *state.addRegion()) ||
       parser.parseOptionalAttrDict(state.attributes))
     return failure();
   state.addAttribute("parallel", parser.getBuilder().getStrArrayAttr(parallel));
@@ -749,9 +708,8 @@ ParseResult NestOp::parse(OpAsmParser &parser, OperationState &state) {
 
 static void printNames(OpAsmPrinter &printer, ArrayAttr names) {
   printer << "(";
-  llvm::interleaveComma(
-      names.getAsRange<StringAttr>(), printer,
-      [&](StringAttr name) { printer << name.getValue(); });
+  llvm::interleaveComma(names.getAsRange<StringAttr>(), printer,
+                        [&](StringAttr name) { printer << name.getValue(); });
   printer << ")";
 }
 
@@ -770,8 +728,15 @@ void NestOp::getAsmResultNames(OpAsmSetValueNameFn set) {
 }
 
 LogicalResult NestOp::verifyRegions() {
+  CascadeOp cascade = getCascade(*this);
+  SmallPtrSet<Attribute, 4> seen;
+  for (auto rank : getParallel().getAsRange<StringAttr>())
+    if (!cascade || !cascade.lookupRank(rank) ||
+        !seen.insert(rank).second) // nest_c1
+      return emitOpError("rank `")
+             << rank.getValue() << "` is not declared, or named twice";
   auto yield = dyn_cast<YieldOp>(getBody().front().getTerminator());
-  if (!yield || yield.getOperandTypes() != getResultTypes())
+  if (!yield || yield.getOperandTypes() != getResultTypes()) // nest_c2
     return emitOpError("must yield its results ") << getResultTypes();
   return success();
 }
@@ -825,7 +790,7 @@ ParseResult StreamOp::parse(OpAsmParser &parser, OperationState &state) {
     scope->declare(arg.ssaName.name, type);
   }
   if (parser.parseKeyword("step") ||
-      parser.parseRegion(*state.addRegion(), states))
+      parseBody(parser, *state.addRegion(), states))
     return failure();
   Region *merge = state.addRegion();
   if (succeeded(parser.parseOptionalKeyword("merge"))) {
@@ -839,7 +804,7 @@ ParseResult StreamOp::parse(OpAsmParser &parser, OperationState &state) {
       arg.type = results[index % states.size()];
       scope->declare(arg.ssaName.name, arg.type);
     }
-    if (parser.parseRegion(*merge, merged))
+    if (parseBody(parser, *merge, merged))
       return failure();
   }
   if (parser.parseOptionalAttrDict(state.attributes))
@@ -855,17 +820,13 @@ ParseResult StreamOp::parse(OpAsmParser &parser, OperationState &state) {
 
 void StreamOp::print(OpAsmPrinter &printer) {
   printer << " " << getRank() << " init(";
-  auto states = llvm::zip(getReducers().getAsRange<ReduceAttr>(),
-                          getStep().getArguments(),
-                          getInits().getAsRange<FloatAttr>());
+  auto states =
+      llvm::zip(getReducers().getAsRange<ReduceAttr>(),
+                getStep().getArguments(), getInits().getAsRange<FloatAttr>());
   llvm::interleaveComma(states, printer, [&](auto state) {
     auto [reducer, arg, init] = state;
-    printer << stringifyReducerKind(reducer.getKind()) << " " << arg << " = ";
-    APFloat value = init.getValue();
-    if (value.isInfinity())
-      printer << (value.isNegative() ? "-inf" : "inf");
-    else
-      printer.printFloat(value);
+    printer << stringifyReducerKind(reducer.getKind()) << " " << arg << " = "
+            << getLiteral(init);
   });
   printer << ") -> ";
   printTypes(printer, getResultTypes());
@@ -885,12 +846,15 @@ void StreamOp::print(OpAsmPrinter &printer) {
 void StreamOp::getAsmBlockArgumentNames(Region &region,
                                         OpAsmSetValueNameFn set) {
   unsigned numStates = getNumStates();
+  if (numStates == 0 || getStateNames().size() != numStates)
+    return;
   bool isMerge = &region == &getMerge();
   for (BlockArgument arg : region.getArguments()) {
-    auto name = cast<StringAttr>(
-        getStateNames()[arg.getArgNumber() % numStates]);
+    auto name =
+        cast<StringAttr>(getStateNames()[arg.getArgNumber() % numStates]);
     bool isRight = arg.getArgNumber() >= numStates;
-    set(arg, (name.getValue() + (isMerge ? (isRight ? "_b" : "_a") : "")).str());
+    set(arg,
+        (name.getValue() + (isMerge ? (isRight ? "_b" : "_a") : "")).str());
   }
 }
 
@@ -898,25 +862,35 @@ void StreamOp::getAsmResultNames(OpAsmSetValueNameFn set) {
   setResultNames(*this, getNames(), set);
 }
 
+/// Whether `types` are two sets of the states' types.
+static bool areMerged(TypeRange types, TypeRange states) {
+  return types.take_front(states.size()) == states &&
+         types.drop_front(states.size()) == states;
+}
+
 LogicalResult StreamOp::verifyRegions() {
   CascadeOp cascade = getCascade(*this);
   if (!cascade || !cascade.lookupRank(getRankAttr())) // stream_c3
     return emitOpError("rank `") << getRank() << "` is not declared";
   unsigned numStates = getNumStates();
+  if (getNumResults() < numStates || getReducers().size() != numStates ||
+      getStateNames().size() != numStates) // stream_c1
+    return emitOpError("has ")
+           << numStates << " states, " << getReducers().size() << " reducers, "
+           << getStateNames().size() << " names and " << getNumResults()
+           << " results";
   auto stateTypes = TypeRange(getResultTypes()).take_front(numStates);
   auto yield = dyn_cast<YieldOp>(getStep().front().getTerminator());
-  if (getNumResults() < numStates || !yield ||
-      yield.getNumOperands() != getNumResults() ||
-      TypeRange(getStep().getArgumentTypes()) != stateTypes ||
-      TypeRange(yield.getOperandTypes()).take_front(numStates) !=
-          stateTypes) // stream_c1
-    return emitOpError("step must take and yield its ")
-           << numStates << " states " << stateTypes;
+  if (!yield || TypeRange(getStep().getArgumentTypes()) != stateTypes ||
+      yield.getOperandTypes() != getResultTypes()) // stream_c1
+    return emitOpError("step must take its ")
+           << numStates << " states and yield " << getResultTypes();
   if (getMerge().empty())
     return success();
   auto merged = dyn_cast<YieldOp>(getMerge().front().getTerminator());
   if (getMerge().getNumArguments() != 2 * numStates || !merged ||
-      TypeRange(merged.getOperandTypes()) != stateTypes) // stream_c2
+      TypeRange(merged.getOperandTypes()) != stateTypes ||
+      !areMerged(getMerge().getArgumentTypes(), stateTypes)) // stream_c2
     return emitOpError("merge must take two sets of its ")
            << numStates << " states and yield one";
   return success();

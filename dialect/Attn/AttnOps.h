@@ -25,6 +25,9 @@
 
 namespace attn {
 
+/// Whether a tensor may have elements of `type`.
+bool isElementType(mlir::Type type);
+
 /// The type that arithmetic on elements of `type` is done in (S8).
 mlir::Type getComputeType(mlir::Type type);
 
@@ -33,6 +36,10 @@ mlir::TypedAttr getIdentity(ReducerKind kind, mlir::Type type);
 
 /// The cascade that `op` stands in.
 CascadeOp getCascade(mlir::Operation *op);
+
+/// Whether an iteration around `op` carries `rank`, so that its variable is a
+/// coordinate in `op`.
+bool isCarried(mlir::Operation *op, mlir::StringAttr rank);
 
 } // namespace attn
 

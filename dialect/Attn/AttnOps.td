@@ -18,7 +18,7 @@ class Attn_Op<string mnemonic, list<Trait> traits = []>
 //===----------------------------------------------------------------------===//
 
 def Attn_CascadeOp : Attn_Op<"cascade", [
-    IsolatedFromAbove, Symbol, SingleBlock,
+    IsolatedFromAbove, Symbol, SingleBlock, HasParent<"::mlir::ModuleOp">,
     DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>]> {
   let summary = "a sequence of Einsums from inputs to outputs";
   let description = [{
@@ -33,9 +33,12 @@ def Attn_CascadeOp : Attn_Op<"cascade", [
     arguments and of the yielded values are the names in the C interface.
 
     Constraints: cascade_c1 every rank of an argument or result is declared;
-    cascade_c2 a rank is declared once, from ranks that are declared;
-    cascade_c3 a free rank is a rank of some argument, or a factor of a product
-    that is; cascade_c4 the yielded values have the declared results' ranks.
+    cascade_c2 a rank is declared once, from ranks that are declared before it,
+    with an extent of 1 to 2^40; cascade_c3 a free rank is a rank of some
+    argument, or a factor of a product that is; cascade_c4 the yielded values
+    have the declared results' ranks, and are floats or integers as they are;
+    cascade_c5 the cascade and its arguments have names that C can have, and an
+    output is neither an argument nor another output.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name,
                        TypeAttrOf<FunctionType>:$function_type,
@@ -68,19 +71,24 @@ def Attn_EinsumOp : Attn_Op<"einsum", [
     over the variables that are not on the left: by `add` unless `reduce` says
     otherwise. A group `(k, g)` on the left lies on the product rank `k * g`.
 
-    `vars` lists the left-hand side's variables first. The region's arguments
-    are the inputs; it ends in `attn.value`.
+    `vars` lists the left-hand side's variables first. Where reducers differ,
+    the first in `reducers` is applied last: `(max m, add e)` is the maximum
+    over m of the sum over e. The region's arguments are the inputs; it ends in
+    `attn.value`.
 
-    Constraints: einsum_c1 every variable is a declared rank; einsum_c2 a
-    reduced variable is not on the left; einsum_c3 a group's product is the
-    result's rank; einsum_c4 an access has an index for every rank of its
-    tensor; einsum_c5 the reducer has an identity in the element type;
-    einsum_c6 a variable is on the left once; einsum_c7 the region reads only
-    variables of `vars` and of enclosing iterations; einsum_c8 the value's type
-    converts to the element type.
+    Constraints: einsum_c1 every variable and extent is of a declared rank;
+    einsum_c2 a reduced variable is not on the left, and no variable is carried
+    by an enclosing iteration; einsum_c3 a group's product is the result's rank;
+    einsum_c4 an access has an index for every rank of its tensor; einsum_c5 the
+    reducer has an identity in the value's type, and argmax stands alone;
+    einsum_c6 a variable is on the left once or reduced once; einsum_c7 the
+    region reads only variables of `vars` and of enclosing iterations; einsum_c8
+    the value's type converts to the element type; einsum_c9 the region holds
+    only what the language can say, as elements and coordinates.
   }];
   let arguments = (ins Variadic<AnyType>:$inputs, OptionalAttr<StrAttr>:$name,
-                       StrArrayAttr:$vars, ArrayAttr:$out,
+                       StrArrayAttr:$vars,
+                       TypedArrayAttrBase<StrArrayAttr, "groups of variables">:$out,
                        TypedArrayAttrBase<Attn_ReduceAttr, "reducers">:$reducers);
   let results = (outs Attn_Tensor:$result);
   let regions = (region SizedRegion<1>:$body);
@@ -108,10 +116,11 @@ def Attn_TopKOp : Attn_Op<"topk", [
     Replaces rank `m` by `s`, which has a fixed extent: the `s` largest values,
     largest first, and their coordinates (i32). Ties go to the smaller
     coordinate. Where fewer than `s` coordinates are present, the rest of the
-    values is -inf and of the coordinates -1, and an access at -1 is absent.
+    values and coordinates is absent, and so is what they index.
 
     Constraints: topk_c1 `m` is a rank of the input; topk_c2 `s` is a declared
-    fixed rank and not one of the input.
+    fixed rank and not one of the input; topk_c3 the results have the input's
+    ranks with `s` for `m`.
   }];
   let arguments = (ins Attn_Tensor:$input, StrAttr:$from, StrAttr:$to,
                        OptionalAttr<StrArrayAttr>:$names);
@@ -171,6 +180,9 @@ def Attn_NestOp : Attn_Op<"nest", [
     Every Einsum of the body is computed for one tile of the `parallel` ranks
     at a time; what nests share is recomputed, and only results are stored.
     Made by FormNests.
+
+    Constraints: nest_c1 the parallel ranks are declared, each named once;
+    nest_c2 the body yields the results.
   }];
   let arguments = (ins StrArrayAttr:$parallel, OptionalAttr<StrArrayAttr>:$names);
   let results = (outs Variadic<Attn_Tensor>:$results);
@@ -205,9 +217,9 @@ def Attn_StreamOp : Attn_Op<"stream", [
     Made by OnePass from reduction normal form (docs/theory.md). FuseMax's
     Cascade 5 is this op for softmax.
 
-    Constraints: stream_c1 states, initial values and the first results agree
-    in number; stream_c2 the merge region has two arguments a state and yields
-    one; stream_c3 the rank is declared.
+    Constraints: stream_c1 the step takes the states and yields the results,
+    the first of which are the states; stream_c2 the merge region takes two sets
+    of states and yields one; stream_c3 the rank is declared.
   }];
   let arguments = (ins StrAttr:$rank, F64ArrayAttr:$inits,
                        TypedArrayAttrBase<Attn_ReduceAttr, "reducers">:$reducers,
@@ -259,6 +271,7 @@ def Attn_FlattenOp : Attn_Op<"flatten", [Pure]> {
   let arguments = (ins Variadic<Index>:$indices, StrArrayAttr:$ranks);
   let results = (outs Index:$result);
   let assemblyFormat = "$indices $ranks attr-dict";
+  let hasVerifier = 1;
 }
 
 def Attn_DivOp : Attn_Op<"div", [Pure, SameOperandsAndResultType]> {
@@ -285,6 +298,8 @@ def Attn_CastOp : Attn_Op<"cast", [Pure]> {
   let arguments = (ins AnyType:$input, TypeAttr:$to, UnitAttr:$implicit);
   let results = (outs AnyType:$result);
   let assemblyFormat = "$input `to` $to attr-dict `:` type($input) `->` type($result)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
 }
 
 def Attn_ValueOp : Attn_Op<"value", [Pure, Terminator, HasParent<"EinsumOp">]> {

@@ -8,10 +8,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialect/Attn/AttnOps.h"
+#include "dialect/Attn/Literals.h"
 #include "dialect/Attn/ParseScope.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/OperationSupport.h"
+#include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/SaveAndRestore.h"
 
@@ -31,6 +33,26 @@ struct Term {
 
 using TermOr = FailureOr<Term>;
 
+/// Equal operations that compute equal values.
+struct OperationInfo : llvm::DenseMapInfo<Operation *> {
+  static unsigned getHashValue(const Operation *op) {
+    return OperationEquivalence::computeHash(
+        const_cast<Operation *>(op), OperationEquivalence::directHashValue,
+        OperationEquivalence::ignoreHashValue,
+        OperationEquivalence::Flags::IgnoreLocations);
+  }
+  static bool isEqual(const Operation *lhs, const Operation *rhs) {
+    if (lhs == rhs)
+      return true;
+    if (lhs == getEmptyKey() || lhs == getTombstoneKey() ||
+        rhs == getEmptyKey() || rhs == getTombstoneKey())
+      return false;
+    return OperationEquivalence::isEquivalentTo(
+        const_cast<Operation *>(lhs), const_cast<Operation *>(rhs),
+        OperationEquivalence::Flags::IgnoreLocations);
+  }
+};
+
 class ExpressionParser {
 public:
   ExpressionParser(OpAsmParser &parser, ParseScope &scope, Block *block)
@@ -39,8 +61,8 @@ public:
         loc(parser.getEncodedSourceLoc(parser.getCurrentLocation())) {}
 
   TermOr parseExpression() { return parseOr(); }
-  /// A literal becomes f32, or the type `like`.
-  Value materialise(Term term, Type like = {});
+  /// A literal becomes f32.
+  Value materialise(Term term);
   Value toBool(Term term, SMLoc where);
 
   /// Marks `name` as a variable of the iteration space.
@@ -67,7 +89,7 @@ private:
   TermOr parseNumber(bool &found);
   TermOr parseName(StringRef name, SMLoc where);
   TermOr parseCall(StringRef name, SMLoc where);
-  TermOr parseCast();
+  TermOr parseCast(SMLoc where);
   TermOr parseLet();
   TermOr parseGroup();
   TermOr parseInput(OpAsmParser::UnresolvedOperand operand);
@@ -77,16 +99,20 @@ private:
   unsigned depth = 0;
 
   InFlightDiagnostic error(SMLoc where) { return parser.emitError(where); }
+  ParseResult enter();
   Type commonType(Term lhs, Term rhs, bool needsFloat);
-  Value convert(Term term, Type type);
+  Value makeConstant(Term term, Type type, SMLoc where);
+  Value convert(Term term, Type type, SMLoc where);
   Value toIndex(Term term, SMLoc where);
   TermOr binary(StringRef op, TermOr lhs, TermOr rhs, SMLoc where);
+  TermOr divide(StringRef op, Value lhs, Value rhs, Term divisor, SMLoc where);
   TermOr compare(arith::CmpIPredicate integer, arith::CmpFPredicate real,
-                 Term lhs, Term rhs);
+                 Term lhs, Term rhs, SMLoc where);
+  TermOr applySelect(ArrayRef<Term> args, SMLoc where);
+  TermOr applyExtremum(bool isMax, ArrayRef<Term> args, SMLoc where);
 
   /// Creates an op, or finds an equal one.
-  template <typename OpTy, typename... Args>
-  Value make(Args &&...args) {
+  template <typename OpTy, typename... Args> Value make(Args &&...args) {
     bool isLeaf = std::is_same_v<OpTy, arith::ConstantOp> ||
                   std::is_same_v<OpTy, RankVarOp> ||
                   std::is_same_v<OpTy, ExtentOp>;
@@ -97,19 +123,18 @@ private:
     else
       builder.setInsertionPointToStart(block);
     Operation *op = OpTy::create(builder, loc, std::forward<Args>(args)...);
-    for (Operation &other : *block)
-      if (&other != op &&
-          OperationEquivalence::isEquivalentTo(
-              &other, op, OperationEquivalence::Flags::IgnoreLocations)) {
-        op->erase();
-        return other.getResult(0);
-      }
+    auto [known, isNew] = operations.insert(op);
+    if (!isNew) {
+      op->erase();
+      return (*known)->getResult(0);
+    }
     if (isLeaf)
       lastLeaf = op;
     return op->getResult(0);
   }
 
   Operation *lastLeaf = nullptr;
+  llvm::DenseSet<Operation *, OperationInfo> operations;
   llvm::StringMap<Term> letValues;
 };
 
@@ -126,16 +151,28 @@ void ExpressionParser::addVar(StringRef name) {
     vars.push_back(attr);
 }
 
-Value ExpressionParser::materialise(Term term, Type like) {
+static bool isCondition(Term term) {
+  return !term.isLiteral() && term.value.getType().isInteger(1);
+}
+
+Value ExpressionParser::materialise(Term term) {
   if (!term.isLiteral())
     return term.value;
-  Type type = like ? like : builder.getF32Type();
+  double number = term.real ? *term.real : double(*term.integer);
+  return make<arith::ConstantOp>(builder.getF32FloatAttr(number));
+}
+
+Value ExpressionParser::makeConstant(Term term, Type type, SMLoc where) {
   if (isa<FloatType>(type)) {
     double number = term.real ? *term.real : double(*term.integer);
     return make<arith::ConstantOp>(builder.getFloatAttr(type, number));
   }
-  return make<arith::ConstantOp>(builder.getIntegerAttr(
-      type, term.integer ? *term.integer : int64_t(*term.real)));
+  int64_t number = *term.integer;
+  if (type.isInteger(32) && !llvm::isInt<32>(number)) {
+    error(where) << "integer " << number << " does not fit i32";
+    return {};
+  }
+  return make<arith::ConstantOp>(builder.getIntegerAttr(type, number));
 }
 
 /// The type in which two operands meet: floats win, f64 over f32; an integer
@@ -155,15 +192,16 @@ Type ExpressionParser::commonType(Term lhs, Term rhs, bool needsFloat) {
       type = mine;
   }
   if (!type)
-    type = needsFloat ? Type(builder.getF32Type()) : Type(builder.getIndexType());
+    type =
+        needsFloat ? Type(builder.getF32Type()) : Type(builder.getIndexType());
   if (needsFloat && !isa<FloatType>(type))
     type = builder.getF32Type();
   return type;
 }
 
-Value ExpressionParser::convert(Term term, Type type) {
+Value ExpressionParser::convert(Term term, Type type, SMLoc where) {
   if (term.isLiteral())
-    return materialise(term, type);
+    return makeConstant(term, type, where);
   if (term.value.getType() == type)
     return term.value;
   return make<CastOp>(type, term.value, TypeAttr::get(type),
@@ -171,12 +209,13 @@ Value ExpressionParser::convert(Term term, Type type) {
 }
 
 Value ExpressionParser::toIndex(Term term, SMLoc where) {
-  if (term.real || (!term.isLiteral() &&
-                    !isa<IntegerType, IndexType>(term.value.getType()))) {
+  if (term.real || isCondition(term) ||
+      (!term.isLiteral() &&
+       !isa<IntegerType, IndexType>(term.value.getType()))) {
     error(where) << "an index must be an integer";
     return {};
   }
-  return convert(term, builder.getIndexType());
+  return convert(term, builder.getIndexType(), where);
 }
 
 Value ExpressionParser::toBool(Term term, SMLoc where) {
@@ -210,6 +249,9 @@ TermOr ExpressionParser::parseNot() {
   SMLoc where = parser.getCurrentLocation();
   if (failed(parser.parseOptionalKeyword("not")))
     return parseComparison();
+  if (enter())
+    return failure();
+  llvm::SaveAndRestore nesting(depth, depth + 1);
   TermOr operand = parseNot();
   if (failed(operand))
     return failure();
@@ -221,10 +263,16 @@ TermOr ExpressionParser::parseNot() {
 }
 
 TermOr ExpressionParser::compare(arith::CmpIPredicate integer,
-                                 arith::CmpFPredicate real, Term lhs,
-                                 Term rhs) {
+                                 arith::CmpFPredicate real, Term lhs, Term rhs,
+                                 SMLoc where) {
+  if (isCondition(lhs) || isCondition(rhs)) {
+    error(where) << "conditions don't compare; write them with and, or, not";
+    return failure();
+  }
   Type type = commonType(lhs, rhs, /*needsFloat=*/false);
-  Value left = convert(lhs, type), right = convert(rhs, type);
+  Value left = convert(lhs, type, where), right = convert(rhs, type, where);
+  if (!left || !right)
+    return failure();
   if (isa<FloatType>(type))
     return Term{make<arith::CmpFOp>(real, left, right), {}, {}};
   return Term{make<arith::CmpIOp>(integer, left, right), {}, {}};
@@ -233,6 +281,7 @@ TermOr ExpressionParser::compare(arith::CmpIPredicate integer,
 TermOr ExpressionParser::parseComparison() {
   using I = arith::CmpIPredicate;
   using F = arith::CmpFPredicate;
+  SMLoc where = parser.getCurrentLocation();
   TermOr lhs = parseSum();
   if (failed(lhs))
     return failure();
@@ -260,7 +309,7 @@ TermOr ExpressionParser::parseComparison() {
   TermOr rhs = parseSum();
   if (failed(rhs))
     return failure();
-  return compare(integer, real, *lhs, *rhs);
+  return compare(integer, real, *lhs, *rhs, where);
 }
 
 TermOr ExpressionParser::parseSum() {
@@ -307,15 +356,19 @@ TermOr ExpressionParser::binary(StringRef op, TermOr lhs, TermOr rhs,
       return failure();
     return Term{op == "and" ? make<arith::AndIOp>(left, right)
                             : make<arith::OrIOp>(left, right),
-                {}, {}};
+                {},
+                {}};
   }
-  Type type = commonType(*lhs, *rhs, /*needsFloat=*/op == "/");
-  if (type.isInteger(1)) {
-    error(where) << "`" << op << "` is not defined on conditions";
+  if (isCondition(*lhs) || isCondition(*rhs)) {
+    error(where) << "`" << op
+                 << "` is not defined on conditions; use select(c, a, b)";
     return failure();
   }
+  Type type = commonType(*lhs, *rhs, /*needsFloat=*/op == "/");
   bool isFloat = isa<FloatType>(type);
-  Value l = convert(*lhs, type), r = convert(*rhs, type), value;
+  Value l = convert(*lhs, type, where), r = convert(*rhs, type, where), value;
+  if (!l || !r)
+    return failure();
   if (op == "+")
     value = isFloat ? make<arith::AddFOp>(l, r) : make<arith::AddIOp>(l, r);
   else if (op == "-")
@@ -324,24 +377,46 @@ TermOr ExpressionParser::binary(StringRef op, TermOr lhs, TermOr rhs,
     value = isFloat ? make<arith::MulFOp>(l, r) : make<arith::MulIOp>(l, r);
   else if (op == "/")
     value = make<DivOp>(l, r);
-  else if (isFloat) {
-    error(where) << "`" << op << "` needs integers";
-    return failure();
-  } else if (op == "floordiv")
-    value = make<arith::FloorDivSIOp>(l, r);
-  else if (op == "ceildiv")
-    value = make<arith::CeilDivSIOp>(l, r);
   else
-    value = make<arith::RemSIOp>(l, r);
+    return divide(op, l, r, *rhs, where);
   return Term{value, {}, {}};
 }
 
-TermOr ExpressionParser::parseUnary() {
-  if (depth >= maxDepth) {
-    error(parser.getCurrentLocation())
-        << "expression is nested more than " << maxDepth << " deep";
+/// Integer division, towards -inf or +inf, and the remainder of the first.
+TermOr ExpressionParser::divide(StringRef op, Value lhs, Value rhs,
+                                Term divisor, SMLoc where) {
+  if (isa<FloatType>(lhs.getType())) {
+    error(where) << "`" << op << "` needs integers";
     return failure();
   }
+  if (divisor.isLiteral() && *divisor.integer == 0) {
+    error(where) << "`" << op << "` by zero";
+    return failure();
+  }
+  if (op == "ceildiv")
+    return Term{make<arith::CeilDivSIOp>(lhs, rhs), {}, {}};
+  Value quotient = make<arith::FloorDivSIOp>(lhs, rhs);
+  if (op == "floordiv")
+    return Term{quotient, {}, {}};
+  Value product = make<arith::MulIOp>(quotient, rhs);
+  return Term{make<arith::SubIOp>(lhs, product), {}, {}};
+}
+
+/// Refuses expressions that recursion or printing could not handle.
+ParseResult ExpressionParser::enter() {
+  if (depth >= maxDepth)
+    return error(parser.getCurrentLocation())
+           << "expression is nested more than " << maxDepth << " deep";
+  if (operations.size() > maxOperations)
+    return error(parser.getCurrentLocation())
+           << "expression has more than " << maxOperations << " operations";
+  return success();
+}
+
+TermOr ExpressionParser::parseUnary() {
+  SMLoc where = parser.getCurrentLocation();
+  if (enter())
+    return failure();
   llvm::SaveAndRestore nesting(depth, depth + 1);
   if (failed(parser.parseOptionalMinus()))
     return parsePrimary();
@@ -352,6 +427,10 @@ TermOr ExpressionParser::parseUnary() {
     return Term{{}, -*operand->integer, {}};
   if (operand->real)
     return Term{{}, {}, -*operand->real};
+  if (isCondition(*operand)) {
+    error(where) << "`-` is not defined on conditions; use not";
+    return failure();
+  }
   Type type = operand->value.getType();
   if (isa<FloatType>(type))
     return Term{make<arith::NegFOp>(operand->value), {}, {}};
@@ -426,8 +505,8 @@ TermOr ExpressionParser::parseGroup() {
   SmallVector<Value> indices;
   SmallVector<Attribute> ranks;
   for (Term term : terms) {
-    auto var = term.isLiteral() ? RankVarOp()
-                                : term.value.getDefiningOp<RankVarOp>();
+    auto var =
+        term.isLiteral() ? RankVarOp() : term.value.getDefiningOp<RankVarOp>();
     if (!var) {
       error(where) << "a group of coordinates holds rank variables only";
       return failure();
@@ -437,18 +516,20 @@ TermOr ExpressionParser::parseGroup() {
   }
   return Term{make<FlattenOp>(builder.getIndexType(), indices,
                               builder.getArrayAttr(ranks)),
-              {}, {}};
+              {},
+              {}};
 }
 
 TermOr ExpressionParser::parseInput(OpAsmParser::UnresolvedOperand operand) {
-  Type type = scope.lookup(operand.name);
-  if (!type || operand.number) {
-    error(operand.location) << "use of undeclared tensor `" << operand.name
-                            << "`";
+  Type type = scope.lookup(operand.name, operand.number);
+  if (!type) {
+    error(operand.location)
+        << "use of undeclared tensor `" << operand.name << "`";
     return failure();
   }
-  auto *known = llvm::find_if(
-      inputs, [&](auto &other) { return other.name == operand.name; });
+  auto *known = llvm::find_if(inputs, [&](auto &other) {
+    return other.name == operand.name && other.number == operand.number;
+  });
   unsigned position = known - inputs.begin();
   if (known == inputs.end()) {
     inputs.push_back(operand);
@@ -479,9 +560,10 @@ TermOr ExpressionParser::parseInput(OpAsmParser::UnresolvedOperand operand) {
                  << tensor.getRanks().size() << " ranks";
     return failure();
   }
-  return Term{make<ReadOp>(getComputeType(tensor.getElementType()), argument,
-                           indices),
-              {}, {}};
+  return Term{
+      make<ReadOp>(getComputeType(tensor.getElementType()), argument, indices),
+      {},
+      {}};
 }
 
 TermOr ExpressionParser::parseName(StringRef name, SMLoc where) {
@@ -490,10 +572,15 @@ TermOr ExpressionParser::parseName(StringRef name, SMLoc where) {
     return let->second;
   if (name == "inf")
     return Term{{}, {}, std::numeric_limits<double>::infinity()};
+  if (name == "nan")
+    return Term{{}, {}, std::numeric_limits<double>::quiet_NaN()};
+  if (name == "true" || name == "false")
+    return Term{
+        make<arith::ConstantOp>(builder.getBoolAttr(name == "true")), {}, {}};
   if (name == "let")
     return parseLet();
   if (name == "cast")
-    return parseCast();
+    return parseCast(where);
   if (name == "extent") {
     StringRef rank;
     if (parser.parseLParen() || parser.parseKeyword(&rank) ||
@@ -503,9 +590,10 @@ TermOr ExpressionParser::parseName(StringRef name, SMLoc where) {
       error(where) << "rank `" << rank << "` is not declared";
       return failure();
     }
-    return Term{make<ExtentOp>(builder.getIndexType(),
-                               builder.getStringAttr(rank)),
-                {}, {}};
+    return Term{
+        make<ExtentOp>(builder.getIndexType(), builder.getStringAttr(rank)),
+        {},
+        {}};
   }
   if (succeeded(parser.parseOptionalLParen()))
     return parseCall(name, where);
@@ -517,17 +605,31 @@ TermOr ExpressionParser::parseName(StringRef name, SMLoc where) {
   addVar(name);
   return Term{
       make<RankVarOp>(builder.getIndexType(), builder.getStringAttr(name)),
-      {}, {}};
+      {},
+      {}};
 }
 
-/// After `let`: `x = expression, y = expression in expression`.
+/// The number of operands of a function; 0 where there is none of this name.
+static unsigned getArity(StringRef function) {
+  return llvm::StringSwitch<unsigned>(function)
+      .Cases({"exp", "exp2", "log", "log2", "tanh", "sigmoid", "erf", "sqrt"},
+             1)
+      .Cases({"rsqrt", "sin", "cos", "abs", "floor", "ceil", "round"}, 1)
+      .Cases({"max", "min", "pow"}, 2)
+      .Case("select", 3)
+      .Default(0);
+}
+
+/// After `let`: `x = expression, y = expression in expression`. The names hold
+/// to the end of the Einsum, its filter included.
 TermOr ExpressionParser::parseLet() {
   do {
     StringRef name;
     SMLoc where = parser.getCurrentLocation();
     if (parser.parseKeyword(&name) || parser.parseEqual())
       return failure();
-    if (scope.lookupRank(name) || letValues.count(name)) {
+    if (scope.lookupRank(name) || letValues.count(name) ||
+        isReservedWord(name) || getArity(name)) {
       error(where) << "`" << name << "` names something else already";
       return failure();
     }
@@ -542,8 +644,8 @@ TermOr ExpressionParser::parseLet() {
   return parseExpression();
 }
 
-/// After `cast`: `(expression, type)`.
-TermOr ExpressionParser::parseCast() {
+/// After `cast`: `(expression, type)`. Of a literal it makes a constant.
+TermOr ExpressionParser::parseCast(SMLoc where) {
   Type type;
   if (parser.parseLParen())
     return failure();
@@ -551,10 +653,55 @@ TermOr ExpressionParser::parseCast() {
   if (failed(term) || parser.parseComma() || parser.parseType(type) ||
       parser.parseRParen())
     return failure();
-  Value value = materialise(*term);
+  if (!isElementType(type)) {
+    error(where) << "cast to " << type << ", which is no element type";
+    return failure();
+  }
+  if (term->isLiteral() &&
+      (type.isF32() || type.isF64() ||
+       (term->integer && (type.isInteger(32) || type.isInteger(64))))) {
+    Value constant = makeConstant(*term, type, where);
+    return constant ? TermOr(Term{constant, {}, {}}) : TermOr(failure());
+  }
+  Value value = term->integer
+                    ? makeConstant(*term, builder.getIndexType(), where)
+                    : materialise(*term);
   return Term{make<CastOp>(getComputeType(type), value, TypeAttr::get(type),
                            UnitAttr()),
-              {}, {}};
+              {},
+              {}};
+}
+
+TermOr ExpressionParser::applySelect(ArrayRef<Term> args, SMLoc where) {
+  Value condition = toBool(args[0], where);
+  if (!condition)
+    return failure();
+  if (isCondition(args[1]) != isCondition(args[2])) {
+    error(where) << "`select` between a condition and a number";
+    return failure();
+  }
+  Type type = commonType(args[1], args[2], /*needsFloat=*/false);
+  Value yes = convert(args[1], type, where);
+  Value no = yes ? convert(args[2], type, where) : yes;
+  if (!no)
+    return failure();
+  return Term{make<arith::SelectOp>(condition, yes, no), {}, {}};
+}
+
+TermOr ExpressionParser::applyExtremum(bool isMax, ArrayRef<Term> args,
+                                       SMLoc where) {
+  Type type = commonType(args[0], args[1], /*needsFloat=*/false);
+  Value l = convert(args[0], type, where);
+  Value r = l ? convert(args[1], type, where) : l;
+  if (!r)
+    return failure();
+  if (isa<FloatType>(type))
+    return Term{isMax ? make<arith::MaximumFOp>(l, r)
+                      : make<arith::MinimumFOp>(l, r),
+                {},
+                {}};
+  return Term{
+      isMax ? make<arith::MaxSIOp>(l, r) : make<arith::MinSIOp>(l, r), {}, {}};
 }
 
 TermOr ExpressionParser::parseCall(StringRef name, SMLoc where) {
@@ -568,75 +715,50 @@ TermOr ExpressionParser::parseCall(StringRef name, SMLoc where) {
   } while (succeeded(parser.parseOptionalComma()));
   if (parser.parseRParen())
     return failure();
-  int arity = llvm::StringSwitch<int>(function)
-                  .Cases({"exp", "exp2", "log", "log2", "tanh", "sigmoid",
-                          "erf", "sqrt"},
-                         1)
-                  .Cases({"rsqrt", "sin", "cos", "abs", "floor", "ceil",
-                          "round"},
-                         1)
-                  .Cases({"max", "min", "pow"}, 2)
-                  .Case("select", 3)
-                  .Default(0);
+  unsigned arity = getArity(function);
   if (!arity) {
     error(where) << "unknown function `" << function << "`";
     return failure();
   }
-  if (int(args.size()) != arity) {
-    error(where) << "`" << function << "` takes " << arity << " operands, got "
-                 << args.size();
+  if (args.size() != arity) {
+    error(where) << "`" << function << "` takes " << arity << " operand"
+                 << (arity == 1 ? "" : "s") << ", got " << args.size();
     return failure();
   }
-  if (function == "select") {
-    Value condition = toBool(args[0], where);
-    if (!condition)
-      return failure();
-    Type type = commonType(args[1], args[2], /*needsFloat=*/false);
-    return Term{make<arith::SelectOp>(condition, convert(args[1], type),
-                                      convert(args[2], type)),
-                {}, {}};
+  if (function == "select")
+    return applySelect(args, where);
+  if (llvm::any_of(args, isCondition)) {
+    error(where) << "`" << function
+                 << "` is not defined on conditions; use select(c, a, b)";
+    return failure();
   }
-  if (function == "max" || function == "min") {
-    Type type = commonType(args[0], args[1], /*needsFloat=*/false);
-    Value l = convert(args[0], type), r = convert(args[1], type);
-    bool isMax = function == "max";
-    if (isa<FloatType>(type))
-      return Term{isMax ? make<arith::MaximumFOp>(l, r)
-                        : make<arith::MinimumFOp>(l, r),
-                  {}, {}};
-    return Term{isMax ? make<arith::MaxSIOp>(l, r) : make<arith::MinSIOp>(l, r),
-                {}, {}};
-  }
+  if (function == "max" || function == "min")
+    return applyExtremum(function == "max", args, where);
   bool isIntAbs = function == "abs" && !args[0].isLiteral() &&
                   isa<IntegerType, IndexType>(args[0].value.getType());
   if (isIntAbs)
     return Term{make<math::AbsIOp>(args[0].value), {}, {}};
   Type type = commonType(args[0], args.back(), /*needsFloat=*/true);
-  Value x = convert(args[0], type);
+  Value x = convert(args[0], type, where);
   if (function == "pow")
-    return Term{make<math::PowFOp>(x, convert(args[1], type)), {}, {}};
+    return Term{make<math::PowFOp>(x, convert(args[1], type, where)), {}, {}};
   using Maker = Value (*)(ExpressionParser &, Value);
 #define UNARY(name, OpTy)                                                      \
   .Case(name, [](ExpressionParser &self, Value operand) -> Value {             \
     return self.make<OpTy>(operand);                                           \
   })
-  Maker maker = llvm::StringSwitch<Maker>(function)
-      UNARY("exp", math::ExpOp)
-      UNARY("exp2", math::Exp2Op)
-      UNARY("log", math::LogOp)
-      UNARY("log2", math::Log2Op)
-      UNARY("tanh", math::TanhOp)
-      UNARY("sigmoid", SigmoidOp)
-      UNARY("erf", math::ErfOp)
-      UNARY("sqrt", math::SqrtOp)
-      UNARY("rsqrt", math::RsqrtOp)
-      UNARY("sin", math::SinOp)
-      UNARY("cos", math::CosOp)
-      UNARY("abs", math::AbsFOp)
-      UNARY("floor", math::FloorOp)
-      UNARY("ceil", math::CeilOp)
-      UNARY("round", math::RoundEvenOp)
-      .Default(nullptr);
+  Maker maker =
+      llvm::StringSwitch<Maker>(function) UNARY("exp", math::ExpOp)
+          UNARY("exp2", math::Exp2Op) UNARY("log", math::LogOp)
+              UNARY("log2", math::Log2Op) UNARY("tanh", math::TanhOp)
+                  UNARY("sigmoid", SigmoidOp) UNARY("erf", math::ErfOp)
+                      UNARY("sqrt", math::SqrtOp) UNARY("rsqrt", math::RsqrtOp)
+                          UNARY("sin", math::SinOp) UNARY("cos", math::CosOp)
+                              UNARY("abs", math::AbsFOp)
+                                  UNARY("floor", math::FloorOp)
+                                      UNARY("ceil", math::CeilOp)
+                                          UNARY("round", math::RoundEvenOp)
+                                              .Default(nullptr);
 #undef UNARY
   return Term{maker(*this, x), {}, {}};
 }
@@ -659,8 +781,12 @@ static ParseResult parseOutput(ExpressionParser &expression,
       if (parser.parseKeyword(&name))
         return failure();
       if (!expression.scope.lookupRank(name)) // einsum_c1
-        return parser.emitError(here) << "rank `" << name << "` is not declared";
+        return parser.emitError(here)
+               << "rank `" << name << "` is not declared";
       auto attr = parser.getBuilder().getStringAttr(name);
+      if (llvm::is_contained(expression.scope.carried, attr)) // einsum_c2
+        return parser.emitError(here)
+               << "variable `" << name << "` is carried by an iteration";
       if (llvm::is_contained(expression.vars, attr)) // einsum_c6
         return parser.emitError(here)
                << "variable `" << name << "` is on the left twice";
@@ -752,32 +878,40 @@ ParseResult EinsumOp::parse(OpAsmParser &parser, OperationState &state) {
   ValueOp::create(expression.builder, expression.loc, value, filter);
 
   SMLoc reduceLoc = parser.getCurrentLocation();
-  SmallVector<ReduceAttr> written, reducers;
+  SmallVector<ReduceAttr> reducers;
   if (succeeded(parser.parseOptionalKeyword("reduce")) &&
-      parseReducers(parser, written))
+      parseReducers(parser, reducers))
     return failure();
+  SmallPtrSet<Attribute, 4> written;
   ArrayRef<StringAttr> vars = expression.vars;
-  for (ReduceAttr reducer : written) {
+  for (ReduceAttr reducer : reducers) {
     StringRef var = reducer.getVar().getValue();
     if (llvm::is_contained(vars.take_front(numOut), reducer.getVar()))
       return parser.emitError(reduceLoc) // einsum_c2
              << "reduced variable `" << var << "` is on the left";
+    if (llvm::is_contained(scope->carried, reducer.getVar()))
+      return parser.emitError(reduceLoc) // einsum_c2
+             << "variable `" << var << "` is carried by an iteration";
     if (!scope->lookupRank(var)) // einsum_c1
       return parser.emitError(reduceLoc)
              << "rank `" << var << "` is not declared";
-    expression.addVar(var);
+    if (!written.insert(reducer.getVar()).second) // einsum_c6
+      return parser.emitError(reduceLoc)
+             << "variable `" << var << "` is reduced twice";
   }
-  bool isArgMax = false;
-  for (StringAttr var : ArrayRef(expression.vars).drop_front(numOut)) {
-    auto *known =
-        llvm::find_if(written, [&](ReduceAttr r) { return r.getVar() == var; });
-    auto kind = known == written.end() ? ReducerKind::Add : known->getKind();
-    isArgMax |= kind == ReducerKind::ArgMax;
-    reducers.push_back(ReduceAttr::get(parser.getContext(), kind, var));
-  }
+  // The sums that go without saying are the innermost.
+  for (StringAttr var : vars.drop_front(numOut))
+    if (!written.contains(var))
+      reducers.push_back(
+          ReduceAttr::get(parser.getContext(), ReducerKind::Add, var));
+  for (ReduceAttr reducer : reducers)
+    expression.addVar(reducer.getVar().getValue());
+  bool isArgMax = llvm::any_of(reducers, [](ReduceAttr reducer) {
+    return reducer.getKind() == ReducerKind::ArgMax;
+  });
 
-  Type elementType = isArgMax ? Type(parser.getBuilder().getI32Type())
-                              : value.getType();
+  Type elementType =
+      isArgMax ? Type(parser.getBuilder().getI32Type()) : value.getType();
   if (succeeded(parser.parseOptionalColon()) && parser.parseType(elementType))
     return failure();
   if (parser.parseOptionalAttrDict(state.attributes))
@@ -789,8 +923,8 @@ ParseResult EinsumOp::parse(OpAsmParser &parser, OperationState &state) {
 
   Builder &builder = parser.getBuilder();
   auto &properties = state.getOrAddProperties<EinsumOp::Properties>();
-  properties.vars = builder.getArrayAttr(SmallVector<Attribute>(
-      expression.vars.begin(), expression.vars.end()));
+  properties.vars = builder.getArrayAttr(
+      SmallVector<Attribute>(expression.vars.begin(), expression.vars.end()));
   properties.out = builder.getArrayAttr(groups);
   properties.reducers = builder.getArrayAttr(
       SmallVector<Attribute>(reducers.begin(), reducers.end()));

@@ -1,14 +1,17 @@
 //===- EinsumPrinter.cpp - Einsums as they were written -------------------===//
 //
-// The inverse of EinsumParser: prints an Einsum's region as an expression. A
-// value that is used more than once, and is more than a leaf, gets a name in a
-// `let`, so text stays linear in the size of the region.
+// The inverse of EinsumParser: prints an Einsum's region as an expression. An
+// element value that is used more than once gets a name in a `let`, so text
+// stays linear in the size of the region; short arithmetic on coordinates is
+// written out again, as people do.
 //
 //===----------------------------------------------------------------------===//
 
 #include "dialect/Attn/AttnOps.h"
+#include "dialect/Attn/Literals.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -20,33 +23,45 @@ namespace {
 /// How tightly an operator binds; larger binds tighter.
 enum Precedence { Or, And, Not, Comparison, Sum, Product, Unary };
 
+/// `a mod b`, which the parser writes as `a - (a floordiv b) * b`.
+struct Remainder {
+  arith::SubIOp difference;
+  arith::MulIOp product;
+  arith::FloorDivSIOp quotient;
+};
+
 class ExpressionPrinter {
 public:
   ExpressionPrinter(OpAsmPrinter &printer, EinsumOp einsum)
       : printer(printer), einsum(einsum) {
+    findRemainders();
     nameShared();
   }
   void printLets();
-  void print(Value value, Precedence context);
+  /// Prints an operand of attn.value.
+  void printRoot(Value value) { print(value, Or, Float32Type::get(context())); }
 
 private:
+  MLIRContext *context() { return einsum.getContext(); }
+  void findRemainders();
   void nameShared();
+  void print(Value value, Precedence context, Type literalType);
   void printDefinition(Value value, Precedence context);
-  void printConstant(arith::ConstantOp constant);
-  void printInfix(Operation *op, StringRef symbol, Precedence mine,
-                  Precedence context);
-  void printCall(StringRef name, ValueRange operands);
+  void printConstant(arith::ConstantOp constant, Type literalType,
+                     Precedence context);
+  void printInfix(Operation *op, Value lhs, Value rhs, StringRef symbol,
+                  Precedence mine, Precedence context);
+  void printCall(StringRef name, Operation *op);
 
   OpAsmPrinter &printer;
   EinsumOp einsum;
   llvm::MapVector<Value, std::string> lets;
+  llvm::DenseMap<Operation *, Remainder> remainders;
+  /// The product and the quotient of each remainder: not printed.
+  llvm::DenseSet<Operation *> hidden;
 };
 
 } // namespace
-
-static bool isLeaf(Operation *op) {
-  return isa<arith::ConstantOp, RankVarOp, ExtentOp, ReadOp, FlattenOp>(op);
-}
 
 /// An implicit cast prints as its operand.
 static Value skipImplicitCasts(Value value) {
@@ -58,24 +73,75 @@ static Value skipImplicitCasts(Value value) {
   return value;
 }
 
+static bool isConstant(Value value) {
+  return value.getDefiningOp<arith::ConstantOp>() != nullptr;
+}
+
+//===----------------------------------------------------------------------===//
+// What is named
+//===----------------------------------------------------------------------===//
+
+void ExpressionPrinter::findRemainders() {
+  einsum.getBody().walk([&](arith::SubIOp difference) {
+    auto product = difference.getRhs().getDefiningOp<arith::MulIOp>();
+    if (!product || !product->hasOneUse())
+      return;
+    auto quotient = product.getLhs().getDefiningOp<arith::FloorDivSIOp>();
+    if (!quotient || !quotient->hasOneUse() ||
+        quotient.getLhs() != difference.getLhs() ||
+        quotient.getRhs() != product.getRhs())
+      return;
+    remainders[difference] = {difference, product, quotient};
+    hidden.insert(product);
+    hidden.insert(quotient);
+  });
+}
+
 void ExpressionPrinter::nameShared() {
+  /// Larger coordinates than this, and larger accesses, are named.
+  constexpr unsigned maxCoordinate = 8, maxAccess = 32;
+  /// The size of a value that is written out, and whether it reads a tensor.
+  struct Size {
+    unsigned nodes = 1;
+    bool reads = false;
+  };
   llvm::DenseMap<Value, unsigned> uses;
-  for (Operation &op : einsum.getBody().front()) {
+  llvm::DenseMap<Value, Size> sizes;
+  Block &block = einsum.getBody().front();
+  for (Operation &op : block) {
     auto cast = dyn_cast<CastOp>(&op);
-    if (cast && cast.getImplicit())
+    if (hidden.contains(&op) || (cast && cast.getImplicit()))
       continue;
-    for (Value operand : op.getOperands())
+    auto remainder = remainders.find(&op);
+    ValueRange operands = remainder == remainders.end()
+                              ? op.getOperands()
+                              : remainder->second.quotient->getOperands();
+    for (Value operand : operands)
       ++uses[skipImplicitCasts(operand)];
   }
-  for (Operation &op : einsum.getBody().front().without_terminator()) {
+  for (Operation &op : block.without_terminator()) {
     Value result = op.getResult(0);
-    if (uses[result] < 2 || isLeaf(&op))
+    Size size;
+    size.reads = isa<ReadOp>(op);
+    for (Value operand : op.getOperands()) {
+      Size part = sizes.lookup(operand);
+      size.nodes = std::min(size.nodes + part.nodes, maxAccess + 1);
+      size.reads |= part.reads;
+    }
+    sizes[result] = size;
+    bool isIndirect = llvm::any_of(op.getOperands(), [&](Value operand) {
+      return sizes.lookup(operand).reads;
+    });
+    bool isLeaf = op.getNumOperands() == 0 || isa<FlattenOp>(op) ||
+                  (isa<ReadOp>(op) && !isIndirect && size.nodes <= maxAccess);
+    bool isCoordinate = isa<IntegerType, IndexType>(result.getType()) &&
+                        !size.reads && size.nodes <= maxCoordinate;
+    if (uses[result] < 2 || isLeaf || isCoordinate)
       continue;
     // `t0` may be a rank of this cascade.
     CascadeOp cascade = getCascade(einsum);
     std::string name = "t" + std::to_string(lets.size());
-    while (cascade &&
-           cascade.lookupRank(StringAttr::get(op.getContext(), name)))
+    while (cascade && cascade.lookupRank(StringAttr::get(context(), name)))
       name.insert(name.begin(), '_');
     lets.insert({result, name});
   }
@@ -96,47 +162,94 @@ void ExpressionPrinter::printLets() {
   printer << " in ";
 }
 
-void ExpressionPrinter::print(Value value, Precedence context) {
+//===----------------------------------------------------------------------===//
+// Expressions
+//===----------------------------------------------------------------------===//
+
+/// Prints `value` where the parser would give a literal the type `literalType`.
+void ExpressionPrinter::print(Value value, Precedence context,
+                              Type literalType) {
   value = skipImplicitCasts(value);
   auto let = lets.find(value);
   if (let != lets.end())
     printer << let->second;
+  else if (auto constant = value.getDefiningOp<arith::ConstantOp>())
+    printConstant(constant, literalType, context);
   else
     printDefinition(value, context);
 }
 
-void ExpressionPrinter::printConstant(arith::ConstantOp constant) {
-  if (auto real = dyn_cast<FloatAttr>(constant.getValue())) {
-    APFloat value = real.getValue();
-    if (value.isInfinity())
-      printer << (value.isNegative() ? "-inf" : "inf");
-    else
-      printer.printFloat(value);
+void ExpressionPrinter::printConstant(arith::ConstantOp constant,
+                                      Type literalType, Precedence context) {
+  Type type = constant.getType();
+  if (type.isInteger(1)) {
+    bool isTrue = cast<BoolAttr>(constant.getValue()).getValue();
+    printer << (isTrue ? "true" : "false");
     return;
   }
-  auto integer = cast<IntegerAttr>(constant.getValue());
-  if (integer.getType().isInteger(1))
-    printer << (integer.getValue().isZero() ? "0 == 1" : "0 == 0");
+  std::string text = getLiteral(constant.getValue());
+  // A float function makes a float of `2`; nothing else does, see getLiteral.
+  if (literalType == type)
+    printer << text;
   else
-    printer << integer.getValue();
+    printer << "cast(" << text << ", " << type << ")";
 }
 
-void ExpressionPrinter::printInfix(Operation *op, StringRef symbol,
-                                   Precedence mine, Precedence context) {
+/// The type that a literal at operand `index` of `op` would take, where it has
+/// a decimal point (`isReal`) or not. See ExpressionParser::commonType.
+static Type getLiteralType(Operation *op, unsigned index, bool isReal) {
+  Builder builder(op->getContext());
+  if (isa<ReadOp>(op))
+    return builder.getIndexType();
+  Type type;
+  unsigned first = isa<arith::SelectOp>(op);
+  for (unsigned i = first; i < op->getNumOperands(); ++i) {
+    Value other = skipImplicitCasts(op->getOperand(i));
+    // A literal beside a literal gets the type that both have alone.
+    if (i != index && !isConstant(other))
+      type = other.getType();
+  }
+  if (!type)
+    return isReal || isa<DivOp, math::PowFOp>(op)
+               ? Type(builder.getF32Type())
+               : Type(builder.getIndexType());
+  bool needsFloat = isReal || isa<DivOp, math::PowFOp>(op);
+  return needsFloat && !isa<FloatType>(type) ? Type(builder.getF32Type())
+                                             : type;
+}
+
+void ExpressionPrinter::printInfix(Operation *op, Value lhs, Value rhs,
+                                   StringRef symbol, Precedence mine,
+                                   Precedence context) {
   bool parentheses = context > mine;
-  if (parentheses)
-    printer << "(";
-  print(op->getOperand(0), mine);
+  // Comparisons don't chain.
+  auto left = mine == Comparison ? Sum : mine;
+  bool isReal = isa<FloatType>(lhs.getType());
+  printer << (parentheses ? "(" : "");
+  print(lhs, left, getLiteralType(op, 0, isReal));
   printer << " " << symbol << " ";
-  print(op->getOperand(1), Precedence(mine + 1));
-  if (parentheses)
-    printer << ")";
+  print(rhs, Precedence(mine + 1), getLiteralType(op, 1, isReal));
+  printer << (parentheses ? ")" : "");
 }
 
-void ExpressionPrinter::printCall(StringRef name, ValueRange operands) {
+void ExpressionPrinter::printCall(StringRef name, Operation *op) {
+  bool isUnary = op->getNumOperands() == 1;
   printer << name << "(";
-  llvm::interleaveComma(operands, printer,
-                        [&](Value operand) { print(operand, Or); });
+  llvm::interleaveComma(llvm::seq(op->getNumOperands()), printer, [&](auto i) {
+    Value operand = op->getOperand(i);
+    auto constant = operand.getDefiningOp<arith::ConstantOp>();
+    if (isUnary && constant && constant.getType().isF32()) {
+      // `rsqrt(128)`: the function makes a float of it.
+      printer << dropPoint(getLiteral(constant.getValue()));
+      return;
+    }
+    bool isReal = isa<FloatType>(operand.getType());
+    Type alone = isReal ? Type(Float32Type::get(context()))
+                        : Type(IndexType::get(context()));
+    print(operand, Or,
+          isUnary || isa<FlattenOp>(op) ? alone
+                                        : getLiteralType(op, i, isReal));
+  });
   printer << ")";
 }
 
@@ -183,103 +296,110 @@ void ExpressionPrinter::printDefinition(Value value, Precedence context) {
   }
   Operation *op = value.getDefiningOp();
   auto infix = [&](StringRef symbol, Precedence mine) {
-    printInfix(op, symbol, mine, context);
+    printInfix(op, op->getOperand(0), op->getOperand(1), symbol, mine, context);
   };
   auto printUnary = [&](StringRef symbol, Precedence mine, Value operand) {
     bool parentheses = context > mine;
     printer << (parentheses ? "(" : "") << symbol;
-    print(operand, mine);
+    print(operand, mine, operand.getType());
     printer << (parentheses ? ")" : "");
   };
   llvm::TypeSwitch<Operation *>(op)
-      .Case([&](arith::ConstantOp constant) { printConstant(constant); })
       .Case([&](RankVarOp var) { printer << var.getRank(); })
       .Case([&](ExtentOp extent) {
         printer << "extent(" << extent.getRank() << ")";
       })
-      .Case([&](FlattenOp flatten) { printCall("", flatten.getIndices()); })
+      .Case([&](FlattenOp) { printCall("", op); })
       .Case([&](ReadOp read) {
-        print(read.getTensor(), Unary);
+        printDefinition(read.getTensor(), Unary);
         printer << "[";
-        llvm::interleaveComma(read.getIndices(), printer,
-                              [&](Value index) { print(index, Or); });
+        llvm::interleaveComma(read.getIndices(), printer, [&](Value index) {
+          print(index, Or, index.getType());
+        });
         printer << "]";
       })
       .Case([&](CastOp cast) {
+        Type type = cast.getInput().getType();
         printer << "cast(";
-        print(cast.getInput(), Or);
+        print(cast.getInput(), Or,
+              isa<FloatType>(type) ? Type(Float32Type::get(op->getContext()))
+                                   : Type(IndexType::get(op->getContext())));
         printer << ", " << cast.getTo() << ")";
       })
       .Case<arith::AddFOp, arith::AddIOp>([&](auto) { infix("+", Sum); })
-      .Case<arith::SubFOp, arith::SubIOp>([&](auto) { infix("-", Sum); })
+      .Case([&](arith::SubIOp difference) {
+        auto remainder = remainders.find(op);
+        if (remainder != remainders.end()) {
+          arith::FloorDivSIOp quotient = remainder->second.quotient;
+          return printInfix(quotient, quotient.getLhs(), quotient.getRhs(),
+                            "mod", Product, context);
+        }
+        if (matchPattern(difference.getLhs(), m_Zero()))
+          return printUnary("-", Unary, difference.getRhs());
+        infix("-", Sum);
+      })
+      .Case([&](arith::SubFOp) { infix("-", Sum); })
       .Case<arith::MulFOp, arith::MulIOp>([&](auto) { infix("*", Product); })
-      .Case<DivOp>([&](auto) { infix("/", Product); })
-      .Case<arith::FloorDivSIOp>([&](auto) { infix("floordiv", Product); })
-      .Case<arith::CeilDivSIOp>([&](auto) { infix("ceildiv", Product); })
-      .Case<arith::RemSIOp>([&](auto) { infix("mod", Product); })
+      .Case([&](DivOp) { infix("/", Product); })
+      .Case([&](arith::FloorDivSIOp) { infix("floordiv", Product); })
+      .Case([&](arith::CeilDivSIOp) { infix("ceildiv", Product); })
       .Case([&](arith::CmpIOp cmp) {
         infix(getComparison(cmp.getPredicate()), Comparison);
       })
       .Case([&](arith::CmpFOp cmp) {
         infix(getComparison(cmp.getPredicate()), Comparison);
       })
-      .Case<arith::AndIOp>([&](auto) { infix("and", And); })
-      .Case<arith::OrIOp>([&](auto) { infix("or", Or); })
-      // `not x`: the only exclusive or that the parser makes.
-      .Case<arith::XOrIOp>(
-          [&](auto) { printUnary("not ", Not, op->getOperand(0)); })
-      .Case<arith::NegFOp>(
-          [&](auto) { printUnary("-", Unary, op->getOperand(0)); })
+      .Case([&](arith::AndIOp) { infix("and", And); })
+      .Case([&](arith::OrIOp) { infix("or", Or); })
+      // `not x`: the only exclusive or that einsum_c9 admits.
+      .Case([&](arith::XOrIOp) { printUnary("not ", Not, op->getOperand(0)); })
+      .Case([&](arith::NegFOp) { printUnary("-", Unary, op->getOperand(0)); })
       .Case<arith::MaximumFOp, arith::MaxSIOp>(
-          [&](auto) { printCall("max", op->getOperands()); })
+          [&](auto) { printCall("max", op); })
       .Case<arith::MinimumFOp, arith::MinSIOp>(
-          [&](auto) { printCall("min", op->getOperands()); })
-      .Case<arith::SelectOp>(
-          [&](auto) { printCall("select", op->getOperands()); })
-      .Case<SigmoidOp>([&](auto) { printCall("sigmoid", op->getOperands()); })
-      .Case<math::AbsFOp, math::AbsIOp>(
-          [&](auto) { printCall("abs", op->getOperands()); })
-      .Case<math::RoundEvenOp>(
-          [&](auto) { printCall("round", op->getOperands()); })
-      .Case<math::PowFOp>([&](auto) { printCall("pow", op->getOperands()); })
+          [&](auto) { printCall("min", op); })
+      .Case<math::AbsFOp, math::AbsIOp>([&](auto) { printCall("abs", op); })
+      .Case([&](math::RoundEvenOp) { printCall("round", op); })
+      .Case([&](math::PowFOp) { printCall("pow", op); })
       .Default([&](Operation *) {
-        // exp, log, tanh, ..: the function has the op's name.
-        printCall(op->getName().stripDialect(), op->getOperands());
+        // exp, log, tanh, select, ..: the function has the op's name.
+        printCall(op->getName().stripDialect(), op);
       });
+}
+
+//===----------------------------------------------------------------------===//
+// attn.einsum
+//===----------------------------------------------------------------------===//
+
+static void printGroup(OpAsmPrinter &printer, ArrayAttr group) {
+  bool parentheses = group.size() > 1;
+  printer << (parentheses ? "(" : "");
+  llvm::interleaveComma(group.getAsRange<StringAttr>(), printer,
+                        [&](StringAttr var) { printer << var.getValue(); });
+  printer << (parentheses ? ")" : "");
 }
 
 void EinsumOp::print(OpAsmPrinter &printer) {
   printer << " [";
   llvm::interleaveComma(getOut().getAsRange<ArrayAttr>(), printer,
-                        [&](ArrayAttr group) {
-                          if (group.size() > 1)
-                            printer << "(";
-                          llvm::interleaveComma(
-                              group.getAsRange<StringAttr>(), printer,
-                              [&](StringAttr var) { printer << var.getValue(); });
-                          if (group.size() > 1)
-                            printer << ")";
-                        });
+                        [&](ArrayAttr group) { printGroup(printer, group); });
   printer << "] = ";
   ExpressionPrinter expression(printer, *this);
   expression.printLets();
-  expression.print(getValue(), Or);
+  expression.printRoot(getValue());
   if (Value filter = getFilter()) {
     printer << " where (";
-    expression.print(filter, Or);
+    expression.printRoot(filter);
     printer << ")";
   }
-  // A sum over a variable of the expression goes without saying.
+  // The sums over variables of the expression come last and go without saying.
   llvm::DenseSet<StringRef> used;
   getBody().walk([&](RankVarOp var) { used.insert(var.getRank()); });
-  SmallVector<ReduceAttr> said;
-  bool isArgMax = false;
-  for (auto reducer : getReducers().getAsRange<ReduceAttr>()) {
-    isArgMax |= reducer.getKind() == ReducerKind::ArgMax;
-    if (reducer.getKind() != ReducerKind::Add ||
-        !used.contains(reducer.getVar().getValue()))
-      said.push_back(reducer);
-  }
+  auto all = llvm::to_vector(getReducers().getAsRange<ReduceAttr>());
+  SmallVector<ReduceAttr> said(all);
+  while (!said.empty() && said.back().getKind() == ReducerKind::Add &&
+         used.contains(said.back().getVar().getValue()))
+    said.pop_back();
   if (!said.empty()) {
     printer << " reduce(";
     llvm::interleaveComma(said, printer, [&](ReduceAttr reducer) {
@@ -288,11 +408,13 @@ void EinsumOp::print(OpAsmPrinter &printer) {
     });
     printer << ")";
   }
-  Type inferred = isArgMax ? IntegerType::get(getContext(), 32)
-                           : getValue().getType();
+  bool isArgMax = llvm::any_of(all, [](ReduceAttr reducer) {
+    return reducer.getKind() == ReducerKind::ArgMax;
+  });
+  Type inferred =
+      isArgMax ? IntegerType::get(getContext(), 32) : getValue().getType();
   if (getResult().getType().getElementType() != inferred)
     printer << " : " << getResult().getType().getElementType();
-  printer.printOptionalAttrDict((*this)->getDiscardableAttrs().empty()
-                                    ? ArrayRef<NamedAttribute>()
-                                    : llvm::to_vector((*this)->getDiscardableAttrs()));
+  printer.printOptionalAttrDict(
+      llvm::to_vector((*this)->getDiscardableAttrs()));
 }

@@ -26,9 +26,10 @@ public:
   /// The scope of the cascade that is being parsed, or null.
   static ParseScope *current();
 
-  void declare(mlir::StringRef name, mlir::Type type);
-  /// The type of `%name`, or null where it was not declared.
-  mlir::Type lookup(mlir::StringRef name) const;
+  /// Declares `%name`, or `%name#number` of a name for several results.
+  void declare(mlir::StringRef name, mlir::Type type, unsigned number = 0);
+  /// The type of `%name#number`, or null where it was not declared.
+  mlir::Type lookup(mlir::StringRef name, unsigned number = 0) const;
 
   mlir::ArrayRef<RankAttr> getRanks() const { return ranks; }
   RankAttr lookupRank(mlir::StringRef name) const;
@@ -37,11 +38,18 @@ public:
 
   /// Ranks that an enclosing iteration carries: coordinates, not variables.
   llvm::SmallVector<mlir::StringAttr> carried;
+  /// How many regions of a cascade the parser is in.
+  unsigned depth = 0;
 
 private:
   mlir::ArrayRef<RankAttr> ranks;
-  llvm::StringMap<mlir::Type> types;
+  llvm::StringMap<llvm::SmallVector<mlir::Type, 1>> types;
 };
+
+/// Parses the body of an op of a cascade; bodies nest 64 deep at most.
+mlir::ParseResult
+parseBody(mlir::OpAsmParser &parser, mlir::Region &region,
+          mlir::ArrayRef<mlir::OpAsmParser::Argument> arguments = {});
 
 /// Resolves `operands` through the current scope, or reports the one that is
 /// not declared.

@@ -1,0 +1,35 @@
+//===- Literals.h - Words and numbers of the language ---------------------===//
+
+#ifndef DIALECT_ATTN_LITERALS_H
+#define DIALECT_ATTN_LITERALS_H
+
+#include "mlir/IR/BuiltinAttributes.h"
+#include "llvm/ADT/StringRef.h"
+#include <string>
+
+namespace attn {
+
+/// The longest extent of a rank.
+constexpr int64_t maxExtent = int64_t(1) << 40;
+
+/// The largest number of operations in one expression.
+constexpr unsigned maxOperations = 2048;
+
+/// Whether `text` can be the name of a rank: letters, digits and `_`.
+bool isIdentifier(llvm::StringRef text);
+
+/// Whether `text` is a word of expressions, such as `mod`.
+bool isReservedWord(llvm::StringRef text);
+
+/// Whether `text` can name a function or a field in the C interface.
+bool isCName(llvm::StringRef text);
+
+/// The shortest decimal that reads as `value`; of a float, one with a point.
+std::string getLiteral(mlir::TypedAttr value);
+
+/// `128` of `128.0`; other literals as they are.
+std::string dropPoint(std::string literal);
+
+} // namespace attn
+
+#endif // DIALECT_ATTN_LITERALS_H
