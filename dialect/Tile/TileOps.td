@@ -114,11 +114,12 @@ def Tile_WorkspaceOp : Tile_Op<"workspace", []> {
   let description = [{
     A compact row-major view over the product of its ranks' extents. It comes
     from the caller or from the context; its size is known before the call.
-    `count` copies (the leading, unnamed dimension of partial results) are
-    optional.
+    Where `condition` is false it takes no memory and must not be used. Stands
+    in the program's own block.
   }];
+  let arguments = (ins Optional<I1>:$condition);
   let results = (outs Tile_View:$result);
-  let assemblyFormat = "attr-dict `:` type($result)";
+  let assemblyFormat = "(`if` $condition^)? attr-dict `:` type($result)";
 }
 
 def Tile_LaunchOp : Tile_Op<"launch", []> {
@@ -156,6 +157,9 @@ def Tile_KernelOp : Tile_Op<"kernel", [
 
 def Tile_ExtentOp : Tile_Op<"extent", [Pure]> {
   let summary = "the extent of a rank";
+  let description = [{
+    In a program, `tile.extent "threads"` is the number of threads of the call.
+  }];
   let arguments = (ins StrAttr:$rank);
   let results = (outs Index:$result);
   let assemblyFormat = "$rank attr-dict";
@@ -214,9 +218,11 @@ def Tile_TestOp : Tile_BoxOp<"test"> {
   let description = [{
     `some` is false only if the filter is false at every point of the box;
     `every` is true only if it is true at every one. Expanded by Intervals.
+    With `open` there are more conditions, which a box can't say: `every` is
+    false.
   }];
   let arguments = (ins StrArrayAttr:$ranks, DenseI64ArrayAttr:$sizes,
-                       Variadic<Index>:$offsets);
+                       Variadic<Index>:$offsets, UnitAttr:$open);
   let results = (outs I1:$some, I1:$every);
   let assemblyFormat = [{
     `ranks` $ranks `sizes` $sizes `at` `(` $offsets `)` $body attr-dict

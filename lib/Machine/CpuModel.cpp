@@ -1,0 +1,54 @@
+//===- CpuModel.cpp - One core of an x86-64 feature level -----------------===//
+
+#include "lib/Machine/CpuModel.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/TargetParser/Host.h"
+
+using namespace mlir;
+using namespace attn;
+
+ArrayRef<CpuDescription> attn::getCpuDescriptions() {
+  // Cache sizes are those of server cores since 2021 (Ice Lake, Zen 3); they
+  // decide tile sizes only.
+  static constexpr CpuDescription levels[] = {
+      {"x86-64-v4", "avx512", "x86-64-v4",
+       "+avx512f,+avx512bw,+avx512cd,+avx512dq,+avx512vl,+avx2,+fma,+f16c,"
+       "+bmi,+bmi2,+lzcnt,+movbe,+popcnt",
+       16, 32, 48 << 10, 1 << 20},
+      {"x86-64-v3", "avx2", "x86-64-v3",
+       "+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+movbe,+popcnt", 8, 16, 32 << 10,
+       512 << 10},
+  };
+  return levels;
+}
+
+std::optional<CpuDescription> attn::lookupCpu(StringRef name) {
+  bool isHost = name == "host";
+  llvm::StringMap<bool> features;
+  if (isHost)
+    features = llvm::sys::getHostCPUFeatures();
+  for (const CpuDescription &cpu : getCpuDescriptions()) {
+    if (isHost ? features.lookup(cpu.lanes == 16 ? "avx512vl" : "avx2")
+               : cpu.name == name)
+      return cpu;
+  }
+  return std::nullopt;
+}
+
+// A register block is `lanes * 2` wide; four of them share one load of a key
+// tile, which makes packing it cheap.
+int64_t CpuModel::getLaneTile() const { return 8 * cpu.lanes; }
+
+// A key tile, a value tile and the scores, at 128 elements a row, fill half of
+// the second-level cache.
+int64_t CpuModel::getStreamTile() const {
+  int64_t rowBytes = 4 * (128 + 128 + getLaneTile());
+  int64_t rows = 16;
+  while (rows * 2 * rowBytes <= cpu.l2Bytes / 4)
+    rows *= 2;
+  return std::min<int64_t>(rows, 128);
+}
+
+int64_t CpuModel::getRowTile() const { return 2 * cpu.lanes; }
+
+int64_t CpuModel::getMaxTileElements() const { return cpu.l2Bytes / 4; }

@@ -1,0 +1,43 @@
+//===- CpuModel.h - One core of an x86-64 feature level -------------------===//
+
+#ifndef LIB_MACHINE_CPUMODEL_H
+#define LIB_MACHINE_CPUMODEL_H
+
+#include "lib/Machine/TargetModel.h"
+#include <optional>
+
+namespace attn {
+
+/// What one core has, per feature level. Sizes in bytes.
+struct CpuDescription {
+  /// The target's name (`x86-64-v4`) and its name in the runtime (`avx512`).
+  mlir::StringRef name, isa;
+  /// For LLVM: the processor and the features that kernels may use.
+  mlir::StringRef processor, features;
+  /// f32 values in a vector, and vector registers.
+  int64_t lanes, registers;
+  int64_t l1Bytes, l2Bytes;
+};
+
+/// The feature levels that attnc compiles for, best first.
+mlir::ArrayRef<CpuDescription> getCpuDescriptions();
+/// The level called `name`, `host` being the best that this machine runs.
+std::optional<CpuDescription> lookupCpu(mlir::StringRef name);
+
+class CpuModel : public TargetModel {
+public:
+  explicit CpuModel(CpuDescription cpu) : cpu(cpu) {}
+  mlir::StringRef getName() const override { return cpu.name; }
+  int64_t getLaneTile() const override;
+  int64_t getNarrowLaneTile() const override { return cpu.lanes; }
+  int64_t getStreamTile() const override;
+  int64_t getRowTile() const override;
+  int64_t getMaxTileElements() const override;
+
+private:
+  CpuDescription cpu;
+};
+
+} // namespace attn
+
+#endif // LIB_MACHINE_CPUMODEL_H

@@ -1,0 +1,36 @@
+//===- TargetModel.h - What the mapping asks of a machine -----------------===//
+//
+// lib/Mapping includes no target. It asks this interface for what a choice
+// needs; each target implements it.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LIB_MACHINE_TARGETMODEL_H
+#define LIB_MACHINE_TARGETMODEL_H
+
+#include "mlir/Support/LLVM.h"
+
+namespace attn {
+
+class TargetModel {
+public:
+  virtual ~TargetModel() = default;
+
+  /// The name by which options and messages call the target.
+  virtual mlir::StringRef getName() const = 0;
+  /// Coordinates of the lane rank in one tile, where a call has many of them.
+  virtual int64_t getLaneTile() const = 0;
+  /// The same where a call has few of them (decoding): one vector.
+  virtual int64_t getNarrowLaneTile() const = 0;
+  /// Coordinates of a streamed rank in one tile.
+  virtual int64_t getStreamTile() const = 0;
+  /// Coordinates of a second parallel rank in one tile, in nests whose results
+  /// have no other rank than the lanes to reuse operands along.
+  virtual int64_t getRowTile() const = 0;
+  /// The most elements that one loaded tile may have.
+  virtual int64_t getMaxTileElements() const = 0;
+};
+
+} // namespace attn
+
+#endif // LIB_MACHINE_TARGETMODEL_H

@@ -1,0 +1,96 @@
+//===- ExpressionEmitter.h - Einsum expressions and presence, in tiles ----===//
+//
+// Rewrites the scalar expressions of Einsums as expressions of tile
+// coordinates, and says under which conditions a point is present (S2 to S4).
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LIB_MAPPING_EXPRESSIONEMITTER_H
+#define LIB_MAPPING_EXPRESSIONEMITTER_H
+
+#include "dialect/Tile/TileOps.h"
+#include "mlir/IR/Builders.h"
+#include "llvm/ADT/MapVector.h"
+
+namespace attn {
+
+/// The coordinate of each rank variable at the point at hand.
+using Coordinates = llvm::SmallDenseMap<mlir::StringAttr, mlir::Value, 8>;
+
+/// Emits a read: gives the element, or null where the reader can't be emitted
+/// here (a filter over a box cannot read an element that varies inside it).
+using ReadHandler = llvm::function_ref<mlir::Value(ReadOp)>;
+
+class ExpressionEmitter {
+public:
+  /// `scalars` maps the cascade's scalar arguments to the kernel's.
+  ExpressionEmitter(mlir::OpBuilder &builder, EinsumOp einsum,
+                    const Coordinates &coordinates,
+                    llvm::function_ref<mlir::Value(mlir::Value)> scalars,
+                    ReadHandler reads)
+      : builder(builder), einsum(einsum), coordinates(coordinates),
+        scalars(scalars), reads(reads) {}
+
+  /// The value that `value`, of the Einsum's region, has at the point; null
+  /// where a read was not possible.
+  mlir::Value emit(mlir::Value value);
+
+private:
+  mlir::OpBuilder &builder;
+  EinsumOp einsum;
+  const Coordinates &coordinates;
+  llvm::function_ref<mlir::Value(mlir::Value)> scalars;
+  ReadHandler reads;
+  llvm::DenseMap<mlir::Value, mlir::Value> emitted;
+};
+
+/// A condition on the presence of a point: an i1 over tile coordinates, and
+/// the rank variables that it depends on. A null value is a condition that
+/// could not be emitted here.
+struct Condition {
+  mlir::Value value;
+  llvm::SmallSetVector<mlir::StringAttr, 4> vars;
+};
+
+/// Emits the conditions under which the points of an Einsum are present: the
+/// conjuncts of its filter, accesses inside their tensors' extents, and the
+/// presence of what it reads.
+class PresenceEmitter {
+public:
+  using UniformRead = llvm::function_ref<mlir::Value(
+      EinsumOp, ReadOp, const Coordinates &)>;
+
+  /// `producer` finds the Einsum that makes a tensor, or null where the tensor
+  /// is present everywhere (an input, a state).
+  PresenceEmitter(mlir::OpBuilder &builder,
+                  llvm::function_ref<EinsumOp(mlir::Value)> producer,
+                  llvm::function_ref<mlir::Value(mlir::Value)> scalars,
+                  UniformRead reads)
+      : builder(builder), producer(producer), scalars(scalars), reads(reads) {}
+
+  llvm::SmallVector<Condition> emit(EinsumOp einsum,
+                                    const Coordinates &coordinates);
+
+private:
+  void emitBounds(EinsumOp einsum, ReadOp read, unsigned dim,
+                  mlir::Value index,
+                  llvm::SmallVectorImpl<Condition> &conditions);
+  void emitProducer(EinsumOp maker, mlir::ValueRange indices, ReadOp read,
+                    llvm::SmallVectorImpl<Condition> &conditions);
+  Condition makeCondition(mlir::Value value);
+
+  mlir::OpBuilder &builder;
+  llvm::function_ref<EinsumOp(mlir::Value)> producer;
+  llvm::function_ref<mlir::Value(mlir::Value)> scalars;
+  UniformRead reads;
+  /// Coordinates that stand for a variable which a producer reduces.
+  llvm::SmallPtrSet<mlir::Attribute, 4> reducedInside;
+  unsigned depth = 0;
+};
+
+/// The rank variables on whose tile coordinates `value` depends.
+llvm::SmallSetVector<mlir::StringAttr, 4> getCoordinateVars(mlir::Value value);
+
+} // namespace attn
+
+#endif // LIB_MAPPING_EXPRESSIONEMITTER_H

@@ -1,0 +1,144 @@
+//===- NestEmitter.h - One nest as one kernel -----------------------------===//
+
+#ifndef LIB_MAPPING_NESTEMITTER_H
+#define LIB_MAPPING_NESTEMITTER_H
+
+#include "lib/Mapping/ExpressionEmitter.h"
+#include "llvm/ADT/MapVector.h"
+
+namespace attn {
+
+/// The sizes that a mapping chooses.
+struct TileSizes {
+  int64_t lanes, stream, rows, maxElements;
+};
+
+/// A part of a stream that a kernel covers: chunk `index` of `count`.
+struct StreamPart {
+  mlir::Value index;
+  int64_t count = 0;
+};
+
+/// How a nest's parallel ranks are cut.
+struct GridChoice {
+  llvm::SmallVector<mlir::StringAttr> ranks;
+  llvm::SmallVector<int64_t> sizes;
+  mlir::StringAttr lanes;
+};
+
+/// Cuts the nest's parallel ranks into tiles.
+GridChoice chooseGrid(NestOp nest, const TileSizes &sizes);
+
+/// A view that a kernel stores one of the nest's results to.
+struct Destination {
+  unsigned result;
+  mlir::Value view;
+};
+
+/// Emits the body of a kernel that computes a nest.
+class NestEmitter {
+public:
+  NestEmitter(mlir::OpBuilder builder, NestOp nest, const GridChoice &grid,
+              const TileSizes &sizes, mlir::ValueRange gridCoordinates,
+              const llvm::MapVector<mlir::Value, mlir::Value> &externals)
+      : builder(builder), nest(nest), grid(grid), sizes(sizes),
+        externals(externals) {
+    for (auto [rank, coordinate] : llvm::zip(grid.ranks, gridCoordinates))
+      origins[rank] = coordinate;
+  }
+
+  /// The whole nest, stored to `destinations`.
+  mlir::LogicalResult emit(llvm::ArrayRef<Destination> destinations);
+  /// Up to the nest's only stream, whose states over the chunk `part` of its
+  /// rank go to `stateViews`, which have the rank `split` in front.
+  mlir::LogicalResult emitPart(StreamPart part, mlir::StringAttr split,
+                               mlir::ValueRange stateViews);
+  /// The rest: merges the states of all chunks and finishes.
+  mlir::LogicalResult emitMerge(int64_t count, mlir::StringAttr split,
+                                mlir::ValueRange stateViews,
+                                llvm::ArrayRef<Destination> destinations);
+
+private:
+  /// A tile rank of an Einsum at hand.
+  struct Dim {
+    mlir::StringAttr rank;
+    int64_t size;
+    mlir::Value offset;
+  };
+  /// Where a body is emitted: inside which stream, with or without filters.
+  struct Scope {
+    mlir::StringAttr streamed;
+    mlir::Value offset;
+    int64_t size = 0;
+    bool filtered = true;
+  };
+  struct Access {
+    llvm::SmallVector<mlir::Value> offsets;
+    llvm::SmallVector<mlir::Attribute> dims;
+    llvm::SmallVector<Dim> tileDims;
+    bool isTile = false;
+    bool isUniform = false;
+  };
+
+  mlir::FailureOr<mlir::Value> emitEinsum(EinsumOp einsum, const Scope &scope);
+  mlir::LogicalResult emitStream(StreamOp stream, StreamPart part);
+  mlir::LogicalResult emitIterate(IterateOp iterate);
+  mlir::LogicalResult emitOps(mlir::Block &block, const Scope &scope);
+  mlir::FailureOr<llvm::SmallVector<mlir::Value>>
+  emitStep(StreamOp stream, mlir::ValueRange states, const Scope &scope);
+  llvm::SmallVector<mlir::Value> fillStates(StreamOp stream);
+  llvm::SmallVector<Dim> getTensorDims(attn::TensorType type);
+  mlir::LogicalResult emitTile(StreamOp stream, mlir::ValueRange states,
+                               Scope scope,
+                               llvm::SmallVectorImpl<mlir::Value> &results,
+                               bool hasFilter, bool isOpen);
+  mlir::LogicalResult storeResults(llvm::ArrayRef<Destination> destinations);
+  /// Stores the tile of `tensor`, whose left-hand side is `groups`.
+  mlir::LogicalResult store(mlir::Value tensor, mlir::Value view,
+                            llvm::ArrayRef<mlir::ArrayAttr> groups,
+                            const Scope &scope);
+  llvm::SmallVector<mlir::ArrayAttr> getGroups(mlir::Value tensor);
+  mlir::Value zeroAbsent(EinsumOp einsum, mlir::Value tile, const Scope &scope);
+
+  mlir::FailureOr<llvm::SmallVector<Dim>> getDims(EinsumOp einsum,
+                                                  const Scope &scope);
+  tile::TileType getTileType(llvm::ArrayRef<Dim> dims, mlir::Type element);
+  Access classify(EinsumOp einsum, ReadOp read, llvm::ArrayRef<Dim> dims,
+                  const Scope &scope);
+  mlir::Value readUniform(EinsumOp einsum, ReadOp read);
+  Coordinates getUniformCoordinates();
+  EinsumOp getProducer(mlir::Value tensor);
+  mlir::Value getScalar(mlir::Value scalar) {
+    return externals.lookup(scalar);
+  }
+  mlir::Value constant(int64_t value);
+  /// The filters of a stream's reductions over the box of a tile.
+  struct BoxFilter {
+    /// Whether there is a filter besides the end of the rank.
+    bool hasFilter = false;
+    /// Whether some condition could not be said.
+    bool isOpen = false;
+  };
+  BoxFilter emitBoxFilter(StreamOp stream, mlir::Region &region);
+  mlir::Value emitReduction(EinsumOp einsum, mlir::StringAttr streamed,
+                            const Coordinates &coordinates, BoxFilter &filter);
+  llvm::SmallVector<Dim> getBox(StreamOp stream);
+
+  mlir::OpBuilder builder;
+  NestOp nest;
+  const GridChoice &grid;
+  TileSizes sizes;
+  /// Tensors and scalars of the cascade (and results of other nests) as the
+  /// kernel's views and scalars.
+  const llvm::MapVector<mlir::Value, mlir::Value> &externals;
+  /// The first coordinate of each grid rank, and of carried ranks.
+  Coordinates origins;
+  /// Tensors of the nest as tiles.
+  llvm::DenseMap<mlir::Value, mlir::Value> tiles;
+  /// Results of streams and iterations that are stored as they are made.
+  llvm::DenseMap<mlir::Value, mlir::Value> storedAsMade;
+};
+
+} // namespace attn
+
+#endif // LIB_MAPPING_NESTEMITTER_H

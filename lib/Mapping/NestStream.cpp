@@ -1,0 +1,483 @@
+//===- NestStream.cpp - Streams and iterations as loops -------------------===//
+
+#include "lib/Mapping/NestEmitter.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace attn;
+
+//===----------------------------------------------------------------------===//
+// States
+//===----------------------------------------------------------------------===//
+
+/// The tile ranks of a tensor of the nest, by its type.
+SmallVector<NestEmitter::Dim>
+NestEmitter::getTensorDims(attn::TensorType type) {
+  SmallVector<Dim> dims;
+  std::optional<Dim> lanes;
+  for (StringAttr rank : type.getRanks()) {
+    auto *it = llvm::find(grid.ranks, rank);
+    if (it == grid.ranks.end()) {
+      int64_t extent = getCascade(nest).getFixedExtent(rank).value_or(1);
+      dims.push_back({rank, extent, constant(0)});
+      continue;
+    }
+    Dim dim{rank, grid.sizes[it - grid.ranks.begin()], origins.lookup(rank)};
+    if (rank == grid.lanes)
+      lanes = dim;
+    else if (dim.size > 1)
+      dims.push_back(dim);
+  }
+  if (lanes)
+    dims.push_back(*lanes);
+  return dims;
+}
+
+SmallVector<Value> NestEmitter::fillStates(StreamOp stream) {
+  SmallVector<Value> states;
+  for (auto [init, arg] : llvm::zip(stream.getInits().getAsRange<FloatAttr>(),
+                                    stream.getStep().getArguments())) {
+    auto type = cast<attn::TensorType>(arg.getType());
+    Type element = getComputeType(type.getElementType());
+    TypedAttr value;
+    if (isa<FloatType>(element))
+      value = builder.getFloatAttr(element, init.getValueAsDouble());
+    else
+      value = builder.getIntegerAttr(element,
+                                     int64_t(init.getValueAsDouble()));
+    states.push_back(tile::FillOp::create(
+        builder, stream.getLoc(), getTileType(getTensorDims(type), element),
+        value));
+  }
+  return states;
+}
+
+//===----------------------------------------------------------------------===//
+// Filters over boxes
+//===----------------------------------------------------------------------===//
+
+/// The tiled ranks that a stream's filters may mention, but for its own.
+SmallVector<NestEmitter::Dim> NestEmitter::getBox(StreamOp stream) {
+  SmallVector<Dim> box;
+  CascadeOp cascade = getCascade(nest);
+  stream.getStep().walk([&](EinsumOp einsum) {
+    for (auto var : einsum.getVars().getAsRange<StringAttr>()) {
+      bool known = var == stream.getRankAttr() ||
+                   llvm::any_of(box, [&](Dim &dim) { return dim.rank == var; });
+      if (known)
+        continue;
+      auto *it = llvm::find(grid.ranks, var);
+      if (it != grid.ranks.end()) {
+        int64_t size = grid.sizes[it - grid.ranks.begin()];
+        if (size > 1 || var == grid.lanes)
+          box.push_back({var, size, origins.lookup(var)});
+      } else if (std::optional<int64_t> extent = cascade.getFixedExtent(var)) {
+        box.push_back({var, *extent, constant(0)});
+      }
+    }
+  });
+  return box;
+}
+
+/// The filter of one reduction of a stream, or null where it has none.
+Value NestEmitter::emitReduction(EinsumOp einsum, StringAttr streamed,
+                                 const Coordinates &coordinates,
+                                 BoxFilter &filter) {
+  // Only what is the same all over the box can be read here.
+  std::function<Value(EinsumOp, ReadOp, const Coordinates &)> read =
+      [&](EinsumOp owner, ReadOp op, const Coordinates &at) -> Value {
+    Value tensor = owner.getInputs()[cast<BlockArgument>(op.getTensor())
+                                         .getArgNumber()];
+    Value view = externals.lookup(tensor);
+    if (!view)
+      return {};
+    ExpressionEmitter indexer(
+        builder, owner, at, [&](Value v) { return getScalar(v); },
+        [&](ReadOp inner) { return read(owner, inner, at); });
+    SmallVector<Value> indices;
+    for (Value index : op.getIndices()) {
+      Value emitted = indexer.emit(index);
+      if (!emitted || !getCoordinateVars(emitted).empty())
+        return {};
+      indices.push_back(emitted);
+    }
+    return tile::ReadOp::create(builder, op.getLoc(),
+                                TypeRange{op.getType(), builder.getI1Type()},
+                                view, indices)
+        .getResult();
+  };
+  PresenceEmitter presence(
+      builder, [&](Value tensor) { return getProducer(tensor); },
+      [&](Value v) { return getScalar(v); }, read);
+  Value all;
+  for (Condition &condition : presence.emit(einsum, coordinates)) {
+    if (!condition.value) {
+      filter.isOpen = true;
+      continue;
+    }
+    if (!condition.vars.contains(streamed))
+      continue;
+    all = all ? Value(arith::AndIOp::create(builder, einsum.getLoc(), all,
+                                            condition.value))
+              : condition.value;
+  }
+  return all;
+}
+
+NestEmitter::BoxFilter NestEmitter::emitBoxFilter(StreamOp stream,
+                                                  Region &region) {
+  BoxFilter filter;
+  OpBuilder::InsertionGuard guard(builder);
+  builder.createBlock(&region);
+  Location loc = stream.getLoc();
+  Coordinates coordinates = getUniformCoordinates();
+  auto addCoordinate = [&](StringAttr rank) {
+    coordinates[rank] =
+        tile::CoordOp::create(builder, loc, builder.getIndexType(), rank);
+  };
+  for (const Dim &dim : getBox(stream))
+    addCoordinate(dim.rank);
+  StringAttr streamed = stream.getRankAttr();
+  addCoordinate(streamed);
+
+  // A tile matters if any of the reductions has a point there.
+  Value any;
+  bool unfiltered = false;
+  stream.getStep().walk([&](EinsumOp einsum) {
+    if (!einsum.getReducer(streamed))
+      return;
+    Value mine = emitReduction(einsum, streamed, coordinates, filter);
+    unfiltered |= !mine;
+    if (mine)
+      any = any ? Value(arith::OrIOp::create(builder, loc, any, mine)) : mine;
+  });
+  // A reduction over all points needs every tile, and the filters of the
+  // others are then not the same.
+  if (unfiltered && any) {
+    filter.isOpen = true;
+    any = {};
+  }
+  filter.hasFilter = any != nullptr;
+  Value extent = tile::ExtentOp::create(builder, loc, builder.getIndexType(),
+                                        streamed);
+  Value inside =
+      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt,
+                            coordinates[streamed], extent);
+  if (any)
+    inside = arith::AndIOp::create(builder, loc, any, inside);
+  tile::YieldOp::create(builder, loc, Value(), inside);
+  return filter;
+}
+
+//===----------------------------------------------------------------------===//
+// Streams
+//===----------------------------------------------------------------------===//
+
+FailureOr<SmallVector<Value>> NestEmitter::emitStep(StreamOp stream,
+                                                    ValueRange states,
+                                                    const Scope &scope) {
+  for (auto [arg, state] : llvm::zip(stream.getStep().getArguments(), states))
+    tiles[arg] = state;
+  Block &step = stream.getStep().front();
+  if (failed(emitOps(step, scope)))
+    return failure();
+  SmallVector<Value> next;
+  Operation *yield = step.getTerminator();
+  for (auto [index, value] : llvm::enumerate(yield->getOperands())) {
+    if (index < stream.getNumStates()) {
+      next.push_back(tiles.lookup(value));
+      continue;
+    }
+    Value view = storedAsMade.lookup(stream.getResult(index));
+    if (!view) {
+      stream.emitOpError("result ") << index << " is not stored by its nest";
+      return failure();
+    }
+    if (failed(store(value, view, getGroups(value), scope)))
+      return failure();
+  }
+  return next;
+}
+
+/// One tile of the stream: its body without filters where they hold
+/// everywhere, with filters else.
+LogicalResult NestEmitter::emitTile(StreamOp stream, ValueRange states,
+                                    Scope scope,
+                                    SmallVectorImpl<Value> &results,
+                                    bool hasFilter, bool isOpen) {
+  Location loc = stream.getLoc();
+  SmallVector<Attribute> ranks;
+  SmallVector<int64_t> extents;
+  SmallVector<Value> offsets;
+  SmallVector<Dim> box = getBox(stream);
+  box.push_back({stream.getRankAttr(), scope.size, scope.offset});
+  for (const Dim &dim : box) {
+    ranks.push_back(dim.rank);
+    extents.push_back(dim.size);
+    offsets.push_back(dim.offset);
+  }
+  auto test = tile::TestOp::create(
+      builder, loc, builder.getI1Type(), builder.getI1Type(),
+      builder.getArrayAttr(ranks), builder.getDenseI64ArrayAttr(extents),
+      offsets, isOpen);
+  emitBoxFilter(stream, test.getBody());
+
+  auto emitBody = [&](bool filtered) -> LogicalResult {
+    scope.filtered = filtered;
+    FailureOr<SmallVector<Value>> next = emitStep(stream, states, scope);
+    if (failed(next))
+      return failure();
+    scf::YieldOp::create(builder, loc, *next);
+    return success();
+  };
+  TypeRange types = states.getTypes();
+  auto emitBranches = [&]() -> FailureOr<scf::IfOp> {
+    auto branch = scf::IfOp::create(builder, loc, types, test.getEvery(),
+                                    /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(builder);
+    for (bool filtered : {false, true}) {
+      builder.setInsertionPointToStart(filtered ? branch.elseBlock()
+                                                : branch.thenBlock());
+      // Without a state there is a terminator already.
+      if (failed(emitBody(filtered)))
+        return failure();
+    }
+    return branch;
+  };
+  bool skips = hasFilter && stream.getNumResults() == stream.getNumStates();
+  if (!skips) {
+    FailureOr<scf::IfOp> branch = emitBranches();
+    if (failed(branch))
+      return failure();
+    llvm::append_range(results, branch->getResults());
+    return success();
+  }
+  auto visit = scf::IfOp::create(builder, loc, types, test.getSome(),
+                                 /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(visit.elseBlock());
+  scf::YieldOp::create(builder, loc, states);
+  builder.setInsertionPointToStart(visit.thenBlock());
+  FailureOr<scf::IfOp> branch = emitBranches();
+  if (failed(branch))
+    return failure();
+  builder.setInsertionPointAfter(*branch);
+  scf::YieldOp::create(builder, loc, branch->getResults());
+  llvm::append_range(results, visit.getResults());
+  return success();
+}
+
+LogicalResult NestEmitter::emitStream(StreamOp stream, StreamPart part) {
+  Location loc = stream.getLoc();
+  StringAttr rank = stream.getRankAttr();
+  int64_t size = sizes.stream;
+  // A fixed rank needs no tile larger than itself.
+  if (std::optional<int64_t> extent = getCascade(nest).getFixedExtent(rank))
+    while (size / 2 >= *extent && size > 1)
+      size /= 2;
+  SmallVector<Value> states = fillStates(stream);
+
+  SmallVector<Attribute> ranks;
+  SmallVector<int64_t> extents;
+  SmallVector<Value> offsets;
+  for (const Dim &dim : getBox(stream)) {
+    ranks.push_back(dim.rank);
+    extents.push_back(dim.size);
+    offsets.push_back(dim.offset);
+  }
+  auto range = tile::RangeOp::create(
+      builder, loc, builder.getIndexType(), builder.getIndexType(), rank,
+      builder.getI64IntegerAttr(size), builder.getArrayAttr(ranks),
+      builder.getDenseI64ArrayAttr(extents), offsets);
+  BoxFilter filter = emitBoxFilter(stream, range.getBody());
+  Value lo = range.getLo(), hi = range.getHi();
+  Value step = constant(size);
+  bool collects = stream.getNumResults() > stream.getNumStates();
+  if (collects) {
+    // Every coordinate of what is collected is stored.
+    lo = constant(0);
+    hi = tile::ExtentOp::create(builder, loc, builder.getIndexType(), rank);
+  }
+  if (part.count) {
+    // Chunks of whole tiles: ceil(extent / (count * size)) each.
+    Value extent =
+        tile::ExtentOp::create(builder, loc, builder.getIndexType(), rank);
+    Value tiles = arith::CeilDivSIOp::create(
+        builder, loc, extent, constant(part.count * size));
+    Value chunk = arith::MulIOp::create(builder, loc, tiles, step);
+    Value first = arith::MulIOp::create(builder, loc, part.index, chunk);
+    Value last = arith::AddIOp::create(builder, loc, first, chunk);
+    lo = arith::MaxSIOp::create(builder, loc, lo, first);
+    hi = arith::MinSIOp::create(builder, loc, hi, last);
+  }
+
+  auto loop = scf::ForOp::create(builder, loc, lo, hi, step, states);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(loop.getBody());
+  Scope scope;
+  scope.streamed = rank;
+  scope.offset = loop.getInductionVar();
+  scope.size = size;
+  SmallVector<Value> next;
+  if (failed(emitTile(stream, loop.getRegionIterArgs(), scope, next,
+                      filter.hasFilter, filter.isOpen)))
+    return failure();
+  if (!states.empty())
+    scf::YieldOp::create(builder, loc, next);
+  for (unsigned i = 0, e = stream.getNumStates(); i != e; ++i)
+    tiles[stream.getResult(i)] = loop.getResult(i);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Split streams
+//===----------------------------------------------------------------------===//
+
+static StreamOp getStream(NestOp nest) {
+  return *nest.getBody().getOps<StreamOp>().begin();
+}
+
+LogicalResult NestEmitter::emitPart(StreamPart part, StringAttr split,
+                                    ValueRange stateViews) {
+  StreamOp stream = getStream(nest);
+  for (Operation &op : nest.getBody().front()) {
+    if (&op == stream)
+      break;
+    auto einsum = dyn_cast<EinsumOp>(&op);
+    FailureOr<Value> tile = emitEinsum(einsum, Scope());
+    if (failed(tile))
+      return failure();
+    tiles[einsum.getResult()] = *tile;
+  }
+  if (failed(emitStream(stream, part)))
+    return failure();
+  origins[split] = part.index;
+  for (auto [result, view] : llvm::zip(stream.getResults(), stateViews)) {
+    SmallVector<ArrayAttr> groups{builder.getArrayAttr(split)};
+    llvm::append_range(groups, getGroups(result));
+    if (failed(store(result, view, groups, Scope())))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult NestEmitter::emitMerge(int64_t count, StringAttr split,
+                                     ValueRange stateViews,
+                                     ArrayRef<Destination> destinations) {
+  StreamOp stream = getStream(nest);
+  Location loc = stream.getLoc();
+  for (Operation &op : nest.getBody().front().without_terminator()) {
+    if (auto einsum = dyn_cast<EinsumOp>(&op)) {
+      FailureOr<Value> tile = emitEinsum(einsum, Scope());
+      if (failed(tile))
+        return failure();
+      tiles[einsum.getResult()] = *tile;
+      continue;
+    }
+    auto loop =
+        scf::ForOp::create(builder, loc, constant(0), constant(count),
+                           constant(1), fillStates(stream));
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(loop.getBody());
+    Block &merge = stream.getMerge().front();
+    unsigned numStates = stream.getNumStates();
+    for (unsigned i = 0; i != numStates; ++i) {
+      tiles[merge.getArgument(i)] = loop.getRegionIterArg(i);
+      BlockArgument right = merge.getArgument(numStates + i);
+      auto type = cast<attn::TensorType>(right.getType());
+      SmallVector<Dim> dims = getTensorDims(type);
+      SmallVector<Value> offsets{loop.getInductionVar()};
+      SmallVector<Attribute> names{builder.getStringAttr("")};
+      for (StringAttr rank : type.getRanks()) {
+        bool tiled = llvm::any_of(
+            dims, [&](const Dim &dim) { return dim.rank == rank; });
+        Value origin = origins.lookup(rank);
+        offsets.push_back(origin ? origin : constant(0));
+        names.push_back(tiled ? rank : builder.getStringAttr(""));
+      }
+      tiles[right] = tile::LoadOp::create(
+          builder, loc,
+          getTileType(dims, getComputeType(type.getElementType())),
+          stateViews[i], offsets, builder.getArrayAttr(names));
+    }
+    if (failed(emitOps(merge, Scope())))
+      return failure();
+    SmallVector<Value> merged;
+    for (Value value : merge.getTerminator()->getOperands())
+      merged.push_back(tiles.lookup(value));
+    scf::YieldOp::create(builder, loc, merged);
+    for (unsigned i = 0; i != numStates; ++i)
+      tiles[stream.getResult(i)] = loop.getResult(i);
+  }
+  return storeResults(destinations);
+}
+
+//===----------------------------------------------------------------------===//
+// Iterations
+//===----------------------------------------------------------------------===//
+
+LogicalResult NestEmitter::emitIterate(IterateOp iterate) {
+  Location loc = iterate.getLoc();
+  StringAttr rank = iterate.getRankAttr();
+  SmallVector<Value> inits;
+  for (Value init : iterate.getInits()) {
+    if (Value known = tiles.lookup(init)) {
+      inits.push_back(known);
+      continue;
+    }
+    // A tensor from outside: a tile of it.
+    auto type = cast<attn::TensorType>(init.getType());
+    SmallVector<Dim> dims = getTensorDims(type);
+    SmallVector<Value> offsets;
+    SmallVector<Attribute> names;
+    for (StringAttr dimRank : type.getRanks()) {
+      bool tiled = llvm::any_of(
+          dims, [&](const Dim &dim) { return dim.rank == dimRank; });
+      Value origin = origins.lookup(dimRank);
+      offsets.push_back(origin ? origin : constant(0));
+      names.push_back(tiled ? dimRank : builder.getStringAttr(""));
+    }
+    inits.push_back(tile::LoadOp::create(
+        builder, loc, getTileType(dims, getComputeType(type.getElementType())),
+        externals.lookup(init), offsets, builder.getArrayAttr(names)));
+  }
+  Value extent =
+      tile::ExtentOp::create(builder, loc, builder.getIndexType(), rank);
+  auto loop = scf::ForOp::create(builder, loc, constant(0), extent, constant(1),
+                                 inits);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(loop.getBody());
+  Block &body = iterate.getBody().front();
+  origins[rank] = loop.getInductionVar();
+  for (auto [arg, state] :
+       llvm::zip(body.getArguments(), loop.getRegionIterArgs()))
+    tiles[arg] = state;
+  if (failed(emitOps(body, Scope())))
+    return failure();
+  SmallVector<Value> next;
+  unsigned numStates = iterate.getInits().size();
+  for (auto [index, value] :
+       llvm::enumerate(body.getTerminator()->getOperands())) {
+    if (index < numStates) {
+      next.push_back(tiles.lookup(value));
+      continue;
+    }
+    Value view = storedAsMade.lookup(iterate.getResult(index));
+    if (!view)
+      continue;
+    // The value's own ranks, and the carried one where the result has it.
+    SmallVector<ArrayAttr> groups = getGroups(value);
+    auto type = cast<attn::TensorType>(iterate.getResult(index).getType());
+    groups.insert(groups.begin() + type.getRankPosition(rank),
+                  builder.getArrayAttr(rank));
+    if (failed(store(value, view, groups, Scope())))
+      return failure();
+  }
+  if (numStates)
+    scf::YieldOp::create(builder, loc, next);
+  origins.erase(rank);
+  for (unsigned i = 0; i != numStates; ++i)
+    tiles[iterate.getResult(i)] = loop.getResult(i);
+  return success();
+}

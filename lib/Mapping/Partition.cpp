@@ -1,0 +1,411 @@
+//===- Partition.cpp - Cascades as programs, nests as kernels -------------===//
+//
+// The host side of the mapping: which kernels a cascade has, which workspaces
+// lie between them, and which is launched when. NestEmitter makes the kernels'
+// bodies.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Machine/CpuModel.h"
+#include "lib/Mapping/NestEmitter.h"
+#include "lib/Mapping/Passes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+namespace attn {
+#define GEN_PASS_DEF_PARTITION
+#include "lib/Mapping/Passes.h.inc"
+} // namespace attn
+
+using namespace mlir;
+using namespace attn;
+
+namespace {
+
+class CascadePartitioner {
+public:
+  CascadePartitioner(CascadeOp cascade, const TargetModel &target,
+                     TileSizes sizes, int64_t split)
+      : cascade(cascade), target(target), sizes(sizes), split(split),
+        builder(cascade), host(cascade) {}
+  LogicalResult run();
+
+private:
+  /// A kernel, and what a launch passes to it.
+  struct Launch {
+    tile::KernelOp kernel;
+    SmallVector<Value> operands;
+  };
+
+  void createProgram();
+  LogicalResult partitionNest(NestOp nest);
+  SmallVector<Value> getExternals(NestOp nest);
+  Value getWorkspace(ArrayRef<StringAttr> ranks, Type element,
+                     Value condition = {});
+  SmallVector<Destination> getDestinations(NestOp nest);
+  using BodyEmitter = function_ref<LogicalResult(
+      NestEmitter &, ValueRange grid, ValueRange extraViews)>;
+  FailureOr<Launch> createKernel(NestOp nest, const GridChoice &grid,
+                                 const TileSizes &chosen,
+                                 ArrayRef<StringAttr> extraGrid,
+                                 ArrayRef<Value> extraViews, BodyEmitter emit);
+  void launch(Launch what);
+  Value countTasks(const GridChoice &grid);
+
+  CascadeOp cascade;
+  const TargetModel &target;
+  TileSizes sizes;
+  int64_t split;
+  OpBuilder builder;
+  tile::ProgramOp program;
+  OpBuilder host;
+  /// Tensors and scalars as the program's values.
+  llvm::MapVector<Value, Value> values;
+  unsigned numKernels = 0;
+};
+
+} // namespace
+
+/// A tensor of the cascade as a view.
+static Type getViewType(Type type) {
+  auto tensor = dyn_cast<attn::TensorType>(type);
+  if (!tensor)
+    return type;
+  return tile::ViewType::get(type.getContext(), tensor.getRanks(),
+                             tensor.getElementType());
+}
+
+void CascadePartitioner::createProgram() {
+  SmallVector<Attribute> names(cascade.getArgNames().begin(),
+                               cascade.getArgNames().end());
+  SmallVector<Type> types;
+  for (Type type : cascade.getFunctionType().getInputs())
+    types.push_back(getViewType(type));
+  Operation *yield = cascade.getBody().front().getTerminator();
+  for (auto [index, type] :
+       llvm::enumerate(cascade.getFunctionType().getResults())) {
+    types.push_back(getViewType(type));
+    // An output is called as the tensor that is yielded.
+    auto result = cast<OpResult>(yield->getOperand(index));
+    auto list = result.getOwner()->getAttrOfType<ArrayAttr>("names");
+    StringRef name;
+    if (list && result.getResultNumber() < list.size())
+      name = cast<StringAttr>(list[result.getResultNumber()]).getValue();
+    names.push_back(builder.getStringAttr(
+        name.empty() ? ("out" + Twine(index)).str() : name));
+  }
+  SmallVector<Attribute> ranks(cascade.getRanks().begin(),
+                               cascade.getRanks().end());
+  if (split)
+    ranks.push_back(RankAttr::get(builder.getContext(),
+                                  builder.getStringAttr("split"),
+                                  RankKind::Fixed, split, {}));
+  program = tile::ProgramOp::create(
+      builder, cascade.getLoc(), cascade.getSymName(),
+      builder.getArrayAttr(names),
+      cascade.getFunctionType().getNumInputs(), builder.getArrayAttr(ranks));
+  host.setInsertionPointToStart(builder.createBlock(
+      &program.getBody(), {}, types,
+      SmallVector<Location>(types.size(), cascade.getLoc())));
+  builder.setInsertionPoint(program);
+  for (auto [from, to] : llvm::zip(cascade.getBody().getArguments(),
+                                   program.getBody().getArguments()))
+    values[from] = to;
+}
+
+Value CascadePartitioner::getWorkspace(ArrayRef<StringAttr> ranks,
+                                       Type element, Value condition) {
+  auto type = tile::ViewType::get(builder.getContext(), ranks, element);
+  return tile::WorkspaceOp::create(host, cascade.getLoc(), type, condition);
+}
+
+/// What a nest reads from outside, in order of first use; with the tensors on
+/// whose presence that depends.
+SmallVector<Value> CascadePartitioner::getExternals(NestOp nest) {
+  llvm::SetVector<Value> externals;
+  SmallVector<Operation *> worklist{nest};
+  llvm::SmallPtrSet<Operation *, 8> seen;
+  while (!worklist.empty()) {
+    Operation *root = worklist.pop_back_val();
+    if (!seen.insert(root).second)
+      continue;
+    root->walk([&](Operation *op) {
+      if (op->getParentOfType<EinsumOp>())
+        return;
+      for (Value operand : op->getOperands()) {
+        if (root->isAncestor(operand.getParentRegion()->getParentOp()))
+          continue;
+        if (root == nest)
+          externals.insert(operand);
+        // The filter of what another nest made may read that nest's inputs.
+        auto einsum = dyn_cast<EinsumOp>(op);
+        if (root != nest && einsum && einsum.getFilter() &&
+            values.count(operand))
+          externals.insert(operand);
+        if (auto other = operand.getDefiningOp<NestOp>())
+          worklist.push_back(other);
+      }
+    });
+  }
+  return externals.takeVector();
+}
+
+/// Where each of the nest's results goes: outputs, and a workspace where other
+/// nests read it.
+SmallVector<Destination> CascadePartitioner::getDestinations(NestOp nest) {
+  SmallVector<Destination> destinations;
+  unsigned numInputs = cascade.getFunctionType().getNumInputs();
+  for (OpResult result : nest.getResults()) {
+    bool isRead = false;
+    for (OpOperand &use : result.getUses()) {
+      if (use.getOwner()->getParentOp() == cascade &&
+          isa<YieldOp>(use.getOwner()))
+        destinations.push_back(
+            {result.getResultNumber(),
+             program.getBody().getArgument(numInputs +
+                                           use.getOperandNumber())});
+      else
+        isRead = true;
+    }
+    if (!isRead)
+      continue;
+    auto type = cast<attn::TensorType>(result.getType());
+    Value workspace =
+        getWorkspace(type.getRanks(), getComputeType(type.getElementType()));
+    values[result] = workspace;
+    destinations.push_back({result.getResultNumber(), workspace});
+  }
+  return destinations;
+}
+
+FailureOr<CascadePartitioner::Launch> CascadePartitioner::createKernel(
+    NestOp nest, const GridChoice &grid, const TileSizes &chosen,
+    ArrayRef<StringAttr> extraGrid, ArrayRef<Value> extraViews,
+    BodyEmitter emit) {
+  Launch launch;
+  SmallVector<Attribute> names, gridNames(extraGrid.begin(), extraGrid.end());
+  SmallVector<int64_t> gridSizes(extraGrid.size(), 1);
+  llvm::append_range(gridNames, grid.ranks);
+  llvm::append_range(gridSizes, grid.sizes);
+  SmallVector<Type> types(gridNames.size(), builder.getIndexType());
+
+  SmallVector<Value> externals = getExternals(nest);
+  auto nameOf = [&](Value value) -> std::string {
+    if (auto argument = dyn_cast<BlockArgument>(value))
+      return cast<StringAttr>(program.getArgNames()[argument.getArgNumber()])
+          .str();
+    return "ws";
+  };
+  auto addOperand = [&](Value value) {
+    launch.operands.push_back(value);
+    types.push_back(value.getType());
+    names.push_back(builder.getStringAttr(nameOf(value)));
+  };
+  for (Value external : externals)
+    addOperand(values[external]);
+  for (Value view : extraViews)
+    addOperand(view);
+
+  std::string name =
+      (cascade.getSymName() + "_" + Twine(numKernels++)).str();
+  launch.kernel = tile::KernelOp::create(
+      builder, nest.getLoc(), name, builder.getArrayAttr(gridNames),
+      builder.getDenseI64ArrayAttr(gridSizes), grid.lanes,
+      builder.getArrayAttr(names), /*reverse=*/true, program.getRanks());
+  OpBuilder body(builder.getContext());
+  Block *block = body.createBlock(
+      &launch.kernel.getBody(), {}, types,
+      SmallVector<Location>(types.size(), nest.getLoc()));
+  llvm::MapVector<Value, Value> arguments;
+  size_t position = gridNames.size();
+  for (Value external : externals)
+    arguments[external] = block->getArgument(position++);
+  ValueRange gridArgs = ValueRange(block->getArguments())
+                            .take_front(gridNames.size());
+  ValueRange viewArgs = ValueRange(block->getArguments()).drop_front(position);
+  NestEmitter emitter(body, nest, grid, chosen,
+                      gridArgs.drop_front(extraGrid.size()), arguments);
+  if (failed(emit(emitter, gridArgs, viewArgs)))
+    return failure();
+  return launch;
+}
+
+void CascadePartitioner::launch(Launch what) {
+  tile::LaunchOp::create(host, what.kernel.getLoc(), what.kernel.getSymName(),
+                         what.operands);
+}
+
+Value CascadePartitioner::countTasks(const GridChoice &grid) {
+  Location loc = cascade.getLoc();
+  Value tasks = arith::ConstantIndexOp::create(host, loc, 1);
+  for (auto [rank, size] : llvm::zip(grid.ranks, grid.sizes)) {
+    Value extent =
+        tile::ExtentOp::create(host, loc, host.getIndexType(), rank);
+    Value tile = arith::ConstantIndexOp::create(host, loc, size);
+    Value count = arith::CeilDivSIOp::create(host, loc, extent, tile);
+    tasks = arith::MulIOp::create(host, loc, tasks, count);
+  }
+  return tasks;
+}
+
+/// The stream that a nest's work can be split along, or null.
+static StreamOp getSplittable(NestOp nest) {
+  StreamOp stream;
+  for (Operation &op : nest.getBody().front()) {
+    if (auto found = dyn_cast<StreamOp>(&op)) {
+      if (stream)
+        return {};
+      stream = found;
+    } else if (isa<IterateOp>(&op)) {
+      return {};
+    }
+  }
+  bool can = stream && !stream.getMerge().empty() &&
+             stream.getNumStates() == stream.getNumResults();
+  return can ? stream : StreamOp();
+}
+
+LogicalResult CascadePartitioner::partitionNest(NestOp nest) {
+  SmallVector<Destination> destinations = getDestinations(nest);
+  SmallVector<Value> views;
+  for (const Destination &destination : destinations)
+    views.push_back(destination.view);
+  auto withViews = [&](ValueRange arguments) {
+    SmallVector<Destination> mine = destinations;
+    for (auto [destination, argument] : llvm::zip(mine, arguments))
+      destination.view = argument;
+    return mine;
+  };
+  Location loc = nest.getLoc();
+
+  auto createWhole = [&](const TileSizes &chosen) -> FailureOr<Launch> {
+    GridChoice grid = chooseGrid(nest, chosen);
+    return createKernel(
+        nest, grid, chosen, {}, views,
+        [&](NestEmitter &emitter, ValueRange, ValueRange arguments) {
+          return emitter.emit(withViews(arguments));
+        });
+  };
+
+  TileSizes narrow = sizes;
+  narrow.lanes = target.getNarrowLaneTile();
+  GridChoice grid = chooseGrid(nest, sizes);
+  bool hasFreeLanes = grid.lanes && !cascade.getFixedExtent(grid.lanes) &&
+                      narrow.lanes < sizes.lanes;
+
+  // Wide tiles where there are lanes enough, else narrow ones.
+  auto launchWhole = [&]() -> LogicalResult {
+    FailureOr<Launch> wide = createWhole(sizes);
+    if (failed(wide))
+      return failure();
+    if (!hasFreeLanes) {
+      launch(*wide);
+      return success();
+    }
+    FailureOr<Launch> few = createWhole(narrow);
+    if (failed(few))
+      return failure();
+    Value extent =
+        tile::ExtentOp::create(host, loc, host.getIndexType(), grid.lanes);
+    Value limit =
+        arith::ConstantIndexOp::create(host, loc, 2 * narrow.lanes);
+    Value isNarrow = arith::CmpIOp::create(
+        host, loc, arith::CmpIPredicate::sle, extent, limit);
+    auto choice = scf::IfOp::create(host, loc, isNarrow,
+                                    /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(host);
+    host.setInsertionPointToStart(choice.thenBlock());
+    launch(*few);
+    host.setInsertionPointToStart(choice.elseBlock());
+    launch(*wide);
+    return success();
+  };
+
+  StreamOp stream = split ? getSplittable(nest) : StreamOp();
+  if (!stream || !hasFreeLanes)
+    return launchWhole();
+
+  // Too few tasks for the threads, and a long stream: split it.
+  GridChoice few = chooseGrid(nest, narrow);
+  StringAttr splitRank = builder.getStringAttr("split");
+  Value tasks = countTasks(few);
+  Value threads = tile::ExtentOp::create(host, loc, host.getIndexType(),
+                                         host.getStringAttr("threads"));
+  Value fewTasks = arith::CmpIOp::create(
+      host, loc, arith::CmpIPredicate::slt, tasks, threads);
+  Value length = tile::ExtentOp::create(host, loc, host.getIndexType(),
+                                        stream.getRankAttr());
+  Value enough = arith::ConstantIndexOp::create(
+      host, loc, 2 * split * narrow.stream);
+  Value isLong = arith::CmpIOp::create(host, loc, arith::CmpIPredicate::sge,
+                                       length, enough);
+  Value shouldSplit = arith::AndIOp::create(host, loc, fewTasks, isLong);
+  SmallVector<Value> states;
+  for (Value result : stream.getResults()) {
+    auto type = cast<attn::TensorType>(result.getType());
+    SmallVector<StringAttr> ranks{splitRank};
+    llvm::append_range(ranks, type.getRanks());
+    states.push_back(
+        getWorkspace(ranks, getComputeType(type.getElementType()), shouldSplit));
+  }
+  FailureOr<Launch> part = createKernel(
+      nest, few, narrow, splitRank, states,
+      [&](NestEmitter &emitter, ValueRange coordinates, ValueRange arguments) {
+        return emitter.emitPart({coordinates.front(), split}, splitRank,
+                                arguments);
+      });
+  SmallVector<Value> all = states;
+  llvm::append_range(all, views);
+  FailureOr<Launch> merge = createKernel(
+      nest, few, narrow, {}, all,
+      [&](NestEmitter &emitter, ValueRange, ValueRange arguments) {
+        return emitter.emitMerge(
+            split, splitRank, arguments.take_front(states.size()),
+            withViews(arguments.drop_front(states.size())));
+      });
+  if (failed(part) || failed(merge))
+    return failure();
+
+  auto choice = scf::IfOp::create(host, loc, shouldSplit,
+                                  /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(host);
+  host.setInsertionPointToStart(choice.thenBlock());
+  launch(*part);
+  launch(*merge);
+  host.setInsertionPointToStart(choice.elseBlock());
+  return launchWhole();
+}
+
+LogicalResult CascadePartitioner::run() {
+  createProgram();
+  for (Operation &op : cascade.getBody().front().without_terminator()) {
+    auto nest = dyn_cast<NestOp>(&op);
+    if (!nest)
+      return op.emitOpError("cannot be mapped to tiles yet");
+    if (failed(partitionNest(nest)))
+      return failure();
+  }
+  cascade.erase();
+  return success();
+}
+
+namespace {
+struct Partition : attn::impl::PartitionBase<Partition> {
+  using PartitionBase::PartitionBase;
+  void runOnOperation() override {
+    std::optional<CpuDescription> cpu = lookupCpu(target);
+    if (!cpu) {
+      getOperation().emitError("unknown target `") << target << "`";
+      return signalPassFailure();
+    }
+    CpuModel model(*cpu);
+    TileSizes sizes{laneTile ? laneTile : model.getLaneTile(),
+                    streamTile ? streamTile : model.getStreamTile(),
+                    model.getRowTile(), model.getMaxTileElements()};
+    for (auto cascade :
+         llvm::make_early_inc_range(getOperation().getOps<CascadeOp>()))
+      if (failed(CascadePartitioner(cascade, model, sizes, split).run()))
+        return signalPassFailure();
+  }
+};
+} // namespace

@@ -1,0 +1,71 @@
+//===- Passes.td - From cascades to tiles ---------------------*- tablegen -*-===//
+
+#ifndef LIB_MAPPING_PASSES_TD
+#define LIB_MAPPING_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def Partition : Pass<"attn-partition", "::mlir::ModuleOp"> {
+  let summary = "Turn each cascade into a tile.program, each nest into a kernel";
+  let description = [{
+    A task computes one tile of a nest's parallel ranks. The innermost of them
+    is the lane rank; ranks with a fixed extent are spanned whole; a stream
+    becomes an scf.for over tiles of its rank. Tiles that a filter empties are
+    not visited, and only tiles that it cuts evaluate it: the loop's body comes
+    twice.
+
+    Where a call has few tasks and a long stream, a second pair of kernels
+    splits the stream over tasks and combines the states with its merge.
+
+    Everything that a tile's sizes need comes from the target (`TargetModel`).
+  }];
+  let options = [
+    Option<"target", "target", "std::string", "\"host\"",
+           "the machine to map to">,
+    Option<"laneTile", "lane-tile", "int64_t", "0",
+           "coordinates of the lane rank in a tile (0: the target's choice)">,
+    Option<"streamTile", "stream-tile", "int64_t", "0",
+           "coordinates of a streamed rank in a tile (0: the target's choice)">,
+    Option<"split", "split", "int64_t", "16",
+           "chunks of a stream where a call has few tasks (0: never)">,
+  ];
+  let dependentDialects = ["::attn::tile::TileDialect"];
+}
+
+def Intervals : Pass<"tile-intervals", "::attn::tile::KernelOp"> {
+  let summary = "Expand filters over boxes into arithmetic on bounds";
+  let description = [{
+    `tile.range` and `tile.test` hold a filter as an expression of coordinates.
+    Interval arithmetic over the box gives, in a few integer operations, the
+    range of tiles that the filter may leave and whether it holds somewhere or
+    everywhere in one: no mask in memory at any length. `and` intersects, `or`
+    takes the hull, so the answers are conservative.
+  }];
+}
+
+
+def Bind : Pass<"tile-bind", "::attn::tile::KernelOp"> {
+  let summary = "Make sums of products contractions, for the matrix unit";
+  let description = [{
+    ```mlir
+    %s = tile.map ranks ["m", "e", "p"] .. ins(%k, %q) reducers [add e] { k * q * c }
+    ```
+    becomes a `tile.contract` of `%k` and `%q * c`. Factors are grouped into the
+    operand that has the lane rank and the one that has not; what does not vary
+    along the contracted ranks multiplies the operand that the innermost loop
+    leaves alone, or else the result. A filter becomes a select on the operand
+    with the lanes. Reassociates floating point.
+  }];
+}
+
+def HoistInvariants : Pass<"tile-hoist-invariants", "::attn::tile::KernelOp"> {
+  let summary = "Move what a loop does not change in front of it";
+  let description = [{
+    Loop-invariant code motion that also looks into the branches of the loop's
+    body: a stream's body comes twice, with and without filters, and both load
+    the same query tile. Loads and maps are pure, so they may run even where no
+    branch is taken.
+  }];
+}
+
+#endif // LIB_MAPPING_PASSES_TD
