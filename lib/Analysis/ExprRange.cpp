@@ -91,48 +91,99 @@ static Range logRange(const Range &argument) {
   return result;
 }
 
-/// A sum of intervals, then better ones for the differences x - max(x) in it.
-Range RangeAnalysis::computeSum(Expr expr) {
-  auto sumOf = [&](Expr sum) {
-    Range result = makeRange(0, 0, Growth::Bounded);
-    bool sameSign = true;
-    for (Expr term : getTerms(sum)) {
-      Range range = get(term);
-      result.lower += range.lower;
-      result.upper += range.upper;
-      result.growth = std::max(result.growth, range.growth);
-      result.nonZero |= range.isPositive();
-      sameSign &= range.isNonNegative();
+Range RangeAnalysis::addTerms(Expr sum) {
+  Range result = makeRange(0, 0, Growth::Bounded);
+  bool sameSign = true;
+  for (Expr term : getTerms(sum)) {
+    Range range = get(term);
+    result.lower += range.lower;
+    result.upper += range.upper;
+    result.growth = std::max(result.growth, range.growth);
+    result.nonZero |= range.isPositive();
+    sameSign &= range.isNonNegative();
+  }
+  result.nonZero &= sameSign;
+  return result;
+}
+
+/// True if `expr` is, or may be taken to be, a non-negative scale.
+bool RangeAnalysis::isScale(Expr expr) {
+  if (expr.hasAccumulator())
+    return false;
+  if (get(expr).isNonNegative())
+    return true;
+  return elementRanks && (expr.ranks() & *elementRanks).none() &&
+         !expr.is(ExprKind::Constant);
+}
+
+/// An expression that is not less (`above`) or not greater than `expr`, with
+/// the reduced body in place of accumulators: d = max(x) is not less than x.
+Expr RangeAnalysis::getBound(Expr expr, bool above, unsigned depth) {
+  if (!expr.hasAccumulator() || depth == 0)
+    return expr;
+  ExprContext &context = expr.context();
+  if (expr.is(ExprKind::Leaf)) {
+    auto fact = facts.find(expr);
+    ReducerKind bounding = above ? ReducerKind::Min : ReducerKind::Max;
+    if (fact == facts.end() || fact->second.reducer != bounding)
+      return expr;
+    return fact->second.body;
+  }
+  if (expr.is(ExprKind::Add) || expr.is(ExprKind::Max)) {
+    SmallVector<Expr> operands;
+    for (Expr operand : expr.operands())
+      operands.push_back(getBound(operand, above, depth - 1));
+    return context.rebuild(expr, operands);
+  }
+  if (expr.is(ExprKind::Mul)) {
+    auto [coefficient, rest] = splitCoefficient(expr);
+    SmallVector<Expr> scales = {context.constant(coefficient)}, bounded;
+    for (Expr factor : getFactors(rest))
+      (isScale(factor) ? scales : bounded).push_back(factor);
+    if (bounded.size() != 1)
+      return expr;
+    scales.push_back(
+        getBound(bounded.front(), coefficient < 0 ? !above : above, depth - 1));
+    return context.mul(scales);
+  }
+  return expr;
+}
+
+/// An upper bound of a sum with maxima in it, operand by operand.
+double RangeAnalysis::getUpper(Expr sum, unsigned depth) {
+  double upper = sum.is(ExprKind::Add) ? addTerms(sum).upper : get(sum).upper;
+  if (depth == 0 || upper < inf)
+    return upper;
+  ExprContext &context = sum.context();
+  for (Expr term : getTerms(sum)) {
+    auto [coefficient, maximum] = splitCoefficient(term);
+    if (!maximum.is(ExprKind::Max))
+      continue;
+    double most = -inf, least = inf;
+    for (Expr operand : maximum.operands()) {
+      Expr other = expand(context.add(
+          {sum, -term, context.mul({context.constant(coefficient), operand})}));
+      double bound = getUpper(other, depth - 1);
+      most = std::max(most, bound);
+      least = std::min(least, bound);
     }
-    result.nonZero &= sameSign;
-    return result;
-  };
-  Range best = sumOf(expr);
+    upper = std::min(upper, coefficient < 0 ? least : most);
+  }
+  return upper;
+}
+
+/// A sum of intervals, then a better upper bound from x - max(x) <= 0.
+Range RangeAnalysis::computeSum(Expr expr) {
+  Range best = addTerms(expr);
   if (!expr.hasAccumulator())
     return best;
-  // expr = residual + c*(x - d) with c > 0 and d >= x (or d <= x, c < 0).
-  Expr residual = expr;
-  bool attained = false;
-  for (Expr term : expr.operands()) {
-    auto [coefficient, accumulator] = splitCoefficient(term);
-    auto fact = facts.find(accumulator);
-    if (fact == facts.end())
-      continue;
-    bool above = fact->second.reducer == ReducerKind::Max && coefficient < 0;
-    bool below = fact->second.reducer == ReducerKind::Min && coefficient > 0;
-    if (!above && !below)
-      continue;
-    ExprContext &context = expr.context();
-    residual = context.add(
-        {residual, -term, context.constant(coefficient) * fact->second.body});
-    attained = true;
-  }
-  if (!attained)
+  Expr bound = getUpperBound(expr);
+  if (bound == expr)
     return best;
-  Range rest = residual.is(ExprKind::Add) ? sumOf(residual) : get(residual);
-  if (rest.upper < best.upper) {
-    best.upper = rest.upper;
-    best.attained = rest.isBounded();
+  double upper = getUpper(expand(bound), /*depth=*/3);
+  if (upper < best.upper) {
+    best.upper = upper;
+    best.attained = std::isfinite(upper);
   }
   return best;
 }

@@ -50,18 +50,37 @@ public:
     ranges.clear();
   }
 
+  /// Takes factors that vary along none of `ranks` and depend on no
+  /// accumulator to be non-negative where they multiply one: exp(s*(x - m))
+  /// with s < 0 would overflow as written, so a form may assume s >= 0.
+  void assumeScalesNonNegative(const RankSet &ranks) {
+    elementRanks = ranks;
+    ranges.clear();
+  }
+
   Range get(Expr expr);
 
+  /// An expression that is not less than `expr`, over elements instead of
+  /// accumulators where the facts allow it: x for 2*x - max(x).
+  Expr getUpperBound(Expr expr) {
+    return getBound(expr, /*above=*/true, /*depth=*/8);
+  }
+
   /// True if exp(argument) neither overflows nor vanishes for every element:
-  /// the argument stays within +-limit, or below 0 and attaining it.
+  /// the argument stays within +-limit, or below it and attaining it.
   bool isStabilised(Expr argument, double limit);
 
 private:
   llvm::DenseMap<Expr, ReductionFact> facts;
   llvm::DenseMap<Expr, Range> ranges;
+  std::optional<RankSet> elementRanks;
 
   Range compute(Expr expr);
   Range computeSum(Expr expr);
+  Range addTerms(Expr sum);
+  double getUpper(Expr sum, unsigned depth);
+  Expr getBound(Expr expr, bool above, unsigned depth);
+  bool isScale(Expr expr);
   const Range &lookup(Expr expr) { return ranges.find(expr)->second; }
 };
 

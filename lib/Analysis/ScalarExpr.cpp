@@ -656,7 +656,21 @@ Expr ExprContext::unary(ExprKind kind, Expr operand) {
 Expr ExprContext::max(ArrayRef<Expr> operands) {
   double bound = -std::numeric_limits<double>::infinity();
   SmallVector<Expr> result;
+  // max(c ? a : b, c ? d : e) = c ? max(a, d) : max(b, e)
+  llvm::MapVector<Expr, Expr> selects;
   auto collect = [&](Expr operand) {
+    if (operand.is(ExprKind::Select)) {
+      Expr &merged = selects[operand.operand(0)];
+      merged = !merged ? operand
+                       : select(operand.operand(0),
+                                max({merged.operand(1), operand.operand(1)}),
+                                max({merged.operand(2), operand.operand(2)}));
+      if (merged.is(ExprKind::Select))
+        return;
+      result.push_back(merged);
+      selects.erase(operand.operand(0));
+      return;
+    }
     if (std::optional<double> value = operand.getConstant())
       bound = std::max(bound, *value);
     else
@@ -668,6 +682,8 @@ Expr ExprContext::max(ArrayRef<Expr> operands) {
     else
       collect(operand);
   }
+  for (auto &[condition, merged] : selects)
+    result.push_back(merged);
   // By what is under a sign, so that a minimum keeps its order too.
   auto order = [](Expr operand) {
     auto [coefficient, rest] = splitCoefficient(operand);

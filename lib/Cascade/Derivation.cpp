@@ -121,6 +121,7 @@ private:
                   const ExprMap &valueOf);
   Expr guardIdentity(Expr coefficient);
   bool isFiniteAtIdentity(Expr coefficient);
+  Expr findUnstabilised(const Work &work) const;
 
   Expr findPlaced(const Work &work, Expr body, unsigned phase);
   Accumulator &create(const Work &work, Expr body, unsigned phase,
@@ -141,12 +142,27 @@ private:
 // Defer
 //===----------------------------------------------------------------------===//
 
+/// True if `presence` holds only where `other` does.
+static bool implies(Expr presence, Expr other) {
+  if (!other || presence == other)
+    return true;
+  auto getConjuncts = [](Expr condition) {
+    if (condition && condition.is(ExprKind::And))
+      return SmallVector<Expr>(condition.operands());
+    return SmallVector<Expr>({condition});
+  };
+  SmallVector<Expr> conjuncts = getConjuncts(presence);
+  return llvm::all_of(getConjuncts(other), [&](Expr conjunct) {
+    return llvm::is_contained(conjuncts, conjunct);
+  });
+}
+
 /// Facts of the accumulators that saw at least the points of `work`.
 RangeAnalysis Deriver::getRanges(const Work &work) const {
   RangeAnalysis ranges;
   for (const Placed &other : placed) {
     const Accumulator &a = other.accumulator;
-    if (!a.presence || a.presence == work.reduction.presence)
+    if (implies(work.reduction.presence, a.presence))
       ranges.addFact(a.leaf, a.reducer, a.body);
   }
   return ranges;
@@ -180,6 +196,26 @@ Expr Deriver::splitStabiliser(const Work &work, Expr exponential,
   deferred = exp(context.add(leaving));
   llvm::append_range(elements, kept);
   return exp(context.add(elements));
+}
+
+/// The first exponential of a moving accumulator that may overflow or vanish
+/// half way, or null. It cannot if its argument is bounded by what the element
+/// alone contributes: exp(w + x - max(x)) is no larger than exp(w), always.
+Expr Deriver::findUnstabilised(const Work &work) const {
+  std::optional<RangeAnalysis> ranges;
+  for (Expr expr : postOrder(expandExponents(work.body))) {
+    if (!expr.is(ExprKind::Exp) || !dependsOnMoving(work, expr))
+      continue;
+    if (!ranges) {
+      ranges = getRanges(work);
+      ranges->assumeScalesNonNegative(work.reduction.reduced);
+    }
+    Expr argument = expr.operand(0);
+    if (dependsOnMoving(work, ranges->getUpperBound(argument)) &&
+        !ranges->isStabilised(argument, options.expLimit))
+      return expr;
+  }
+  return Expr();
 }
 
 /// Takes out of the body the factors that do not vary along the reduction and
@@ -389,6 +425,7 @@ std::optional<RefusalRule> Deriver::correct(Work &work, Expr &value) {
     return RefusalRule::VariesAlongReducedRank;
   if (!reducer.mulDistributes && !reducer.addDistributes)
     return RefusalRule::NoDistributiveOperation;
+  bool stabilised = !findUnstabilised(work);
 
   Expr after = expandExponents(work.body);
   Expr before = substitute(after, getPreviousMap(work));
@@ -402,11 +439,16 @@ std::optional<RefusalRule> Deriver::correct(Work &work, Expr &value) {
       coefficient = Expr();
   }
   if (!summand && !coefficient) {
-    if (reducer.mulDistributes && close(work, value))
+    bool mayClose = stabilised || options.allowUnstabilised;
+    if (reducer.mulDistributes && mayClose && close(work, value))
       return std::nullopt;
+    if (!mayClose && isSeparable(work, work.body))
+      return RefusalRule::Unstabilised;
     return isSeparable(work, work.body) ? RefusalRule::NotClosed
                                         : RefusalRule::NotSeparable;
   }
+  if (!stabilised && !options.allowUnstabilised)
+    return RefusalRule::Unstabilised;
   if (coefficient) {
     coefficient = guardIdentity(coefficient);
     if (!coefficient)
@@ -429,6 +471,7 @@ std::optional<RefusalRule> Deriver::correct(Work &work, Expr &value) {
     a.corrected =
         context.select(context.compare(ExprKind::Equal, a.previous, identity),
                        identity, a.corrected);
+  a.stabilised = stabilised;
   result.rewrites.push_back({RewriteKind::Corrected, work.index, a.correction});
   value = a.leaf;
   return std::nullopt;
@@ -492,8 +535,6 @@ bool Deriver::sumsToZero(const Work &work, Expr function,
     Expr body = elements.empty() ? context.constant(1) : context.mul(elements);
     Expr sum = findPlaced(work, body, work.phase);
     if (!sum)
-      sum = findPlaced(work, body, /*phase=*/0);
-    if (!sum)
       return false;
     rest.push_back(sum);
     sums.push_back(context.mul(rest));
@@ -530,9 +571,9 @@ bool Deriver::close(Work &work, Expr &value) {
         countOf[inner] = Expr();
   if (!countOf.empty()) {
     Expr one = context.constant(1);
-    Expr count = findPlaced(work, one, /*phase=*/0);
+    Expr count = findPlaced(work, one, work.phase);
     if (!count)
-      count = create(work, one, /*phase=*/0, "count").leaf;
+      count = create(work, one, work.phase, "count").leaf;
     for (auto &entry : countOf)
       entry.second = count;
     for (Expr &centre : centres)
@@ -568,18 +609,13 @@ bool Deriver::close(Work &work, Expr &value) {
                  });
     if (i > 0 && sumsToZero(work, basis[i], symbolOf, valueOf))
       continue;
-    unsigned phase = moves ? work.phase : 0;
-    if (!moves) {
-      Work constant = work;
-      constant.body = body;
-      findPhase(constant);
-      phase = constant.phase;
-    }
-    leaves[i] = findPlaced(work, body, phase);
+    // One that does not move is accumulated here too: the rows of the others
+    // multiply what it was before.
+    leaves[i] = findPlaced(work, body, work.phase);
     if (leaves[i])
       continue;
     std::string name = i > 0 ? "moment" + std::to_string(i) : "";
-    leaves[i] = create(work, body, phase, name).leaf;
+    leaves[i] = create(work, body, work.phase, name).leaf;
     if (moves)
       created.push_back(i);
   }
@@ -592,6 +628,7 @@ bool Deriver::close(Work &work, Expr &value) {
                         placed[placedOf.lookup(leaf)].accumulator.previous);
     a.kind = CorrectionKind::Linear;
     a.corrected = context.add(terms);
+    a.stabilised = !findUnstabilised(work);
     result.rewrites.push_back({RewriteKind::Closed, work.index, a.corrected});
   }
   value = leaves.front();
@@ -622,6 +659,8 @@ llvm::StringRef attn::stringify(RefusalRule rule) {
     return "varies-along-reduced-rank";
   case RefusalRule::UndefinedAtIdentity:
     return "undefined-at-identity";
+  case RefusalRule::Unstabilised:
+    return "unstabilised";
   case RefusalRule::OutputKeepsRank:
     return "output-keeps-rank";
   }
@@ -657,8 +696,10 @@ void Deriver::refuse(const Work &work, RefusalRule rule) {
   Refusal refusal;
   refusal.rule = rule;
   refusal.index = work.index;
-  refusal.offending =
-      rule == RefusalRule::NotSeparable ? findOffender(work) : work.body;
+  refusal.offending = rule == RefusalRule::NotSeparable ? findOffender(work)
+                      : rule == RefusalRule::Unstabilised
+                          ? findUnstabilised(work)
+                          : work.body;
   SmallVector<Expr> leaves(work.moving.begin(), work.moving.end());
   llvm::sort(leaves, [](Expr a, Expr b) { return a.id() < b.id(); });
   std::string names;
@@ -693,6 +734,10 @@ void Deriver::refuse(const Work &work, RefusalRule rule) {
   case RefusalRule::UndefinedAtIdentity:
     text << "the correction of " << offending << " for a change of " << names
          << " is undefined while nothing has been seen";
+    break;
+  case RefusalRule::Unstabilised:
+    text << offending << " may overflow or vanish while " << names
+         << " is not final, as nothing proves that it is bounded by then";
     break;
   case RefusalRule::OutputKeepsRank:
     break;

@@ -69,6 +69,10 @@ struct DerivationOptions {
   double expLimit = 80;
   /// The most accumulators that `close` may carry for one reduction.
   unsigned maxClosure = 6;
+  /// Corrects exponentials that no running maximum is proved to bound, too.
+  /// Exact in exact arithmetic; but while an accumulator is not final, the
+  /// exponential may overflow or vanish where the final one does not.
+  bool allowUnstabilised = false;
 };
 
 enum class CorrectionKind { None, Multiply, Add, Linear };
@@ -98,6 +102,9 @@ struct Accumulator {
   /// several accumulators for Linear.
   Expr corrected;
 
+  /// False only with allowUnstabilised, where that was made use of.
+  bool stabilised = true;
+
   double getIdentity() const { return getReducer(reducer).identity; }
 };
 
@@ -126,6 +133,9 @@ enum class RefusalRule {
   VariesAlongReducedRank,
   /// The correction would not leave an empty state empty.
   UndefinedAtIdentity,
+  /// An exponential may overflow or vanish while what it subtracts is not
+  /// final: nothing proves that it is bounded by then.
+  Unstabilised,
   /// The output has the rank and needs a finished reduction.
   OutputKeepsRank,
 };

@@ -455,6 +455,26 @@ TEST(DerivationTest, negative_softplus) {
   expectRefusal(p, RefusalRule::NotSeparable, "log(exp(X - M) + 1)", 2);
 }
 
+/// Half way, the smallest so far may be far above the smallest.
+TEST(DerivationTest, negative_shift_that_does_not_stabilise) {
+  Problem p(48);
+  Expr x = p.element("X", 2, 1);
+  Expr least = p.reduction("M", ReducerKind::Min, x);
+  p.output(p.sum("D", exp(x - least)));
+  Derivation d = derive(p.form);
+  ASSERT_EQ(d.refusals.size(), 1u);
+  EXPECT_EQ(d.refusals[0].rule, RefusalRule::Unstabilised);
+  EXPECT_EQ(d.getNumTraversals(), 2u);
+  expectSameValues(p, d);
+
+  DerivationOptions options;
+  options.allowUnstabilised = true;
+  d = derive(p.form, options);
+  EXPECT_EQ(d.getNumTraversals(), 1u);
+  EXPECT_FALSE(getAccumulator(d, 1).stabilised);
+  expectSameValues(p, d);
+}
+
 TEST(DerivationTest, negative_product_of_moving_factors) {
   Problem p(12);
   Expr x = p.element("X", 1, 0.1);
