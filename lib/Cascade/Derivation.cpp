@@ -113,7 +113,7 @@ private:
   std::optional<RefusalRule> correct(Work &work, Expr &value);
   Expr getMultiplier(const Work &work, Expr after, Expr before);
   Expr getSummand(const Work &work, Expr after, Expr before);
-  bool close(Work &work, Expr &value);
+  bool close(Work &work, Expr &value, bool stabilised);
   Expr abstractInvariants(const Work &work,
                           llvm::MapVector<Expr, Expr> &symbolOf);
   bool sumsToZero(const Work &work, Expr function,
@@ -439,8 +439,14 @@ std::optional<RefusalRule> Deriver::correct(Work &work, Expr &value) {
       coefficient = Expr();
   }
   if (!summand && !coefficient) {
-    bool mayClose = stabilised || options.allowUnstabilised;
-    if (reducer.mulDistributes && mayClose && close(work, value))
+    // Far from the final centre, moments about it would cancel.
+    RangeAnalysis ranges = getRanges(work);
+    bool tame = llvm::all_of(work.moving, [&](Expr leaf) {
+      return ranges.get(leaf).growth <= Growth::Polynomial;
+    });
+    bool mayClose = (stabilised && tame) || options.allowUnstabilised;
+    if (reducer.mulDistributes && mayClose &&
+        close(work, value, stabilised && tame))
       return std::nullopt;
     if (!mayClose && isSeparable(work, work.body))
       return RefusalRule::Unstabilised;
@@ -542,7 +548,7 @@ bool Deriver::sumsToZero(const Work &work, Expr function,
   return cancelFactors(substitute(context.add(sums), valueOf)).isConstant(0);
 }
 
-bool Deriver::close(Work &work, Expr &value) {
+bool Deriver::close(Work &work, Expr &value, bool stabilised) {
   llvm::MapVector<Expr, Expr> symbolOf;
   Expr function = abstractInvariants(work, symbolOf);
   SmallVector<Expr> symbols, targets;
@@ -628,7 +634,7 @@ bool Deriver::close(Work &work, Expr &value) {
                         placed[placedOf.lookup(leaf)].accumulator.previous);
     a.kind = CorrectionKind::Linear;
     a.corrected = context.add(terms);
-    a.stabilised = !findUnstabilised(work);
+    a.stabilised = stabilised;
     result.rewrites.push_back({RewriteKind::Closed, work.index, a.corrected});
   }
   value = leaves.front();
@@ -696,10 +702,12 @@ void Deriver::refuse(const Work &work, RefusalRule rule) {
   Refusal refusal;
   refusal.rule = rule;
   refusal.index = work.index;
-  refusal.offending = rule == RefusalRule::NotSeparable ? findOffender(work)
-                      : rule == RefusalRule::Unstabilised
-                          ? findUnstabilised(work)
-                          : work.body;
+  Expr unstabilised = findUnstabilised(work);
+  refusal.offending = work.body;
+  if (rule == RefusalRule::NotSeparable)
+    refusal.offending = findOffender(work);
+  else if (rule == RefusalRule::Unstabilised && unstabilised)
+    refusal.offending = unstabilised;
   SmallVector<Expr> leaves(work.moving.begin(), work.moving.end());
   llvm::sort(leaves, [](Expr a, Expr b) { return a.id() < b.id(); });
   std::string names;
@@ -737,7 +745,7 @@ void Deriver::refuse(const Work &work, RefusalRule rule) {
     break;
   case RefusalRule::Unstabilised:
     text << offending << " may overflow or vanish while " << names
-         << " is not final, as nothing proves that it is bounded by then";
+         << " is not final, as nothing proves a bound until then";
     break;
   case RefusalRule::OutputKeepsRank:
     break;
