@@ -291,9 +291,11 @@ def Attn_SigmoidOp : Attn_Op<"sigmoid", [Pure, SameOperandsAndResultType]> {
 def Attn_CastOp : Attn_Op<"cast", [Pure]> {
   let summary = "a value rounded to a type";
   let description = [{
-    Rounds to `to` (nearest even; integers saturate) and widens again to the
-    type that arithmetic is done in (S8). `implicit` casts are those that the
-    parser puts between integers and floats; they are not printed.
+    Rounds to `to` and widens again to the type that arithmetic is done in (S8):
+    floats to nearest even; from float to integer it truncates and saturates,
+    and NaN gives 0; between integers it keeps the low bits. `implicit` casts
+    are those that the parser puts between integers and floats; they round
+    nothing in the reference and are not printed.
   }];
   let arguments = (ins AnyType:$input, TypeAttr:$to, UnitAttr:$implicit);
   let results = (outs AnyType:$result);
