@@ -4,6 +4,8 @@
 #include "dialect/Attn/AttnOps.h"
 #include "dialect/Tile/TileOps.h"
 #include "lib/Cascade/Passes.h"
+#include "lib/Mapping/Passes.h"
+#include "lib/Pipeline.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
@@ -17,4 +19,6 @@ void attn::registerDialects(mlir::DialectRegistry &registry) {
 void attn::registerPasses() {
   mlir::registerAllPasses();
   attn::registerAttnCascadePasses();
+  attn::registerAttnMappingPasses();
+  attn::registerPipeline();
 }

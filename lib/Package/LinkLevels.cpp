@@ -1,0 +1,99 @@
+//===- LinkLevels.cpp - Several instruction sets in one object ------------===//
+//
+// Each level was lowered from its own clone of the cascades, with its own tile
+// sizes. Here its functions get the level's name and features, so that LLVM
+// selects instructions for each of them separately, and the levels are put into
+// one module.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Package/LinkLevels.h"
+#include "lib/Package/Descriptor.h"
+#include "runtime/attnrt_program.h"
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/IR/Verifier.h"
+#include "llvm/Linker/Linker.h"
+
+using namespace mlir;
+using namespace attn;
+
+/// The features that the runtime asks the machine for before it calls a level.
+static std::optional<uint64_t> getRuntimeFeatures(const CpuDescription &cpu) {
+  return llvm::StringSwitch<std::optional<uint64_t>>(cpu.name)
+      .Case("x86-64-v3", ATTNRT_CPU_X86_64_V3)
+      .Case("x86-64-v4", ATTNRT_CPU_X86_64_V3 | ATTNRT_CPU_X86_64_V4)
+      .Default(std::nullopt);
+}
+
+static std::string getLevelName(StringRef name, const CpuDescription &cpu) {
+  return (name + "_" + cpu.isa).str();
+}
+
+/// Makes everything that `level` defines its own: named after it, not visible
+/// from outside, compiled for its features.
+static void isolate(LoweredLevel &level) {
+  const CpuDescription &cpu = level.cpu;
+  for (llvm::GlobalValue &value : level.module->global_values()) {
+    if (value.isDeclaration())
+      continue;
+    value.setName(getLevelName(value.getName(), cpu));
+    value.setLinkage(llvm::GlobalValue::InternalLinkage);
+    value.setVisibility(llvm::GlobalValue::DefaultVisibility);
+  }
+  for (llvm::Function &function : *level.module) {
+    if (function.isDeclaration())
+      continue;
+    function.addFnAttr("target-cpu", cpu.processor);
+    function.addFnAttr("target-features", cpu.features);
+    function.addFnAttr("prefer-vector-width", std::to_string(32 * cpu.lanes));
+  }
+}
+
+/// How many frame slots `host` uses, the arguments' included.
+static uint32_t getFrameSlots(llvm::Function *host) {
+  uint32_t slots = 0;
+  host->getFnAttribute("attn-frame-slots")
+      .getValueAsString()
+      .getAsInteger(10, slots);
+  return slots;
+}
+
+FailureOr<std::unique_ptr<llvm::Module>>
+attn::linkLevels(MutableArrayRef<LoweredLevel> levels,
+                 ArrayRef<Interface> interfaces, Location loc) {
+  std::unique_ptr<llvm::Module> whole;
+  for (LoweredLevel &level : levels) {
+    isolate(level);
+    if (!whole)
+      whole = std::move(level.module);
+    else if (llvm::Linker::linkModules(*whole, std::move(level.module)))
+      return emitError(loc, "can't link the code for ")
+             << level.cpu.name << " with that for " << levels.front().cpu.name;
+  }
+
+  for (const Interface &interface : interfaces) {
+    SmallVector<Variant> variants;
+    uint32_t frameSlots = interface.numArgSlots;
+    for (const LoweredLevel &level : levels) {
+      Variant variant;
+      variant.isa = level.cpu.isa;
+      variant.host =
+          whole->getFunction(getLevelName(interface.name + "_host", level.cpu));
+      variant.workspace = whole->getFunction(
+          getLevelName(interface.name + "_workspace", level.cpu));
+      std::optional<uint64_t> features = getRuntimeFeatures(level.cpu);
+      if (!variant.host || !features)
+        return emitError(loc, "there is no code for @")
+               << interface.name << " on " << level.cpu.name;
+      variant.features = *features;
+      frameSlots = std::max(frameSlots, getFrameSlots(variant.host));
+      variants.push_back(variant);
+    }
+    addProgram(interface, variants, frameSlots, *whole);
+  }
+  std::string error;
+  llvm::raw_string_ostream os(error);
+  if (llvm::verifyModule(*whole, &os))
+    return emitError(loc, "the object's LLVM IR is invalid: ") << error;
+  return whole;
+}

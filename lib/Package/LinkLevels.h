@@ -1,0 +1,27 @@
+//===- LinkLevels.h - Several instruction sets in one object --------------===//
+
+#ifndef LIB_PACKAGE_LINKLEVELS_H
+#define LIB_PACKAGE_LINKLEVELS_H
+
+#include "lib/Machine/CpuModel.h"
+#include "lib/Package/Interface.h"
+#include "llvm/IR/Module.h"
+#include <memory>
+
+namespace attn {
+
+/// The cascades of one module, lowered for one feature level.
+struct LoweredLevel {
+  CpuDescription cpu;
+  std::unique_ptr<llvm::Module> module;
+};
+
+/// Makes one module of `levels`, best first, with the descriptor and the two C
+/// functions of each cascade. Only these are visible from outside.
+mlir::FailureOr<std::unique_ptr<llvm::Module>>
+linkLevels(llvm::MutableArrayRef<LoweredLevel> levels,
+           llvm::ArrayRef<Interface> interfaces, mlir::Location loc);
+
+} // namespace attn
+
+#endif // LIB_PACKAGE_LINKLEVELS_H

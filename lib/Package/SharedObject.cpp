@@ -1,0 +1,109 @@
+//===- SharedObject.cpp - Link an object with the runtime -----------------===//
+//
+// The system's linker does it, as a program: a kernel refers to attnrt_*,
+// memcpy and memset only, so no compiler driver and no start files are needed.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Package/SharedObject.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FileUtilities.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Program.h"
+
+using namespace mlir;
+using namespace attn;
+using llvm::createStringError;
+
+static constexpr StringRef linkers[] = {"ld.lld-22", "ld.lld", "ld"};
+
+static llvm::Expected<std::string> findLinker() {
+  for (StringRef linker : linkers)
+    if (llvm::ErrorOr<std::string> path = llvm::sys::findProgramByName(linker))
+      return *path;
+  return createStringError("no linker on the PATH; looked for " +
+                           llvm::join(ArrayRef(linkers), ", "));
+}
+
+namespace {
+
+/// A file in the temporary folder, removed at the end of its life.
+class TemporaryFile {
+public:
+  explicit TemporaryFile(StringRef suffix) {
+    error = llvm::sys::fs::createTemporaryFile("attnc", suffix, path);
+    if (!error)
+      remover.setFile(path);
+  }
+  StringRef getPath() const { return path; }
+
+  std::error_code error;
+
+private:
+  SmallString<128> path;
+  llvm::FileRemover remover;
+};
+
+} // namespace
+
+static std::string readFile(StringRef path) {
+  auto buffer = llvm::MemoryBuffer::getFile(path);
+  return buffer ? (*buffer)->getBuffer().str() : std::string();
+}
+
+llvm::Expected<std::string> attn::linkSharedObject(StringRef object,
+                                                   StringRef soname,
+                                                   StringRef runtimeFolder) {
+  SmallString<128> runtime(runtimeFolder);
+  llvm::sys::path::append(runtime, "libattnrt.so");
+  if (!llvm::sys::fs::exists(runtime))
+    return createStringError("the runtime isn't at " + runtime);
+  llvm::Expected<std::string> linker = findLinker();
+  if (!linker)
+    return linker.takeError();
+
+  TemporaryFile input("o"), output("so"), messages("txt");
+  for (const TemporaryFile *file : {&input, &output, &messages})
+    if (file->error)
+      return createStringError(file->error, "can't make a temporary file");
+  if (llvm::Error error = llvm::writeToOutput(
+          input.getPath(), [&](raw_ostream &os) -> llvm::Error {
+            os << object;
+            return llvm::Error::success();
+          }))
+    return std::move(error);
+
+  StringRef command[] = {*linker,
+                         "-shared",
+                         "-o",
+                         output.getPath(),
+                         "-soname",
+                         soname,
+                         "-rpath",
+                         "$ORIGIN",
+                         "-rpath",
+                         runtimeFolder,
+                         "-z",
+                         "relro",
+                         "-z",
+                         "now",
+                         "-z",
+                         "noexecstack",
+                         "--hash-style=gnu",
+                         input.getPath(),
+                         runtime};
+  std::optional<StringRef> redirects[] = {StringRef(), messages.getPath(),
+                                          messages.getPath()};
+  std::string error;
+  int result = llvm::sys::ExecuteAndWait(*linker, command, std::nullopt,
+                                         redirects, /*SecondsToWait=*/0,
+                                         /*MemoryLimit=*/0, &error);
+  if (result != 0)
+    return createStringError(
+        *linker + " failed: " +
+        (error.empty() ? StringRef(readFile(messages.getPath())).trim().str()
+                       : error));
+  return readFile(output.getPath());
+}

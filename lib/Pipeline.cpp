@@ -1,0 +1,175 @@
+//===- Pipeline.cpp - The compiler, read top to bottom --------------------===//
+//
+// This is the table of contents of lib/: one function for each stage, called
+// in order. docs/pipeline.md shows the IR after each.
+//
+// Parse to OnePass happen once. From Partition on the machine counts, so each
+// target gets a clone of the cascades; the results meet again in one object.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Pipeline.h"
+#include "lib/Cascade/Passes.h"
+#include "lib/Mapping/Passes.h"
+#include "lib/Package/LinkLevels.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "mlir/Transforms/Passes.h"
+#include "llvm/ADT/Sequence.h"
+
+using namespace mlir;
+using namespace attn;
+
+//===----------------------------------------------------------------------===//
+// Stages
+//===----------------------------------------------------------------------===//
+
+StringRef attn::stringify(Stage stage) {
+  switch (stage) {
+  case Stage::Parse:
+    return "parse";
+  case Stage::Nests:
+    return "nests";
+  case Stage::OnePass:
+    return "one-pass";
+  case Stage::Partition:
+    return "partition";
+  case Stage::Intervals:
+    return "intervals";
+  case Stage::Bind:
+    return "bind";
+  case Stage::LLVM:
+    return "llvm";
+  }
+  llvm_unreachable("unknown stage");
+}
+
+llvm::cl::ValuesClass attn::getStageValues() {
+  return llvm::cl::values(
+      clEnumValN(Stage::Parse, "parse", "the cascade as written"),
+      clEnumValN(Stage::Nests, "nests", "Einsums grouped into kernels"),
+      clEnumValN(Stage::OnePass, "one-pass", "reductions in one traversal"),
+      clEnumValN(Stage::Partition, "partition", "loops over tiles"),
+      clEnumValN(Stage::Intervals, "intervals", "filters as bounds of loops"),
+      clEnumValN(Stage::Bind, "bind", "tile operations on their units"),
+      clEnumValN(Stage::LLVM, "llvm", "instructions"));
+}
+
+static void buildNestsStage(OpPassManager &pm, const PipelineOptions &options) {
+  FormNestsOptions nests;
+  nests.fuse = options.fuse;
+  pm.addNestedPass<CascadeOp>(createFormNests(nests));
+}
+
+static void buildPartitionStage(OpPassManager &pm,
+                                const PipelineOptions &options) {
+  PartitionOptions partition;
+  partition.target = options.target;
+  partition.laneTile = options.laneTile;
+  partition.streamTile = options.streamTile;
+  partition.split = options.split;
+  pm.addPass(createPartition(partition));
+  // Partition emits each access where it is needed; a tile that is loaded twice
+  // would be two tiles in scratch.
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addPass(createLoopInvariantCodeMotionPass());
+}
+
+static void buildIntervalsStage(OpPassManager &pm) {
+  pm.addNestedPass<tile::KernelOp>(createIntervals());
+}
+
+static void buildBindStage(OpPassManager &pm) {
+  pm.addNestedPass<tile::KernelOp>(createBind());
+}
+
+void attn::buildStage(Stage stage, OpPassManager &pm,
+                      const PipelineOptions &options) {
+  switch (stage) {
+  case Stage::Parse:
+    return;
+  case Stage::Nests:
+    return buildNestsStage(pm, options);
+  case Stage::OnePass:
+    return;
+  case Stage::Partition:
+    return buildPartitionStage(pm, options);
+  case Stage::Intervals:
+    return buildIntervalsStage(pm);
+  case Stage::Bind:
+    return buildBindStage(pm);
+  case Stage::LLVM:
+    return;
+  }
+}
+
+/// The stages after `from` up to `to`.
+static auto getStagesBetween(Stage from, Stage to) {
+  int first = int(from) + 1;
+  return llvm::map_range(llvm::seq(first, std::max(first, int(to) + 1)),
+                         [](int stage) { return Stage(stage); });
+}
+
+void attn::buildPipeline(OpPassManager &pm, const PipelineOptions &options) {
+  for (Stage stage : getStagesBetween(Stage::Parse, options.stopAfter))
+    buildStage(stage, pm, options);
+}
+
+void attn::registerPipeline() {
+  PassPipelineRegistration<PipelineOptions>(
+      "attn-pipeline", "Compile cascades, up to a stage", buildPipeline);
+}
+
+//===----------------------------------------------------------------------===//
+// Running them
+//===----------------------------------------------------------------------===//
+
+LogicalResult attn::runStages(ModuleOp module, Stage from, Stage to,
+                              const PipelineOptions &options,
+                              const PipelineHooks &hooks) {
+  for (Stage stage : getStagesBetween(from, to)) {
+    StringRef target =
+        stage > lastCascadeStage ? StringRef(options.target) : StringRef();
+    if (hooks.before)
+      hooks.before(stage, target);
+    PassManager pm(module->getName());
+    buildStage(stage, pm, options);
+    if (hooks.configure && failed(hooks.configure(pm)))
+      return failure();
+    if (failed(pm.run(module)))
+      return failure();
+    if (hooks.after && failed(hooks.after(stage, target, module)))
+      return failure();
+  }
+  return success();
+}
+
+FailureOr<std::unique_ptr<llvm::Module>>
+attn::compileModule(ModuleOp module, ArrayRef<Interface> interfaces,
+                    ArrayRef<CpuDescription> targets,
+                    const PipelineOptions &options, const PipelineHooks &hooks,
+                    llvm::LLVMContext &context) {
+  if (failed(runStages(module, Stage::Parse, lastCascadeStage, options, hooks)))
+    return failure();
+
+  registerBuiltinDialectTranslation(*module.getContext());
+  registerLLVMDialectTranslation(*module.getContext());
+  SmallVector<LoweredLevel> levels;
+  for (const CpuDescription &cpu : targets) {
+    PipelineOptions levelOptions;
+    levelOptions.copyOptionValuesFrom(options);
+    levelOptions.target = cpu.name.str();
+    OwningOpRef<ModuleOp> clone = module.clone();
+    if (failed(runStages(*clone, lastCascadeStage, Stage::LLVM, levelOptions,
+                         hooks)))
+      return failure();
+    std::unique_ptr<llvm::Module> level =
+        translateModuleToLLVMIR(*clone, context, interfaces.front().name);
+    if (!level)
+      return failure();
+    levels.push_back({cpu, std::move(level)});
+  }
+  return linkLevels(levels, interfaces, module.getLoc());
+}

@@ -1,0 +1,103 @@
+//===- Pipeline.h - The compiler, read top to bottom ----------------------===//
+//
+// The stages between a spec and an object, and the options that they share.
+// docs/pipeline.md shows the IR after each.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LIB_PIPELINE_H
+#define LIB_PIPELINE_H
+
+#include "lib/Machine/CpuModel.h"
+#include "lib/Package/Interface.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassOptions.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Support/CommandLine.h"
+#include <functional>
+#include <memory>
+
+namespace attn {
+
+/// The forms that a cascade goes through, in order. Each is IR that prints,
+/// parses and verifies.
+enum class Stage {
+  Parse,     ///< the cascade as written
+  Nests,     ///< which Einsums become one kernel
+  OnePass,   ///< reductions over a run-time rank in one traversal
+  Partition, ///< kernels as loops over tiles
+  Intervals, ///< filters as bounds of loops
+  Bind,      ///< each tile operation on its unit
+  LLVM,      ///< instructions
+};
+
+/// The last stage that does not depend on the machine.
+constexpr Stage lastCascadeStage = Stage::OnePass;
+
+llvm::StringRef stringify(Stage stage);
+/// The stages by name, for the command line.
+llvm::cl::ValuesClass getStageValues();
+
+/// What can be chosen: `attnc --options=...`, `attn-opt --attn-pipeline=...`.
+struct PipelineOptions : mlir::PassPipelineOptions<PipelineOptions> {
+  Option<bool> fuse{*this, "fuse",
+                    llvm::cl::desc("make one kernel of several Einsums"),
+                    llvm::cl::init(true)};
+  Option<int64_t> laneTile{
+      *this, "lane-tile", llvm::cl::init(0),
+      llvm::cl::desc(
+          "coordinates of the lane rank in a tile; 0: as the machine "
+          "likes")};
+  Option<int64_t> streamTile{
+      *this, "stream-tile", llvm::cl::init(0),
+      llvm::cl::desc("coordinates of a streamed rank in a tile; 0: likewise")};
+  Option<int64_t> split{
+      *this, "split", llvm::cl::init(16),
+      llvm::cl::desc(
+          "chunks of a stream where a call has few tasks; 0: never")};
+  Option<Stage> stopAfter{*this, "stop-after",
+                          llvm::cl::desc("the last stage to run"),
+                          llvm::cl::init(Stage::LLVM), getStageValues()};
+  Option<std::string> target{*this, "target",
+                             llvm::cl::desc("the machine to compile for"),
+                             llvm::cl::init("host")};
+};
+
+/// Adds the passes that lead to `stage` from the one before it.
+void buildStage(Stage stage, mlir::OpPassManager &pm,
+                const PipelineOptions &options);
+
+/// Adds all stages up to `stopAfter`.
+void buildPipeline(mlir::OpPassManager &pm, const PipelineOptions &options);
+
+/// Registers `--attn-pipeline`.
+void registerPipeline();
+
+/// What a tool adds to a compilation.
+struct PipelineHooks {
+  /// Sets up the pass manager of a stage.
+  std::function<mlir::LogicalResult(mlir::PassManager &)> configure;
+  /// Called before and after each stage. `target` is empty where the machine
+  /// doesn't count.
+  std::function<void(Stage, llvm::StringRef target)> before;
+  std::function<mlir::LogicalResult(Stage, llvm::StringRef target,
+                                    mlir::ModuleOp)>
+      after;
+};
+
+/// Runs the stages after `from` up to `to`.
+mlir::LogicalResult runStages(mlir::ModuleOp module, Stage from, Stage to,
+                              const PipelineOptions &options,
+                              const PipelineHooks &hooks);
+
+/// Compiles the cascades of `module` for each of `targets`, best first, to one
+/// LLVM module: what the object has, before LLVM's own passes.
+mlir::FailureOr<std::unique_ptr<llvm::Module>>
+compileModule(mlir::ModuleOp module, llvm::ArrayRef<Interface> interfaces,
+              llvm::ArrayRef<CpuDescription> targets,
+              const PipelineOptions &options, const PipelineHooks &hooks,
+              llvm::LLVMContext &context);
+
+} // namespace attn
+
+#endif // LIB_PIPELINE_H

@@ -1,0 +1,20 @@
+// The passes, in order: a line that is left over fails here. Options are cut
+// off, since those of MLIR's passes are not ours.
+
+// RUN: attn-opt %s --attn-pipeline --dump-pass-pipeline -o %t 2>&1 \
+// RUN:   | sed -e 's/{.*//' -e 's/[(),]*$//' -e '/^ *$/d' \
+// RUN:   | FileCheck %s --strict-whitespace --match-full-lines
+
+//      CHECK:Pass Manager with 7 passes:
+// CHECK-NEXT:builtin.module
+// CHECK-NEXT:  attn.cascade
+// CHECK-NEXT:    attn-form-nests
+// CHECK-NEXT:  attn-partition
+// CHECK-NEXT:  canonicalize
+// CHECK-NEXT:  cse
+// CHECK-NEXT:  loop-invariant-code-motion
+// CHECK-NEXT:  tile.kernel
+// CHECK-NEXT:    tile-intervals
+// CHECK-NEXT:  tile.kernel
+// CHECK-NEXT:    tile-bind
+//  CHECK-NOT:{{.}}

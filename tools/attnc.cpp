@@ -1,0 +1,374 @@
+//===- attnc.cpp - The compiler's command line ----------------------------===//
+
+#include "lib/Package/Header.h"
+#include "lib/Package/SharedObject.h"
+#include "lib/ParseSpec.h"
+#include "lib/Pipeline.h"
+#include "lib/Register.h"
+#include "lib/Specialise.h"
+#include "mlir/IR/AsmState.h"
+#include "mlir/Support/FileUtilities.h"
+#include "mlir/Support/Timing.h"
+#include "runtime/attnrt.h"
+#include "tools/Progress.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/WithColor.h"
+
+using namespace mlir;
+using namespace attn;
+namespace cl = llvm::cl;
+namespace path = llvm::sys::path;
+
+//===----------------------------------------------------------------------===//
+// Options
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+enum class Emit { Attn, Nests, Tile, LLVM, Asm, Obj, SO, Header };
+
+struct CommandLine {
+  cl::OptionCategory category{"Options"};
+
+  cl::opt<std::string> input{cl::Positional, cl::desc("<spec.mlir>"),
+                             cl::init("-"), cl::cat(category)};
+  cl::opt<std::string> output{
+      "o", cl::value_desc("file"), cl::cat(category),
+      cl::desc("Where to write (- is stdout); .o and .so get a .h beside")};
+  cl::opt<Emit> emit{
+      "emit", cl::desc("What to write (obj):"), cl::init(Emit::Obj),
+      cl::cat(category),
+      cl::values(
+          clEnumValN(Emit::Attn, "attn", "the cascades, as written"),
+          clEnumValN(Emit::Nests, "nests", "kernels and one-pass forms"),
+          clEnumValN(Emit::Tile, "tile", "kernels as loops over tiles"),
+          clEnumValN(Emit::LLVM, "llvm", "LLVM IR, before LLVM's passes"),
+          clEnumValN(Emit::Asm, "asm", "assembly"),
+          clEnumValN(Emit::Obj, "obj", "an object file and its header"),
+          clEnumValN(Emit::SO, "so", "a shared object and its header"),
+          clEnumValN(Emit::Header, "header", "the C header alone"))};
+  cl::opt<Stage> stopAfter{"stop-after", cl::init(Stage::LLVM),
+                           cl::cat(category), getStageValues(),
+                           cl::desc("Write the IR after a stage:")};
+  cl::opt<std::string> dumpTo{
+      "dump-to", cl::value_desc("folder"), cl::cat(category),
+      cl::desc("Write the IR after every stage to a folder")};
+  cl::list<std::string> targets{
+      "target", cl::CommaSeparated, cl::value_desc("name,..."),
+      cl::cat(category),
+      cl::desc("host, x86-64-v3, x86-64-v4 (code: both; IR: host)")};
+  cl::list<std::string> extents{
+      "set", cl::CommaSeparated, cl::value_desc("rank=extent"),
+      cl::cat(category), cl::desc("Give a fixed rank another extent")};
+  cl::list<std::string> types{
+      "type", cl::CommaSeparated, cl::value_desc("old=new"), cl::cat(category),
+      cl::desc("Give tensors another element type: bf16=f16")};
+  cl::opt<std::string> options{
+      "options", cl::value_desc("a=1 b=2"), cl::cat(category),
+      cl::desc("Options of the pipeline, as attn-opt --attn-pipeline=...")};
+  cl::opt<std::string> runtime{
+      "runtime", cl::value_desc("folder"), cl::cat(category),
+      cl::desc("Where libattnrt.so is, for --emit=so")};
+
+  bool isTextual() const {
+    return stopAfter.getNumOccurrences() || emit == Emit::Attn ||
+           emit == Emit::Nests || emit == Emit::Tile;
+  }
+};
+
+} // namespace
+
+/// Prints a mistake that lies in no file.
+static LogicalResult fail(const Twine &message) {
+  llvm::WithColor::error(llvm::errs(), "attnc") << message << "\n";
+  return failure();
+}
+
+/// The last stage to run where IR is written.
+static Stage getLastStage(const CommandLine &line) {
+  if (line.stopAfter.getNumOccurrences())
+    return line.stopAfter;
+  switch (line.emit) {
+  case Emit::Attn:
+    return Stage::Parse;
+  case Emit::Nests:
+    return Stage::OnePass;
+  default:
+    return Stage::Bind;
+  }
+}
+
+/// The targets asked for, best first, each once.
+static FailureOr<SmallVector<CpuDescription>>
+getTargets(const CommandLine &line) {
+  SmallVector<StringRef> wanted;
+  for (StringRef name : line.targets) {
+    std::optional<CpuDescription> cpu = lookupCpu(name);
+    if (!cpu && name == "host")
+      return fail("this machine runs neither x86-64-v3 nor x86-64-v4");
+    if (!cpu)
+      return fail("unknown target `" + name +
+                  "`; expected host, x86-64-v3 or x86-64-v4");
+    wanted.push_back(cpu->name);
+  }
+  bool prints =
+      line.isTextual() || line.emit == Emit::LLVM || line.emit == Emit::Asm;
+  if (wanted.empty() && prints)
+    if (std::optional<CpuDescription> host = lookupCpu("host"))
+      wanted.push_back(host->name);
+  SmallVector<CpuDescription> targets;
+  for (const CpuDescription &cpu : getCpuDescriptions())
+    if (wanted.empty() || llvm::is_contained(wanted, cpu.name))
+      targets.push_back(cpu);
+  if (line.isTextual() && getLastStage(line) > lastCascadeStage) {
+    if (line.targets.empty())
+      targets.truncate(1); // a host that attnc does not compile for
+    if (targets.size() > 1)
+      return fail("the IR after `" + stringify(getLastStage(line)) +
+                  "` is that of one target; --target names " +
+                  Twine(targets.size()));
+  }
+  return targets;
+}
+
+/// Where the result goes: as -o says, else beside the caller under the spec's
+/// name, text to stdout.
+static FailureOr<std::string> getOutput(const CommandLine &line) {
+  bool isBinary =
+      !line.isTextual() && (line.emit == Emit::Obj || line.emit == Emit::SO);
+  if (line.output.getNumOccurrences()) {
+    if (line.output.empty())
+      return fail("-o has no file name");
+    if (isBinary && line.output == "-" && llvm::outs().is_displayed())
+      return fail("not writing binary code to a terminal");
+    return line.output.getValue();
+  }
+  if (!isBinary)
+    return std::string("-");
+  if (line.input == "-")
+    return fail("code from stdin needs -o");
+  return (path::stem(line.input) + (line.emit == Emit::SO ? ".so" : ".o"))
+      .str();
+}
+
+//===----------------------------------------------------------------------===//
+// Writing
+//===----------------------------------------------------------------------===//
+
+/// Writes all of `contents` or leaves `file` as it is.
+static LogicalResult write(StringRef file, StringRef contents) {
+  if (llvm::Error error =
+          llvm::writeToOutput(file, [&](raw_ostream &os) -> llvm::Error {
+            os << contents;
+            return llvm::Error::success();
+          }))
+    return fail("can't write " + llvm::toString(std::move(error)));
+  return success();
+}
+
+/// The IR as text that can be read again. A module that says nothing itself is
+/// left out, as it is in specs.
+static std::string print(ModuleOp module) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  OpPrintingFlags flags;
+  flags.useLocalScope();
+  if (!module->getAttrs().empty()) {
+    module->print(os, flags);
+    os << "\n";
+    return text;
+  }
+  for (Operation &op : *module.getBody()) {
+    op.print(os, flags);
+    os << "\n";
+  }
+  return text;
+}
+
+static LogicalResult dump(const CommandLine &line, unsigned number,
+                          StringRef stage, StringRef target,
+                          StringRef extension, StringRef text) {
+  std::string name =
+      llvm::formatv("{0:d2}-{1}{2}{3}.{4}", number, stage,
+                    target.empty() ? "" : ".", target, extension);
+  SmallString<128> file(line.dumpTo);
+  path::append(file, name);
+  return write(file, text);
+}
+
+//===----------------------------------------------------------------------===//
+// Compiling
+//===----------------------------------------------------------------------===//
+
+/// The folder of libattnrt.so in a build and in an installation: ../lib.
+static std::string getRuntimeFolder(const CommandLine &line,
+                                    const char *program) {
+  if (!line.runtime.empty())
+    return line.runtime;
+  // The address of any function of this program finds its file.
+  std::string tool = llvm::sys::fs::getMainExecutable(
+      program, reinterpret_cast<void *>(&getRuntimeFolder));
+  SmallString<128> folder = path::parent_path(path::parent_path(tool));
+  path::append(folder, "lib");
+  return std::string(folder);
+}
+
+/// Writes the header, named after the object: `x.h` for `x.o`.
+static LogicalResult writeHeader(ArrayRef<Interface> interfaces,
+                                 StringRef object) {
+  SmallString<128> file(object);
+  path::replace_extension(file, "h");
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  printHeader(interfaces, file, os);
+  return write(file, text);
+}
+
+static LogicalResult writeHeaderAlone(const CommandLine &line,
+                                      ArrayRef<Interface> interfaces,
+                                      StringRef output) {
+  std::string name = output.str();
+  if (output == "-")
+    name = line.input == "-" ? interfaces.front().name + ".h"
+                             : (path::stem(line.input) + ".h").str();
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  printHeader(interfaces, name, os);
+  return write(output, text);
+}
+
+static LogicalResult writeCode(const CommandLine &line, const char *program,
+                               llvm::Module &code,
+                               ArrayRef<Interface> interfaces,
+                               StringRef output) {
+  std::string contents;
+  llvm::raw_string_ostream os(contents);
+  if (line.emit == Emit::LLVM) {
+    code.print(os, nullptr);
+    return write(output, contents);
+  }
+  return fail("attnc can't write this yet");
+}
+
+static LogicalResult compile(const CommandLine &line, const char *program,
+                             MLIRContext &context, llvm::SourceMgr &sources) {
+  FailureOr<SmallVector<CpuDescription>> targets = getTargets(line);
+  FailureOr<std::string> output = getOutput(line);
+  if (failed(targets) || failed(output))
+    return failure();
+  PipelineOptions options;
+  std::string mistake;
+  llvm::raw_string_ostream mistakes(mistake);
+  if (failed(options.parseFromString(line.options, mistakes)))
+    return fail("`--options=" + line.options + "`: " +
+                (mistake.empty()
+                     ? "a value is not of its option's type"
+                     : StringRef(mistake).split(": ").second.trim()));
+  if (options.target.hasValue() || options.stopAfter.hasValue())
+    return fail("--options takes neither target nor stop-after: these are "
+                "--target and --stop-after");
+  if (!line.dumpTo.empty())
+    if (std::error_code error = llvm::sys::fs::create_directories(line.dumpTo))
+      return fail("can't make the folder `" + line.dumpTo +
+                  "`: " + error.message());
+
+  OwningOpRef<ModuleOp> module = parseSpec(sources, &context);
+  if (!module || failed(setExtents(*module, line.extents)) ||
+      failed(setElementTypes(*module, line.types)))
+    return failure();
+  FailureOr<std::vector<Interface>> interfaces = getInterfaces(*module);
+  if (failed(interfaces))
+    return failure();
+
+  DefaultTimingManager timing;
+  applyDefaultTimingManagerCLOptions(timing);
+  TimingScope scope = timing.getRootScope();
+  Progress progress("attnc", interfaces->front().name);
+  PipelineHooks hooks;
+  hooks.configure = [&](PassManager &pm) {
+    pm.enableTiming(scope);
+    return applyPassManagerCLOptions(pm);
+  };
+  hooks.before = [&](Stage stage, StringRef target) {
+    progress.enter((stringify(stage) + " " + target).str());
+  };
+  bool namesTarget = targets->size() > 1;
+  hooks.after = [&](Stage stage, StringRef target, ModuleOp ir) {
+    if (line.dumpTo.empty())
+      return success();
+    return dump(line, unsigned(stage), stringify(stage),
+                namesTarget ? target : "", "mlir", print(ir));
+  };
+  if (failed(hooks.after(Stage::Parse, "", *module)))
+    return failure();
+
+  if (line.isTextual()) {
+    options.target = targets->front().name.str();
+    if (failed(runStages(*module, Stage::Parse, getLastStage(line), options,
+                         hooks)))
+      return failure();
+    return write(*output, print(*module));
+  }
+  if (line.emit == Emit::Header)
+    return writeHeaderAlone(line, *interfaces, *output);
+
+  llvm::LLVMContext llvmContext;
+  auto code = compileModule(*module, *interfaces, *targets, options, hooks,
+                            llvmContext);
+  if (failed(code))
+    return failure();
+  progress.enter("object");
+  return writeCode(line, program, **code, *interfaces, *output);
+}
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  // LLVM's library brings an option of this name, for its own passes.
+  if (cl::Option *other = cl::getRegisteredOptions().lookup("stop-after"))
+    other->removeArgument();
+  CommandLine line;
+  registerPassManagerCLOptions();
+  registerMLIRContextCLOptions();
+  registerAsmPrinterCLOptions();
+  registerDefaultTimingManagerCLOptions();
+  cl::HideUnrelatedOptions(line.category);
+  cl::SetVersionPrinter([](raw_ostream &os) {
+    os << "attnc " << ATTNRT_VERSION_MAJOR << "." << ATTNRT_VERSION_MINOR << "."
+       << ATTNRT_VERSION_PATCH << ", LLVM " << LLVM_VERSION_STRING << "\n";
+  });
+  cl::ParseCommandLineOptions(
+      argc, argv,
+      "attnc: compiles attention, written as cascades of Einsums\n");
+
+  if (line.stopAfter.getNumOccurrences() && line.emit.getNumOccurrences() &&
+      line.emit > Emit::LLVM)
+    return failed(fail("--stop-after writes IR, so it excludes --emit=asm, "
+                       "obj, so and header"));
+  std::string message;
+  std::unique_ptr<llvm::MemoryBuffer> file =
+      openInputFile(line.input, &message);
+  if (!file)
+    return failed(fail(message));
+  llvm::SourceMgr sources;
+  sources.AddNewSourceBuffer(std::move(file), llvm::SMLoc());
+
+  DialectRegistry registry;
+  registerDialects(registry);
+  MLIRContext context(registry);
+  // What is wrong with a spec shows in its text, not in the IR of an Einsum.
+  context.printOpOnDiagnostic(false);
+  SourceMgrDiagnosticHandler inFile(sources, &context);
+  ScopedDiagnosticHandler inNoFile(&context, [](Diagnostic &diagnostic) {
+    if (!isa<UnknownLoc>(diagnostic.getLocation()) ||
+        diagnostic.getSeverity() != DiagnosticSeverity::Error)
+      return failure();
+    (void)fail(diagnostic.str());
+    return success();
+  });
+  return failed(compile(line, argv[0], context, sources));
+}
