@@ -245,7 +245,7 @@ ValueId Builder::findValue(const std::string &name) const {
 //===----------------------------------------------------------------------===//
 
 Call::Call(const Builder &builder,
-         const std::vector<std::pair<std::string, int64_t>> &sizes)
+           const std::vector<std::pair<std::string, int64_t>> &sizes)
     : cascade(builder.cascade) {
   EXPECT_EQ(verify(cascade), "");
   EXPECT_EQ(bindExtents(cascade, sizes, extents), "");

@@ -125,7 +125,7 @@ std::vector<std::string> split(const std::string &text);
 class Call {
 public:
   Call(const Builder &builder,
-      const std::vector<std::pair<std::string, int64_t>> &sizes);
+       const std::vector<std::pair<std::string, int64_t>> &sizes);
 
   /// The elements of an input, in row-major order.
   std::vector<double> &operator[](const std::string &input);

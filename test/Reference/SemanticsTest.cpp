@@ -336,7 +336,7 @@ struct Form {
 class SoftmaxForms : public testing::TestWithParam<Form> {
 protected:
   Call makeRun(const Filter &filter,
-              const std::vector<std::pair<std::string, int64_t>> &sizes) {
+               const std::vector<std::pair<std::string, int64_t>> &sizes) {
     Builder b = GetParam().isStreamed ? makeStreamedSoftmax(filter)
                                       : makeNaiveSoftmax(filter);
     Call run(b, sizes);
@@ -358,7 +358,7 @@ INSTANTIATE_TEST_SUITE_P(Semantics, SoftmaxForms,
 TEST_P(SoftmaxForms, causal_rows_agree_with_the_formula) {
   auto causal = [](int64_t p, int64_t m) { return m <= p; };
   Call run = makeRun([](Scope &s) { s.where(s["m"] <= s["p"]); },
-                    {{"p", 9}, {"m", 17}, {"e", 5}, {"f", 3}});
+                     {{"p", 9}, {"m", 17}, {"e", 5}, {"f", 3}});
   run.randomize();
   Values values = run.get("AV");
   for (int64_t p = 0; p != 9; ++p)
@@ -368,7 +368,7 @@ TEST_P(SoftmaxForms, causal_rows_agree_with_the_formula) {
 
 TEST_P(SoftmaxForms, a_row_with_nothing_to_attend_to_is_0) {
   Call run = makeRun([](Scope &s) { s.where(s["m"] < s["p"]); },
-                    {{"p", 3}, {"m", 8}, {"e", 2}, {"f", 2}});
+                     {{"p", 3}, {"m", 8}, {"e", 2}, {"f", 2}});
   run.randomize();
   Values values = run.get("AV");
   EXPECT_EQ(values[0], 0);

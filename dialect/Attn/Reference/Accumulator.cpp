@@ -8,12 +8,15 @@
 namespace attn::reference {
 
 Accumulator::Accumulator(Tensor &tensor, std::optional<Reducer> reducer,
-                         ElementType computeType, double narrowRoundoff)
+                         ElementType computeType, double narrowRoundoff,
+                         bool independent)
     : tensor(tensor), reducer(reducer), computeType(computeType),
       narrowRoundoff(narrowRoundoff) {
   if (reducer == Reducer::Add && !tensor.errors.empty()) {
     numTerms.assign(tensor.values.size(), 0.0);
     magnitudes.assign(tensor.values.size(), 0.0);
+    if (independent && narrowRoundoff > 0)
+      squares.assign(tensor.values.size(), 0.0);
   }
 }
 
@@ -49,36 +52,75 @@ void Accumulator::store(const Block &block, int64_t offset, int64_t stride) {
   }
 }
 
-void Accumulator::addSum(const Block &block, int64_t offset, int64_t stride) {
-  double *values = &tensor.values[offset];
-  if (tensor.errors.empty() && !block.mask) {
-    if (stride == 0) {
-      // Eight chains, because one would wait for each addition.
-      double sums[8] = {};
-      int i = 0;
-      for (; i + 8 <= block.count; i += 8)
-        for (int j = 0; j != 8; ++j)
-          sums[j] += block.values[i + j];
-      for (; i != block.count; ++i)
-        sums[0] += block.values[i];
-      for (double sum : sums)
-        *values += sum;
+/// Adds `count` numbers in eight chains, because one would wait for each
+/// addition.
+template <typename F> static double sumLanes(int count, F lane) {
+  double sums[8] = {};
+  int i = 0;
+  for (; i + 8 <= count; i += 8)
+    for (int j = 0; j != 8; ++j)
+      sums[j] += lane(i + j);
+  for (; i != count; ++i)
+    sums[0] += lane(i);
+  return ((sums[0] + sums[1]) + (sums[2] + sums[3])) +
+         ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+}
+
+/// A block that is present everywhere.
+void Accumulator::addWholeSum(const Block &block, int64_t offset,
+                              int64_t stride) {
+  const double *v = block.values, *e = block.errors;
+  bool bounds = !tensor.errors.empty();
+  if (stride == 0) {
+    tensor.values[offset] += sumLanes(block.count, [=](int i) { return v[i]; });
+    if (!bounds)
       return;
-    }
-    for (int i = 0; i != block.count; ++i)
-      values[i * stride] += block.values[i];
+    numTerms[offset] += block.count;
+    magnitudes[offset] +=
+        sumLanes(block.count, [=](int i) { return std::fabs(v[i]); });
+    if (!squares.empty())
+      squares[offset] +=
+          sumLanes(block.count, [=](int i) { return v[i] * v[i]; });
+    if (e)
+      tensor.errors[offset] +=
+          sumLanes(block.count, [=](int i) { return e[i]; });
     return;
   }
+  auto addTo = [&](std::vector<double> &sums, auto lane) {
+    double *sum = &sums[offset];
+    if (stride == 1)
+      for (int i = 0; i != block.count; ++i)
+        sum[i] += lane(i);
+    else
+      for (int i = 0; i != block.count; ++i)
+        sum[i * stride] += lane(i);
+  };
+  addTo(tensor.values, [=](int i) { return v[i]; });
+  if (!bounds)
+    return;
+  addTo(numTerms, [](int) { return 1.0; });
+  addTo(magnitudes, [=](int i) { return std::fabs(v[i]); });
+  if (!squares.empty())
+    addTo(squares, [=](int i) { return v[i] * v[i]; });
+  if (e)
+    addTo(tensor.errors, [=](int i) { return e[i]; });
+}
+
+void Accumulator::addSum(const Block &block, int64_t offset, int64_t stride) {
+  if (!block.mask && !block.doubt)
+    return addWholeSum(block, offset, stride);
   for (int i = 0; i != block.count; ++i) {
+    int64_t at = offset + i * stride;
     bool isPresent = !block.mask || block.mask[i];
     if (isPresent)
-      values[i * stride] += block.values[i];
+      tensor.values[at] += block.values[i];
     if (tensor.errors.empty())
       continue;
-    int64_t at = offset + i * stride;
     if (isPresent) {
       magnitudes[at] += std::fabs(block.values[i]);
       numTerms[at] += 1;
+      if (!squares.empty())
+        squares[at] += block.values[i] * block.values[i];
       if (block.errors)
         tensor.errors[at] += block.errors[i];
     }
@@ -137,13 +179,21 @@ void Accumulator::combine(int64_t offset, double value, double error) {
   }
 }
 
+/// What rounding the computed factor of each term may add (S10).
+double Accumulator::getNarrowError(size_t at) const {
+  double most = magnitudes[at];
+  if (!squares.empty())
+    most = std::min(most,
+                    std::fabs(tensor.values[at]) + 4 * std::sqrt(squares[at]));
+  return narrowRoundoff * most;
+}
+
 void Accumulator::finish(ElementType declared) {
   for (size_t i = 0; i != numTerms.size(); ++i) {
-    double factor =
-        getComputeRoundoff(computeType) * getSumFactor(numTerms[i]) +
-        narrowRoundoff;
+    double factor = getComputeRoundoff(computeType) * getSumFactor(numTerms[i]);
     tensor.errors[i] = finishError(computeType, tensor.values[i],
-                                   tensor.errors[i] + factor * magnitudes[i]);
+                                   tensor.errors[i] + factor * magnitudes[i] +
+                                       getNarrowError(i));
   }
   bool wraps = isInteger(declared) && isInteger(computeType);
   bool rounds = declared != computeType && declared != ElementType::F64;
@@ -169,7 +219,8 @@ Tensor Accumulator::reduceLast(const Tensor &tensor, Reducer reducer,
   int64_t length = tensor.box.back().size();
   Tensor result(std::move(box), getIdentity(reducer, type), /*present=*/true,
                 withErrors);
-  Accumulator accumulator(result, reducer, type, /*narrowRoundoff=*/0);
+  Accumulator accumulator(result, reducer, type, /*narrowRoundoff=*/0,
+                          /*independent=*/false);
   for (size_t i = 0; i != result.values.size(); ++i) {
     Block block;
     int64_t begin = static_cast<int64_t>(i) * length;

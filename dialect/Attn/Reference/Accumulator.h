@@ -22,9 +22,10 @@ struct Block {
 class Accumulator {
 public:
   /// `tensor` holds identities, or is absent everywhere for a map.
-  /// `narrowRoundoff`: of S10, 0 where nothing may be rounded.
+  /// `narrowRoundoff`: of S10, 0 where nothing may be rounded; `independent`:
+  /// of EvaluateOptions.
   Accumulator(Tensor &tensor, std::optional<Reducer> reducer,
-              ElementType computeType, double narrowRoundoff);
+              ElementType computeType, double narrowRoundoff, bool independent);
 
   /// Adds the points of a block; the result of lane i is at offset + i *
   /// stride.
@@ -40,15 +41,18 @@ public:
 
 private:
   void addSum(const Block &block, int64_t offset, int64_t stride);
+  void addWholeSum(const Block &block, int64_t offset, int64_t stride);
   void store(const Block &block, int64_t offset, int64_t stride);
+  double getNarrowError(size_t at) const;
   void combine(int64_t offset, double value, double error);
 
   Tensor &tensor;
   std::optional<Reducer> reducer;
   ElementType computeType;
   double narrowRoundoff;
-  // Of sums: the number of terms, and the sum of their magnitudes.
-  std::vector<double> numTerms, magnitudes;
+  // Of sums: the number of terms, the sum of their magnitudes, and that of
+  // their squares.
+  std::vector<double> numTerms, magnitudes, squares;
 };
 
 } // namespace attn::reference

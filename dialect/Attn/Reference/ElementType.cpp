@@ -159,7 +159,29 @@ int64_t toInteger(double value) {
   return static_cast<int64_t>(whole);
 }
 
+/// The bits of a value that stays in the normal range of a narrower format: the
+/// mantissa is rounded in place, where a carry raises the exponent as it
+/// should.
+static std::optional<uint64_t> encodeNormal(const Format &format,
+                                            double value) {
+  uint64_t bits;
+  std::memcpy(&bits, &value, sizeof(bits));
+  int dropped = 52 - format.mantissaBits;
+  uint64_t magnitude = bits & ~(1ull << 63);
+  uint64_t rebias = static_cast<uint64_t>(1023 - getBias(format)) << 52;
+  if (magnitude < rebias + (1ull << 52))
+    return std::nullopt;
+  magnitude += (1ull << (dropped - 1)) - 1 + ((magnitude >> dropped) & 1);
+  uint64_t narrow = (magnitude - rebias) >> dropped;
+  if (narrow >> format.mantissaBits >= (1ull << format.exponentBits) - 1)
+    return std::nullopt;
+  return (bits >> 63) << (format.mantissaBits + format.exponentBits) | narrow;
+}
+
 uint64_t encode(ElementType type, double value) {
+  if (isFloat(type) && type != ElementType::F64)
+    if (std::optional<uint64_t> bits = encodeNormal(getFormat(type), value))
+      return *bits;
   value = roundTo(type, value);
   const Format &format = getFormat(type);
   if (!format.isFloat) {

@@ -14,16 +14,19 @@ namespace attn::reference {
 
 struct Environment {
   Environment(const Cascade &cascade, const Extents &extents,
-              const std::vector<double> &scalars, bool withErrors)
+              const std::vector<double> &scalars, bool withErrors,
+              bool independent)
       : cascade(cascade), extents(extents), scalars(scalars),
-        withErrors(withErrors), tensors(cascade.values.size()),
-        inputs(cascade.values.size()), coordinates(cascade.ranks.size(), -1),
-        chunks(cascade.ranks.size()), counts(cascade.values.size()) {}
+        withErrors(withErrors), independent(independent),
+        tensors(cascade.values.size()), inputs(cascade.values.size()),
+        coordinates(cascade.ranks.size(), -1), chunks(cascade.ranks.size()),
+        counts(cascade.values.size()) {}
 
   const Cascade &cascade;
   const Extents &extents;
   const std::vector<double> &scalars;
   bool withErrors;
+  bool independent; // EvaluateOptions::independentRounding
   /// By value: what is evaluated so far, and the inputs.
   std::vector<std::shared_ptr<const Tensor>> tensors;
   std::vector<const InputTensor *> inputs;

@@ -11,6 +11,7 @@ namespace {
 constexpr double inf = std::numeric_limits<double>::infinity();
 constexpr double smallestNormal = 0x1p-126;
 constexpr double largestF32 = 0x1.fffffep127;
+constexpr double largestF64 = 0x1.fffffffffffffp1023;
 /// A function is given 4 ulp.
 constexpr double functionUlps = 8;
 } // namespace
@@ -233,23 +234,56 @@ std::optional<ExprId> findNarrowFactor(const Cascade &cascade,
 // Lanes
 //===----------------------------------------------------------------------===//
 
-/// The product of inner loops everywhere: worth loops that vectorise.
+/// error[i] += |factor[i]| * other's error.
+static void addFactor(const Register &factor, const Register &other,
+                      double *error, int count) {
+  if (other.isExact)
+    return;
+  const double *a = factor.numbers.data(), *e = other.errors.data();
+  if (factor.isUniform) {
+    double magnitude = std::fabs(*a);
+    for (int i = 0; i != count; ++i)
+      error[i] += magnitude * e[other.isUniform ? 0 : i];
+  } else if (other.isUniform) {
+    double bound = *e;
+    for (int i = 0; i != count; ++i)
+      error[i] += bound * std::fabs(a[i]);
+  } else {
+    for (int i = 0; i != count; ++i)
+      error[i] += e[i] * std::fabs(a[i]);
+  }
+}
+
+/// Inner loops are full of products: worth loops that vectorise.
 static void mulErrors(const Register &a, const Register &b, Register &result,
                       double u, int count) {
   const double *value = result.numbers.data();
   double *error = result.errors.data();
   for (int i = 0; i != count; ++i)
     error[i] = u * std::fabs(value[i]);
-  auto addFactor = [&](const Register &factor, const Register &other) {
-    for (int i = 0; i != count && !other.isExact; ++i) {
-      double magnitude = std::fabs(factor.numbers[factor.isUniform ? 0 : i]);
-      error[i] += magnitude * other.errors[other.isUniform ? 0 : i];
-    }
-  };
-  addFactor(a, b);
-  addFactor(b, a);
+  addFactor(a, b, error, count);
+  addFactor(b, a, error, count);
   for (int i = 0; i != count && !a.isExact && !b.isExact; ++i)
     error[i] += a.errors[a.isUniform ? 0 : i] * b.errors[b.isUniform ? 0 : i];
+}
+
+/// finishError for every lane, without branches.
+static void finishErrors(ElementType type, Register &result, int count) {
+  if (result.isInteger || type == ElementType::F64) {
+    for (int i = 0; i != count; ++i)
+      result.errors[i] =
+          finishError(type, result.getNumber(i), result.errors[i]);
+    return;
+  }
+  const double *value = result.numbers.data();
+  double *errors = result.errors.data();
+  for (int i = 0; i != count; ++i) {
+    double magnitude = std::fabs(value[i]);
+    double error = errors[i] >= 0 ? errors[i] : inf;
+    error += magnitude < smallestNormal ? magnitude : 0.0;
+    error = magnitude > largestF32 ? inf : error;
+    errors[i] = magnitude <= largestF64 ? error : 0.0;
+  }
 }
 
 void executeErrors(const Instruction &instruction,
@@ -287,9 +321,7 @@ void executeErrors(const Instruction &instruction,
           binaryError(instruction.op, a.getNumber(i), a.getError(i),
                       b.getNumber(i), b.getError(i), result.getNumber(i), u);
   }
-  for (int i = 0; i != count; ++i)
-    result.errors[i] =
-        finishError(instruction.type, result.getNumber(i), result.errors[i]);
+  finishErrors(instruction.type, result, count);
 }
 
 } // namespace attn::reference

@@ -20,9 +20,7 @@
 //   floor, round, sign, a comparison, a cast to an integer
 //                  what changes within ea; select adds the distance of its arms
 //                  when the condition may change
-//   cast to t      0 if exact, else ea + 2 u(t)|v|, since it may go to the
-//   other
-//                  neighbour
+//   cast to t      0 if exact, else ea + 2 u(t)|v|, the other neighbour
 //   sum of n terms the sum of the terms' bounds + min(n, 4 sqrt(n)) u sum|term|
 //
 // The factor of a sum: rounding a chain of n additions gives at most n u
@@ -33,7 +31,9 @@
 // S10: in a sum of products with a factor read from a tensor of 16 bits or
 // fewer and another that is computed, the computed one may be rounded to that
 // type: u(t)|term| more for each term, and for f16 and f8, which underflow
-// early, the underflow error times the read factor.
+// early, the underflow error times the read factor. Where the rounding errors
+// are independent of the read factor, the sum of u(t)|term| becomes u(t)|sum|
+// for their mean and 4 u(t) sqrt(sum term^2) for what they differ from it.
 //
 // A result beyond the range of f32 has an infinite bound, and one below its
 // normal range may be flushed to 0. A value that is not finite must be met

@@ -323,11 +323,20 @@ std::string evaluate(const Problem &problem,
     return error;
   Demand demand = makeDemand(problem, requests);
   Environment environment(cascade, problem.extents, problem.scalars,
-                          options.errors);
+                          options.errors, options.independentRounding);
   for (size_t i = 0; i != problem.inputs.size(); ++i)
     environment.inputs[cascade.inputs[i]] = &problem.inputs[i];
   Evaluator(demand, environment, options).run(cascade.body);
   result.counts = environment.counts;
+  result.fractions.assign(cascade.values.size(), 0.0);
+  for (ValueId value = 0; value != cascade.values.size(); ++value) {
+    double all = 1;
+    for (RankId rank : cascade.values[value].ranks)
+      all *= static_cast<double>(problem.extents[rank]);
+    if (demand.isNeeded(value) && all > 0)
+      result.fractions[value] =
+          static_cast<double>(getNumPoints(*demand.get(value))) / all;
+  }
   result.outputs.clear();
   for (const OutputRequest &request : requests) {
     if (!environment.failure.empty())

@@ -38,6 +38,11 @@ struct EvaluateOptions {
   bool tree = false;
   /// Also computes the error bounds (Errors.h); about twice the time.
   bool errors = false;
+  /// Takes the roundings of S10 as independent of the factor they meet, which
+  /// is so for random inputs, and without which the bound of a 16-bit
+  /// contraction over many keys is too wide to see one of them missing
+  /// (Errors.h).
+  bool independentRounding = false;
 };
 
 /// The wanted coordinates of one output.
@@ -50,8 +55,9 @@ struct Evaluation {
   /// One for each request: the points of its box, or more. Not yet rounded to
   /// the type of the output; getStored does that.
   std::vector<Tensor> outputs;
-  /// By value: the present points of the Einsum that makes it.
-  std::vector<double> counts;
+  /// By value: the present points of the Einsum that makes it, and how much of
+  /// the value was evaluated, as a fraction of its points.
+  std::vector<double> counts, fractions;
 };
 
 /// All coordinates of an output.

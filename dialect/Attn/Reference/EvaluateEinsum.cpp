@@ -17,7 +17,8 @@ static Tensor evaluatePlain(const Einsum &einsum, const CoordinateBox &box,
   Program program = compile(einsum, result, variables, environment);
   double narrowRoundoff =
       program.narrowFactor ? getUnitRoundoff(program.narrowType) : 0;
-  Accumulator accumulator(result, reducer, type, narrowRoundoff);
+  Accumulator accumulator(result, reducer, type, narrowRoundoff,
+                          environment.independent);
   environment.counts[einsum.result] +=
       interpret(program, result, accumulator, environment);
   accumulator.finish(declared);

@@ -24,9 +24,15 @@ static double readNumber(const json &text) {
   throw std::runtime_error("`" + name + "` is not a number");
 }
 
+static int64_t readInteger(const json &text) {
+  if (!text.is_number_integer())
+    throw std::runtime_error(text.dump() + " is not an integer");
+  return text.get<int64_t>();
+}
+
 /// A place in a list; verify checks that it exists.
 static unsigned readId(const json &text) {
-  int64_t id = text.get<int64_t>();
+  int64_t id = readInteger(text);
   if (id < 0 || id > 1000000000)
     throw std::runtime_error(std::to_string(id) + " is not a place in a list");
   return static_cast<unsigned>(id);
@@ -51,14 +57,14 @@ static Rank readRank(const json &text) {
   rank.name = text.at("name").get<std::string>();
   if (text.contains("fixed")) {
     rank.kind = RankKind::Fixed;
-    rank.value = text.at("fixed").get<int64_t>();
+    rank.value = readInteger(text.at("fixed"));
   } else if (text.contains("product")) {
     rank.kind = RankKind::Product;
     rank.operands = readIds(text.at("product"));
   } else if (text.contains("ceildiv")) {
     rank.kind = RankKind::CeilDiv;
     rank.operands = {readId(text.at("ceildiv"))};
-    rank.value = text.at("divisor").get<int64_t>();
+    rank.value = readInteger(text.at("divisor"));
   }
   return rank;
 }
@@ -77,7 +83,7 @@ static Expr readExpr(const json &text) {
     if (isFloat(expr.type))
       expr.number = readNumber(text.at(2));
     else
-      expr.integer = text.at(2).get<int64_t>();
+      expr.integer = readInteger(text.at(2));
     next = 3;
     break;
   case Op::RankVar:
@@ -201,7 +207,7 @@ static std::vector<Statement> readBody(const json &text, unsigned depth) {
 
 static Cascade readCascade(const json &text) {
   Cascade cascade;
-  if (int version = text.at("version").get<int>(); version != 1)
+  if (int64_t version = readInteger(text.at("version")); version != 1)
     throw std::runtime_error("cascade text has version " +
                              std::to_string(version) + " but 1 is expected");
   cascade.name = text.at("name").get<std::string>();

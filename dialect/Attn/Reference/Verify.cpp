@@ -12,105 +12,6 @@
 
 namespace attn::reference {
 
-//===----------------------------------------------------------------------===//
-// Types
-//===----------------------------------------------------------------------===//
-
-namespace {
-/// A type while it is inferred: a weak one yields to that of the other operand.
-struct Inferred {
-  ElementType type;
-  bool weak;
-};
-} // namespace
-
-static Inferred join(Inferred a, Inferred b) {
-  if (isFloat(a.type) != isFloat(b.type))
-    return isFloat(a.type) ? a : b;
-  if (a.weak != b.weak)
-    return a.weak ? b : a;
-  // Wider types come first in the enum.
-  return a.type < b.type ? a : b;
-}
-
-static bool isComparison(Op op) { return op >= Op::Eq && op <= Op::Ge; }
-
-/// Functions of floats that make an integer operand an f32.
-static bool isFloatFunction(Op op) {
-  return (op >= Op::Exp && op <= Op::Cos) || op == Op::Pow;
-}
-
-static std::optional<Inferred> infer(const Cascade &cascade, const Expr &expr,
-                                     const std::vector<Inferred> &types) {
-  auto arg = [&](unsigned i) { return types[expr.args[i]]; };
-  auto isBool = [&](unsigned i) { return arg(i).type == ElementType::I1; };
-  if (isComparison(expr.op))
-    return Inferred{ElementType::I1, false};
-  if (isFloatFunction(expr.op)) {
-    Inferred result = arg(0);
-    if (expr.args.size() == 2)
-      result = join(result, arg(1));
-    return isFloat(result.type) ? result : Inferred{ElementType::F32, true};
-  }
-  switch (expr.op) {
-  case Op::Constant: {
-    bool weak = expr.type != ElementType::I1;
-    return Inferred{expr.type, weak};
-  }
-  case Op::RankVar:
-  case Op::Extent:
-    return Inferred{ElementType::I64, true};
-  case Op::Scalar:
-    return Inferred{widen(cascade.scalars[expr.id].type), false};
-  case Op::Read:
-  case Op::Flatten:
-    for (unsigned i = 0; i != expr.args.size(); ++i)
-      if (!isInteger(arg(i).type) || isBool(i))
-        return std::nullopt;
-    if (expr.op == Op::Flatten)
-      return Inferred{ElementType::I64, true};
-    return Inferred{widen(cascade.values[expr.id].type), false};
-  case Op::And:
-  case Op::Or:
-    if (!isBool(0) || !isBool(1))
-      return std::nullopt;
-    return arg(0);
-  case Op::Not:
-    return isBool(0) ? std::optional(arg(0)) : std::nullopt;
-  case Op::Select:
-    return isBool(0) ? std::optional(join(arg(1), arg(2))) : std::nullopt;
-  case Op::Cast:
-    return Inferred{expr.type, false};
-  default:
-    break;
-  }
-  // Arithmetic; a narrow type can only be the result of a cast.
-  Inferred result = arg(0);
-  if (expr.args.size() == 2)
-    result = join(result, arg(1));
-  if (result.type == ElementType::I1)
-    return std::nullopt;
-  return Inferred{widen(result.type), result.weak};
-}
-
-bool inferTypes(const Cascade &cascade, Einsum &einsum) {
-  std::vector<Inferred> types;
-  types.reserve(einsum.exprs.size());
-  for (const Expr &expr : einsum.exprs) {
-    std::optional<Inferred> inferred = infer(cascade, expr, types);
-    if (!inferred)
-      return false;
-    types.push_back(*inferred);
-  }
-  for (size_t i = 0; i != types.size(); ++i)
-    einsum.exprs[i].type = types[i].type;
-  return true;
-}
-
-//===----------------------------------------------------------------------===//
-// Structure
-//===----------------------------------------------------------------------===//
-
 namespace {
 /// Checks one cascade and keeps the first thing that is wrong.
 class Verifier {
@@ -137,7 +38,7 @@ private:
   void checkDeclarations();
   void checkBody(std::vector<Statement> &body, unsigned depth);
   void check(Einsum &einsum);
-  void checkExprs(const Einsum &einsum);
+  void checkExprs(const Einsum &einsum, const std::set<RankId> &variables);
   void check(TopK &topK);
   void check(Iterate &iterate, unsigned depth);
   void check(Stream &stream, unsigned depth);
@@ -176,6 +77,7 @@ private:
 
   Cascade &cascade;
   std::vector<bool> defined;
+  std::set<RankId> walked; // the ranks of the enclosing Iterates
   std::string error;
 };
 } // namespace
@@ -222,7 +124,8 @@ void Verifier::checkBody(std::vector<Statement> &body, unsigned depth) {
   }
 }
 
-void Verifier::checkExprs(const Einsum &einsum) {
+void Verifier::checkExprs(const Einsum &einsum,
+                          const std::set<RankId> &variables) {
   const std::string &name = cascade.values[einsum.result].name;
   for (ExprId id = 0; id != einsum.exprs.size(); ++id) {
     const Expr &expr = einsum.exprs[id];
@@ -236,6 +139,10 @@ void Verifier::checkExprs(const Einsum &einsum) {
            std::to_string(arity));
     if (expr.op == Op::RankVar || expr.op == Op::Extent)
       isRank(expr.id);
+    if (expr.op == Op::RankVar && isRank(expr.id) &&
+        !variables.count(expr.id) && !walked.count(expr.id))
+      fail("rank variable `" + cascade.ranks[expr.id].name +
+           "` is neither in the output of `" + name + "` nor reduced");
     if (expr.op == Op::Scalar && expr.id >= cascade.scalars.size())
       fail("scalar " + std::to_string(expr.id) + " does not exist");
     if (expr.op == Op::Read && use(expr.id) &&
@@ -261,6 +168,9 @@ void Verifier::check(Einsum &einsum) {
          " output indices");
   std::set<RankId> seen;
   auto iterate = [&](RankId rank) {
+    if (walked.count(rank))
+      fail("`" + result.name + "` is computed inside of an iteration over `" +
+           cascade.ranks[rank].name + "`, which it can't walk itself");
     if (isRank(rank) && !seen.insert(rank).second)
       fail("rank variable `" + cascade.ranks[rank].name +
            "` occurs twice in the output and the reductions of `" +
@@ -276,7 +186,7 @@ void Verifier::check(Einsum &einsum) {
   if (einsum.value >= einsum.exprs.size() ||
       (einsum.filter && *einsum.filter >= einsum.exprs.size()))
     fail("`" + result.name + "` has no such expression");
-  checkExprs(einsum);
+  checkExprs(einsum, seen);
   if (!error.empty())
     return;
   if (!inferTypes(cascade, einsum))
@@ -316,7 +226,10 @@ void Verifier::check(Iterate &iterate, unsigned depth) {
       sameRanks(*state.initTensor, state.state);
     define(state.state);
   }
+  if (!walked.insert(iterate.rank).second)
+    fail("an iteration stands inside of one over the same rank");
   checkBody(iterate.body, depth + 1);
+  walked.erase(iterate.rank);
   for (const State &state : iterate.states) {
     if (!use(state.next))
       return;
