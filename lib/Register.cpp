@@ -6,6 +6,7 @@
 #include "lib/Cascade/Passes.h"
 #include "lib/Mapping/Passes.h"
 #include "lib/Pipeline.h"
+#include "lib/Target/CPU/Passes.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
@@ -20,5 +21,6 @@ void attn::registerPasses() {
   mlir::registerAllPasses();
   attn::registerAttnCascadePasses();
   attn::registerAttnMappingPasses();
+  attn::cpu::registerPasses();
   attn::registerPipeline();
 }

@@ -1,0 +1,30 @@
+//===- Buffers.h - Scratch memory for the tiles of a kernel -----*- C++ -*-===//
+
+#ifndef LIB_TARGET_CPU_BUFFERS_H
+#define LIB_TARGET_CPU_BUFFERS_H
+
+#include "dialect/Tile/TileOps.h"
+
+namespace attn::cpu {
+
+/// Where each tile lies, and what has to be moved where control flow joins.
+struct ScratchPlan {
+  struct Copy {
+    int64_t from, to, bytes;
+  };
+  /// Bytes from the start of scratch.
+  llvm::DenseMap<mlir::Value, int64_t> offsets;
+  /// Done in order: before a loop for what it starts from, before a yield for
+  /// what it yields.
+  llvm::DenseMap<mlir::Operation *, llvm::SmallVector<Copy>> copies;
+  int64_t bytes = 0;
+};
+
+/// Gives every tile of `kernel` its place. Tiles that one turns into another
+/// share one where they are not needed at the same time: accumulators, what a
+/// loop carries, and maps from a tile to one of the same type.
+ScratchPlan planScratch(tile::KernelOp kernel, int64_t lanes);
+
+} // namespace attn::cpu
+
+#endif // LIB_TARGET_CPU_BUFFERS_H

@@ -1,0 +1,141 @@
+//===- KernelLowering.h - One kernel as a function --------------*- C++ -*-===//
+//
+// Emits a kernel as scf, arith, vector and llvm operations on a pointer to
+// scratch. Every vector lies along the lane rank; loops over the other ranks
+// are emitted around vectors held in registers. One file for each kind of
+// operation: LowerMap, LowerContract, LowerMove.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LIB_TARGET_CPU_KERNELLOWERING_H
+#define LIB_TARGET_CPU_KERNELLOWERING_H
+
+#include "lib/Target/CPU/Buffers.h"
+#include "lib/Target/CPU/Frame.h"
+#include "lib/Target/CPU/Layout.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace attn::cpu {
+
+/// What the lowering has to know of the machine.
+struct VectorUnit {
+  int64_t lanes = 16;     ///< f32 in a vector
+  int64_t registers = 32; ///< vector registers
+};
+
+/// A tile's place in scratch.
+struct Buffer {
+  mlir::Value pointer;
+  tile::TileType type;
+  TileLayout layout;
+
+  mlir::Type getElementType() const { return type.getElementType(); }
+};
+
+/// A view of the kernel: everything as i64 values.
+struct ViewOperand {
+  tile::ViewType type;
+  mlir::Value pointer;
+  llvm::SmallVector<mlir::Value> strides, extents;
+};
+
+/// Positions in a tile, by rank. The lane rank's is the panel's number.
+using Position = llvm::SmallDenseMap<mlir::StringAttr, mlir::Value, 4>;
+
+class KernelLowering {
+public:
+  KernelLowering(tile::KernelOp kernel, const KernelOperands &operands,
+                 VectorUnit unit);
+
+  /// Emits the function before the kernel and returns it.
+  mlir::FailureOr<mlir::LLVM::LLVMFuncOp> run();
+  int64_t getScratchBytes() const { return plan.bytes; }
+
+  //===--- Values ---------------------------------------------------------===//
+
+  mlir::ImplicitLocOpBuilder b;
+  const VectorUnit unit;
+
+  mlir::Value constant(int64_t number);
+  mlir::Value add(mlir::Value x, mlir::Value y);
+  mlir::Value mul(mlir::Value x, mlir::Value y);
+  mlir::Value less(mlir::Value x, mlir::Value y);
+  mlir::Value both(mlir::Value x, mlir::Value y);
+  /// `index` as i64, and back.
+  mlir::Value toInt(mlir::Value index);
+  mlir::Value toIndex(mlir::Value integer);
+  mlir::VectorType vectorOf(mlir::Type element);
+
+  /// What the kernel's index or scalar `value` became.
+  mlir::Value getValue(mlir::Value value) {
+    return values.lookupOrDefault(value);
+  }
+  const ViewOperand &getView(mlir::Value view) { return views[view]; }
+  /// A rank's extent, as i64; null, with an error, where there is none.
+  mlir::Value getExtent(mlir::StringAttr rank);
+  mlir::StringAttr getLaneRank() { return kernel.getLanesAttr(); }
+
+  //===--- Loops ----------------------------------------------------------===//
+
+  using Body = llvm::function_ref<llvm::SmallVector<mlir::Value>(
+      mlir::Value, mlir::ValueRange)>;
+  /// A loop over [0, count) by `step`. A count of one step makes none.
+  llvm::SmallVector<mlir::Value> loop(int64_t count, int64_t step,
+                                      mlir::ValueRange carried, Body body);
+  void loop(int64_t count, int64_t step,
+            llvm::function_ref<void(mlir::Value)> body);
+  /// Nested loops over the ranks' positions, the last innermost.
+  void loopNest(llvm::ArrayRef<std::pair<mlir::StringAttr, int64_t>> ranks,
+                Position &at, llvm::function_ref<void()> body);
+
+  //===--- Memory ---------------------------------------------------------===//
+
+  Buffer getBuffer(mlir::Value tile);
+  /// The address of an element: that at `at`, and `extra` elements further.
+  mlir::Value address(const Buffer &buffer, const Position &at,
+                      int64_t extra = 0);
+  /// `base` and `offset` elements.
+  mlir::Value advance(mlir::Value base, mlir::Value offset,
+                      mlir::Type element);
+  mlir::Value load(mlir::Type type, mlir::Value pointer, int64_t alignment);
+  void store(mlir::Value value, mlir::Value pointer, int64_t alignment);
+  /// A scalar or a vector of a tile's elements; i1 is a byte in scratch.
+  mlir::Value loadElements(mlir::Type type, mlir::Value pointer);
+  void storeElements(mlir::Value value, mlir::Value pointer);
+
+  //===--- Operations -----------------------------------------------------===//
+
+  mlir::LogicalResult lowerMap(tile::MapOp op);
+  mlir::LogicalResult lowerContract(tile::ContractOp op);
+  mlir::LogicalResult lowerLoad(tile::LoadOp op);
+  mlir::LogicalResult lowerStore(tile::StoreOp op);
+  void lowerFill(tile::FillOp op);
+  /// Whether `element` is inside `view`; its address, or one that can be read
+  /// anyway.
+  mlir::Value guardedAddress(const ViewOperand &view, mlir::Value pointer,
+                             mlir::Value inside);
+
+private:
+  tile::KernelOp kernel;
+  KernelOperands operands;
+  FrameLayout frame;
+  ScratchPlan plan;
+  mlir::IRMapping values;
+  llvm::DenseMap<mlir::Value, ViewOperand> views;
+  mlir::Value framePointer, scratchPointer;
+
+  mlir::Value loadSlot(unsigned slot, mlir::Type type);
+  mlir::LogicalResult bindArguments(mlir::Value task);
+  mlir::LogicalResult lowerBlock(mlir::Block &block);
+  mlir::LogicalResult lowerOp(mlir::Operation *op);
+  mlir::LogicalResult lowerFor(mlir::scf::ForOp op);
+  mlir::LogicalResult lowerIf(mlir::scf::IfOp op);
+  void copyTiles(mlir::Operation *at);
+};
+
+} // namespace attn::cpu
+
+#endif // LIB_TARGET_CPU_KERNELLOWERING_H

@@ -1,0 +1,41 @@
+//===- Layout.cpp - Where the elements of a tile lie in scratch -----------===//
+
+#include "lib/Target/CPU/Layout.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::cpu;
+
+Type cpu::getScratchType(Type element) {
+  return element.isInteger(1) ? IntegerType::get(element.getContext(), 8)
+                              : element;
+}
+
+TileLayout TileLayout::get(tile::TileType type, StringAttr laneRank,
+                           int64_t lanes) {
+  TileLayout layout;
+  Type element = getScratchType(type.getElementType());
+  layout.elementBytes = element.getIntOrFloatBitWidth() / 8;
+  layout.strides.resize(type.getRanks().size());
+  if (laneRank)
+    layout.lanePosition = type.getRankPosition(laneRank);
+  int64_t count = 1;
+  if (layout.hasLanes()) {
+    layout.laneSize = type.getSizes()[layout.lanePosition];
+    int64_t vectors = llvm::divideCeil(layout.laneSize, lanes);
+    layout.panelVectors = vectors == 1 || vectors == 3 ? vectors : 2;
+    layout.numPanels = llvm::divideCeil(vectors, layout.panelVectors);
+    layout.strides[layout.lanePosition] = 1;
+    count = layout.panelVectors * lanes;
+  }
+  for (int64_t i = type.getRanks().size() - 1; i >= 0; --i) {
+    if (i == layout.lanePosition)
+      continue;
+    layout.strides[i] = count;
+    count *= type.getSizes()[i];
+  }
+  layout.panelStride = count;
+  layout.bytes = count * layout.numPanels * layout.elementBytes;
+  return layout;
+}

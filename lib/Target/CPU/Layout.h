@@ -1,0 +1,44 @@
+//===- Layout.h - Where the elements of a tile lie in scratch ---*- C++ -*-===//
+//
+// A tile without the lane rank is row-major. A tile with it is cut along the
+// lanes into *panels*, one or a few vectors wide, each contiguous: a
+// contraction walks down one panel, and lines that a power of two apart would
+// share a cache set otherwise.
+//
+//   [e: 2, p: 64], panels of 32:  e0 p0..31 | e1 p0..31 || e0 p32..63 | ..
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LIB_TARGET_CPU_LAYOUT_H
+#define LIB_TARGET_CPU_LAYOUT_H
+
+#include "dialect/Tile/TileOps.h"
+
+namespace attn::cpu {
+
+struct TileLayout {
+  /// In elements, one per rank; the lane rank's is the distance of lanes in a
+  /// panel, 1.
+  llvm::SmallVector<int64_t> strides;
+  /// The position of the lane rank, or -1.
+  int64_t lanePosition = -1;
+  int64_t laneSize = 1;
+  /// How many vectors make a panel, and how many panels the tile.
+  int64_t panelVectors = 1, numPanels = 1;
+  /// In elements.
+  int64_t panelStride = 0;
+  int64_t elementBytes = 0, bytes = 0;
+
+  bool hasLanes() const { return lanePosition >= 0; }
+
+  /// `lanes` is the length of a vector.
+  static TileLayout get(tile::TileType type, mlir::StringAttr laneRank,
+                        int64_t lanes);
+};
+
+/// i1 takes a byte in scratch.
+mlir::Type getScratchType(mlir::Type element);
+
+} // namespace attn::cpu
+
+#endif // LIB_TARGET_CPU_LAYOUT_H

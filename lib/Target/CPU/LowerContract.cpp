@@ -1,0 +1,232 @@
+//===- LowerContract.cpp - Sums of products in registers ------------------===//
+//
+// result[i, l] = acc[i, l] + sum over c of lhs[i, c] * rhs[c, l]
+//
+// A block of rows by one panel of lanes is held in registers while c runs: a
+// row's lhs element is broadcast, a panel's row of rhs is loaded once for all
+// of them. Panels are outermost, so that rhs's panel stays in the first-level
+// cache while all rows pass.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Target/CPU/KernelLowering.h"
+#include "lib/Target/Scalar.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::cpu;
+
+namespace {
+class ContractLowering {
+public:
+  ContractLowering(KernelLowering &k, tile::ContractOp op)
+      : k(k), b(k.b), op(op), result(k.getBuffer(op.getResult())),
+        lhs(k.getBuffer(op.getLhs())), rhs(k.getBuffer(op.getRhs())) {}
+  LogicalResult run();
+
+private:
+  KernelLowering &k;
+  ImplicitLocOpBuilder &b;
+  tile::ContractOp op;
+  Buffer result, lhs, rhs;
+  std::optional<Buffer> acc;
+  StringAttr rowRank; ///< null where lhs has no rank of its own
+  int64_t numRows = 1;
+  int64_t vectors = 1; ///< in a panel
+  SmallVector<std::pair<StringAttr, int64_t>> outer, contracted;
+
+  void classifyRanks();
+  int64_t getRowBlock() const;
+  void emitRows(Position &at, int64_t first, int64_t count, int64_t block);
+  void emitBlock(Position &at, int64_t rows);
+  SmallVector<Value> emitSum(Position &at, unsigned depth, int64_t rows,
+                             SmallVector<Value> sums);
+  void emitStep(Position &at, int64_t step, int64_t rows,
+                MutableArrayRef<Value> sums);
+  Value loadOperand(const Buffer &buffer, const Position &at, int64_t extra,
+                    int64_t vector);
+  Value multiplyAdd(Value x, Value y, Value sum);
+  int64_t getStride(const Buffer &buffer, StringAttr rank) const;
+  Type getRegisterType() const;
+};
+} // namespace
+
+/// In elements; 0 along a rank that the tile lacks.
+int64_t ContractLowering::getStride(const Buffer &buffer,
+                                    StringAttr rank) const {
+  int64_t position = rank ? buffer.type.getRankPosition(rank) : -1;
+  return position < 0 ? 0 : buffer.layout.strides[position];
+}
+
+Type ContractLowering::getRegisterType() const {
+  Type element = result.getElementType();
+  return result.layout.hasLanes() ? k.vectorOf(element) : element;
+}
+
+/// The rows are the largest rank that only lhs has; what remains of the
+/// result's ranks is looped over outside.
+void ContractLowering::classifyRanks() {
+  for (auto [rank, size] :
+       llvm::zip(result.type.getRanks(), result.type.getSizes())) {
+    bool isRow = rank != k.getLaneRank() &&
+                 lhs.type.getRankPosition(rank) >= 0 &&
+                 rhs.type.getRankPosition(rank) < 0;
+    if (isRow && (!rowRank || size > numRows)) {
+      rowRank = rank;
+      numRows = size;
+    }
+  }
+  for (auto [rank, size] :
+       llvm::zip(result.type.getRanks(), result.type.getSizes()))
+    if (rank != rowRank && rank != k.getLaneRank())
+      outer.push_back({rank, size});
+  for (auto rank : op.getOver().getAsRange<StringAttr>())
+    contracted.push_back(
+        {rank, lhs.type.getSizes()[lhs.type.getRankPosition(rank)]});
+  // The longest innermost: it is the one that is unrolled.
+  llvm::sort(contracted, [](auto &x, auto &y) {
+    return std::pair(x.second, x.first.getValue()) <
+           std::pair(y.second, y.first.getValue());
+  });
+}
+
+/// Rows whose sums fit the registers beside a row of rhs and a broadcast.
+int64_t ContractLowering::getRowBlock() const {
+  return std::max<int64_t>(1, (k.unit.registers - vectors - 1) / vectors);
+}
+
+LogicalResult ContractLowering::run() {
+  if (lhs.layout.hasLanes() && !rhs.layout.hasLanes())
+    std::swap(lhs, rhs);
+  Type element = result.getElementType();
+  if (lhs.getElementType() != element || rhs.getElementType() != element)
+    return op.emitOpError("multiplies ")
+           << lhs.getElementType() << " and " << rhs.getElementType()
+           << " into " << element << ", which the CPU can't do";
+  if (!element.isIntOrFloat() || element.isInteger(1))
+    return op.emitOpError("sums ") << element << ", which the CPU can't do";
+  if (op.getAcc())
+    acc = k.getBuffer(op.getAcc());
+  if (result.layout.hasLanes())
+    vectors = result.layout.panelVectors;
+  classifyRanks();
+  // Blocks of nearly one size: the first few have a row more.
+  int64_t numBlocks = llvm::divideCeil(numRows, getRowBlock());
+  int64_t small = numRows / numBlocks, numLarge = numRows % numBlocks;
+  Position at;
+  k.loopNest(outer, at, [&] {
+    k.loop(result.layout.numPanels, 1, [&](Value panel) {
+      if (result.layout.hasLanes())
+        at[k.getLaneRank()] = panel;
+      emitRows(at, 0, numLarge, small + 1);
+      emitRows(at, numLarge * (small + 1), numBlocks - numLarge, small);
+    });
+  });
+  return success();
+}
+
+/// `count` blocks of `block` rows from the row `first` on.
+void ContractLowering::emitRows(Position &at, int64_t first, int64_t count,
+                                int64_t block) {
+  if (count == 0)
+    return;
+  k.loop(count * block, block, [&](Value row) {
+    if (rowRank)
+      at[rowRank] = k.add(row, k.constant(first));
+    emitBlock(at, block);
+  });
+}
+
+void ContractLowering::emitBlock(Position &at, int64_t rows) {
+  Type type = getRegisterType();
+  int64_t stride = getStride(result, rowRank);
+  SmallVector<Value> sums;
+  for (int64_t r = 0; r != rows; ++r)
+    for (int64_t v = 0; v != vectors; ++v)
+      sums.push_back(
+          acc ? k.loadElements(
+                    type, k.address(*acc, at, r * stride + v * k.unit.lanes))
+          : isa<FloatType>(result.getElementType())
+              ? makeConstant(b, type, 0.0)
+              : makeInteger(b, type, 0));
+  sums = emitSum(at, 0, rows, std::move(sums));
+  for (int64_t r = 0; r != rows; ++r)
+    for (int64_t v = 0; v != vectors; ++v)
+      k.storeElements(sums[r * vectors + v],
+                      k.address(result, at, r * stride + v * k.unit.lanes));
+}
+
+/// The loops over the contracted ranks, the innermost unrolled.
+SmallVector<Value> ContractLowering::emitSum(Position &at, unsigned depth,
+                                             int64_t rows,
+                                             SmallVector<Value> sums) {
+  if (depth == contracted.size()) {
+    emitStep(at, 0, rows, sums);
+    return sums;
+  }
+  auto [rank, size] = contracted[depth];
+  bool isInnermost = depth + 1 == contracted.size();
+  int64_t unroll = 1;
+  if (isInnermost)
+    for (int64_t u : {4, 2, 3})
+      if (size % u == 0) {
+        unroll = u;
+        break;
+      }
+  return k.loop(size, unroll, sums,
+                [&, rank = rank](Value c, ValueRange carried) {
+                  SmallVector<Value> next(carried);
+                  at[rank] = c;
+                  if (!isInnermost)
+                    return emitSum(at, depth + 1, rows, std::move(next));
+                  for (int64_t u = 0; u != unroll; ++u)
+                    emitStep(at, u, rows, next);
+                  return next;
+                });
+}
+
+/// One coordinate of the innermost contracted rank, `step` after `at`.
+void ContractLowering::emitStep(Position &at, int64_t step, int64_t rows,
+                                MutableArrayRef<Value> sums) {
+  StringAttr rank = contracted.empty() ? StringAttr() : contracted.back().first;
+  SmallVector<Value> right;
+  for (int64_t v = 0; v != vectors; ++v)
+    right.push_back(loadOperand(rhs, at, step * getStride(rhs, rank), v));
+  for (int64_t r = 0; r != rows; ++r) {
+    int64_t extra = step * getStride(lhs, rank) + r * getStride(lhs, rowRank);
+    Value left;
+    for (int64_t v = 0; v != vectors; ++v) {
+      if (!left || lhs.layout.hasLanes())
+        left = loadOperand(lhs, at, extra, v);
+      Value &sum = sums[r * vectors + v];
+      sum = multiplyAdd(left, right[v], sum);
+    }
+  }
+}
+
+/// A vector of `buffer` along the lanes, or an element for all lanes.
+Value ContractLowering::loadOperand(const Buffer &buffer, const Position &at,
+                                    int64_t extra, int64_t vector) {
+  Type element = buffer.getElementType();
+  if (buffer.layout.hasLanes())
+    return k.loadElements(
+        k.vectorOf(element),
+        k.address(buffer, at, extra + vector * k.unit.lanes));
+  Value scalar = k.loadElements(element, k.address(buffer, at, extra));
+  if (!result.layout.hasLanes())
+    return scalar;
+  return vector::BroadcastOp::create(b, k.vectorOf(element), scalar);
+}
+
+Value ContractLowering::multiplyAdd(Value x, Value y, Value sum) {
+  if (isa<FloatType>(result.getElementType()))
+    return math::FmaOp::create(b, x, y, sum);
+  return arith::AddIOp::create(b, arith::MulIOp::create(b, x, y), sum);
+}
+
+LogicalResult KernelLowering::lowerContract(tile::ContractOp op) {
+  return ContractLowering(*this, op).run();
+}

@@ -1,0 +1,299 @@
+//===- LowerHost.cpp - A program's two host functions ---------------------===//
+//
+//   i64 @<program>_workspace(ptr frame)
+//   i32 @<program>_host(ptr run, ptr frame, ptr workspace)
+//
+// The second fills the workspaces' slots and launches the kernels. Once a
+// launch has failed the others are skipped.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Target/CPU/LowerHost.h"
+#include "lib/Target/CPU/Frame.h"
+#include "lib/Target/Scalar.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::cpu;
+
+namespace {
+class HostLowering {
+public:
+  HostLowering(tile::ProgramOp program,
+               const llvm::StringMap<LoweredKernel> &kernels)
+      : program(program), kernels(kernels), frame(program),
+        b(program.getLoc(), program) {
+    pointer = LLVM::LLVMPointerType::get(b.getContext());
+  }
+  LogicalResult run();
+
+private:
+  tile::ProgramOp program;
+  const llvm::StringMap<LoweredKernel> &kernels;
+  FrameLayout frame;
+  ImplicitLocOpBuilder b;
+  Type pointer;
+  IRMapping values;
+  Value runPointer, framePointer, workspacePointer, status;
+
+  Value constant(int64_t n) { return makeInteger(b, b.getI64Type(), n); }
+  Value slotAddress(unsigned slot);
+  Value loadSlot(unsigned slot, Type type) {
+    return LLVM::LoadOp::create(b, type, slotAddress(slot));
+  }
+  FailureOr<Value> getExtent(StringAttr rank);
+  FailureOr<Value> getBytes(tile::WorkspaceOp op, SmallVector<Value> &strides,
+                            Value *estimate);
+  LLVM::LLVMFuncOp beginFunction(StringRef suffix, ArrayRef<Type> inputs,
+                                 Type result);
+  LogicalResult emitWorkspaceFunction();
+  LogicalResult emitHostFunction();
+  LogicalResult fillWorkspaces();
+  LogicalResult lowerBlock(Block &block);
+  LogicalResult lowerOp(Operation *op);
+  LogicalResult lowerRegions(Operation *op);
+  LogicalResult lowerLaunch(tile::LaunchOp launch);
+};
+} // namespace
+
+Value HostLowering::slotAddress(unsigned slot) {
+  return LLVM::GEPOp::create(b, pointer, b.getI64Type(), framePointer,
+                             ArrayRef<LLVM::GEPArg>{int32_t(slot)});
+}
+
+FailureOr<Value> HostLowering::getExtent(StringAttr rank) {
+  std::optional<unsigned> slot = frame.getExtentSlot(rank);
+  if (!slot)
+    return emitError(b.getLoc()) << "`" << program.getSymName()
+                                 << "` declares no rank `" << rank.getValue()
+                                 << "`";
+  return loadSlot(*slot, b.getI64Type());
+}
+
+LLVM::LLVMFuncOp HostLowering::beginFunction(StringRef suffix,
+                                             ArrayRef<Type> inputs,
+                                             Type result) {
+  b.setInsertionPoint(program);
+  auto function = LLVM::LLVMFuncOp::create(
+      b, (program.getSymName() + suffix).str(),
+      LLVM::LLVMFunctionType::get(result, inputs));
+  b.setInsertionPointToStart(function.addEntryBlock(b));
+  return function;
+}
+
+//===----------------------------------------------------------------------===//
+// Workspaces
+//===----------------------------------------------------------------------===//
+
+/// A workspace's bytes, a multiple of 64, and its compact strides. `estimate`,
+/// if wanted, is the same in f64, which can't overflow.
+FailureOr<Value> HostLowering::getBytes(tile::WorkspaceOp op,
+                                        SmallVector<Value> &strides,
+                                        Value *estimate) {
+  b.setLoc(op.getLoc());
+  auto view = cast<tile::ViewType>(op.getType());
+  int64_t size =
+      getMemoryType(view.getElementType()).getIntOrFloatBitWidth() / 8;
+  Type f64 = b.getF64Type();
+  Value count = constant(1), number = makeConstant(b, f64, double(size));
+  for (StringAttr rank : llvm::reverse(view.getRanks())) {
+    strides.push_back(count);
+    FailureOr<Value> extent = getExtent(rank);
+    if (failed(extent))
+      return failure();
+    count = arith::MulIOp::create(b, count, *extent);
+    number = arith::MulFOp::create(
+        b, number, arith::SIToFPOp::create(b, f64, *extent));
+  }
+  std::reverse(strides.begin(), strides.end());
+  if (estimate)
+    *estimate = number;
+  Value bytes = arith::MulIOp::create(b, count, constant(size));
+  bytes = arith::AddIOp::create(b, bytes, constant(63));
+  return Value(arith::AndIOp::create(b, bytes, constant(-64)));
+}
+
+LogicalResult HostLowering::emitWorkspaceFunction() {
+  LLVM::LLVMFuncOp function =
+      beginFunction("_workspace", pointer, b.getI64Type());
+  framePointer = function.getArgument(0);
+  Value total = constant(0), estimate = makeConstant(b, b.getF64Type(), 0.0);
+  WalkResult result = program.walk([&](tile::WorkspaceOp op) {
+    SmallVector<Value> strides;
+    Value part;
+    FailureOr<Value> bytes = getBytes(op, strides, &part);
+    if (failed(bytes))
+      return WalkResult::interrupt();
+    total = arith::AddIOp::create(b, total, *bytes);
+    estimate = arith::AddFOp::create(b, estimate, part);
+    return WalkResult::advance();
+  });
+  if (result.wasInterrupted())
+    return failure();
+  Value fits = arith::CmpFOp::create(
+      b, arith::CmpFPredicate::OLT, estimate,
+      makeConstant(b, b.getF64Type(), 0x1p62));
+  total = arith::SelectOp::create(b, fits, total, constant(-1));
+  LLVM::ReturnOp::create(b, total);
+  return success();
+}
+
+/// Writes the address and the strides of every workspace to its slots.
+LogicalResult HostLowering::fillWorkspaces() {
+  Value offset = constant(0);
+  WalkResult result = program.walk([&](tile::WorkspaceOp op) {
+    SmallVector<Value> strides;
+    FailureOr<Value> bytes = getBytes(op, strides, nullptr);
+    if (failed(bytes))
+      return WalkResult::interrupt();
+    unsigned slot = *frame.getSlot(op.getResult());
+    Value start = LLVM::GEPOp::create(b, pointer, b.getI8Type(),
+                                      workspacePointer,
+                                      ArrayRef<LLVM::GEPArg>{offset});
+    LLVM::StoreOp::create(b, start, slotAddress(slot));
+    for (Value stride : strides)
+      LLVM::StoreOp::create(b, stride, slotAddress(++slot));
+    offset = arith::AddIOp::create(b, offset, *bytes);
+    return WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
+}
+
+//===----------------------------------------------------------------------===//
+// Launches and control
+//===----------------------------------------------------------------------===//
+
+LogicalResult HostLowering::lowerLaunch(tile::LaunchOp launch) {
+  auto it = kernels.find(launch.getKernel());
+  if (it == kernels.end())
+    return launch.emitOpError("launches `")
+           << launch.getKernel() << "`, which is not a tile.kernel";
+  tile::KernelOp kernel = it->second.op;
+  Value before = LLVM::LoadOp::create(b, b.getI32Type(), status);
+  Value isFine =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::eq, before,
+                            makeInteger(b, b.getI32Type(), 0));
+  auto branch = scf::IfOp::create(b, isFine, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(&branch.getThenRegion().front());
+  for (auto [index, operand] : llvm::enumerate(launch.getOperands())) {
+    if (frame.getSlot(operand))
+      continue;
+    Value value = values.lookup(operand);
+    if (isa<IndexType>(value.getType()))
+      value = arith::IndexCastOp::create(b, b.getI64Type(), value);
+    LLVM::StoreOp::create(b, value,
+                          slotAddress(frame.getOperandSlot(launch, index)));
+  }
+  Value tasks = constant(1);
+  for (auto [rank, size] : llvm::zip(kernel.getGrid().getAsRange<StringAttr>(),
+                                     kernel.getSizes())) {
+    FailureOr<Value> extent = getExtent(rank);
+    if (failed(extent))
+      return failure();
+    Value padded = arith::AddIOp::create(b, *extent, constant(size - 1));
+    Value count = arith::DivSIOp::create(b, padded, constant(size));
+    tasks = arith::MulIOp::create(b, tasks, count);
+  }
+  Value function = LLVM::AddressOfOp::create(b, pointer, launch.getKernel());
+  auto call = LLVM::CallOp::create(
+      b, b.getI32Type(), "attnrt_launch",
+      ValueRange{runPointer, function, framePointer, tasks,
+                 constant(it->second.scratchBytes)});
+  LLVM::StoreOp::create(b, call.getResult(), status);
+  return success();
+}
+
+/// Control flow and arithmetic stay as they are.
+LogicalResult HostLowering::lowerRegions(Operation *op) {
+  Operation *copy = b.cloneWithoutRegions(*op, values);
+  for (auto [from, to] : llvm::zip(op->getRegions(), copy->getRegions())) {
+    if (from.empty())
+      continue;
+    Block *block = b.createBlock(&to);
+    for (BlockArgument argument : from.getArguments())
+      values.map(argument,
+                 block->addArgument(argument.getType(), argument.getLoc()));
+    if (failed(lowerBlock(from.front())))
+      return failure();
+  }
+  b.setInsertionPointAfter(copy);
+  return success();
+}
+
+LogicalResult HostLowering::lowerOp(Operation *op) {
+  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+      .Case([&](tile::WorkspaceOp) { return success(); })
+      .Case([&](tile::LaunchOp launch) { return lowerLaunch(launch); })
+      .Case([&](tile::ExtentOp extent) -> LogicalResult {
+        FailureOr<Value> value = getExtent(extent.getRankAttr());
+        if (failed(value))
+          return failure();
+        values.map(extent.getResult(),
+                   arith::IndexCastOp::create(b, b.getIndexType(), *value));
+        return success();
+      })
+      .Case<scf::IfOp, scf::ForOp>(
+          [&](Operation *op) { return lowerRegions(op); })
+      .Default([&](Operation *op) -> LogicalResult {
+        if (!isa_and_nonnull<arith::ArithDialect, scf::SCFDialect>(
+                op->getDialect()) ||
+            op->getNumRegions() != 0)
+          return op->emitOpError("can't be lowered for the CPU in a program");
+        SmallVector<Value> mapped;
+        for (Value operand : op->getOperands())
+          mapped.push_back(values.lookup(operand));
+        if (Value result = emitScalarOp(b, op, mapped))
+          values.map(op->getResult(0), result);
+        else
+          b.clone(*op, values);
+        return success();
+      });
+}
+
+LogicalResult HostLowering::lowerBlock(Block &block) {
+  for (Operation &op : block) {
+    b.setLoc(op.getLoc());
+    if (failed(lowerOp(&op)))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult HostLowering::emitHostFunction() {
+  LLVM::LLVMFuncOp function =
+      beginFunction("_host", {pointer, pointer, pointer}, b.getI32Type());
+  runPointer = function.getArgument(0);
+  framePointer = function.getArgument(1);
+  workspacePointer = function.getArgument(2);
+  status = LLVM::AllocaOp::create(b, pointer, b.getI32Type(), constant(1));
+  LLVM::StoreOp::create(b, makeInteger(b, b.getI32Type(), 0), status);
+  // Scalar arguments may decide what is launched.
+  for (auto [index, argument] :
+       llvm::enumerate(program.getBody().getArguments()))
+    if (argument.getType().isIntOrFloat() && !argument.getType().isInteger(1))
+      values.map(argument,
+                 loadSlot(frame.getArgumentSlot(index), argument.getType()));
+  if (failed(fillWorkspaces()) ||
+      failed(lowerBlock(program.getBody().front())))
+    return failure();
+  Value code = LLVM::LoadOp::create(b, b.getI32Type(), status);
+  LLVM::ReturnOp::create(b, code);
+  return success();
+}
+
+LogicalResult HostLowering::run() {
+  return failure(failed(emitWorkspaceFunction()) ||
+                 failed(emitHostFunction()));
+}
+
+LogicalResult
+cpu::lowerProgram(tile::ProgramOp program,
+                  const llvm::StringMap<LoweredKernel> &kernels) {
+  return HostLowering(program, kernels).run();
+}

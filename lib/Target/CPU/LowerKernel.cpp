@@ -1,0 +1,369 @@
+//===- LowerKernel.cpp - A kernel's arguments and control flow ------------===//
+
+#include "lib/Target/CPU/KernelLowering.h"
+#include "lib/Target/Scalar.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::cpu;
+
+KernelLowering::KernelLowering(tile::KernelOp kernel,
+                               const KernelOperands &operands, VectorUnit unit)
+    : b(kernel.getLoc(), kernel.getContext()), unit(unit), kernel(kernel),
+      operands(operands), frame(operands.program),
+      plan(planScratch(kernel, unit.lanes)) {}
+
+//===----------------------------------------------------------------------===//
+// The function and its arguments
+//===----------------------------------------------------------------------===//
+
+/// A frame slot never changes while a kernel runs.
+Value KernelLowering::loadSlot(unsigned slot, Type type) {
+  Value pointer = LLVM::GEPOp::create(b, framePointer.getType(),
+                                      b.getI64Type(), framePointer,
+                                      ArrayRef<LLVM::GEPArg>{int32_t(slot)});
+  return LLVM::LoadOp::create(b, type, pointer, /*alignment=*/8,
+                              /*isVolatile=*/false, /*isNonTemporal=*/false,
+                              /*isInvariant=*/true);
+}
+
+Value KernelLowering::getExtent(StringAttr rank) {
+  std::optional<unsigned> slot = frame.getExtentSlot(rank);
+  if (!slot) {
+    emitError(b.getLoc()) << "`" << operands.program.getSymName()
+                          << "` declares no rank `" << rank.getValue() << "`";
+    return {};
+  }
+  return loadSlot(*slot, b.getI64Type());
+}
+
+/// The task's number, decoded: the last grid rank runs fastest.
+LogicalResult KernelLowering::bindArguments(Value task) {
+  auto grid = llvm::to_vector(kernel.getGrid().getAsRange<StringAttr>());
+  Block &body = kernel.getBody().front();
+  SmallVector<Value> counts;
+  Value tasks = constant(1);
+  for (auto [rank, size] : llvm::zip(grid, kernel.getSizes())) {
+    Value extent = getExtent(rank);
+    if (!extent)
+      return failure();
+    Value count = extent;
+    if (size != 1)
+      count = arith::DivUIOp::create(b, add(extent, constant(size - 1)),
+                                     constant(size));
+    counts.push_back(count);
+    tasks = mul(tasks, count);
+  }
+  if (kernel.getReverse())
+    task = arith::SubIOp::create(b, add(tasks, constant(-1)), task);
+  for (int64_t i = grid.size() - 1; i >= 0; --i) {
+    Value coordinate = task;
+    if (i != 0) {
+      coordinate = arith::RemUIOp::create(b, task, counts[i]);
+      task = arith::DivUIOp::create(b, task, counts[i]);
+    }
+    values.map(body.getArgument(i),
+               toIndex(mul(coordinate, constant(kernel.getSizes()[i]))));
+  }
+  for (auto [argument, slot] : llvm::zip(
+           body.getArguments().drop_front(grid.size()), operands.slots)) {
+    auto type = dyn_cast<tile::ViewType>(argument.getType());
+    if (!type) {
+      bool isIndex = isa<IndexType>(argument.getType());
+      Type loaded = isIndex ? b.getI64Type() : argument.getType();
+      Value value = loadSlot(slot, getScratchType(loaded));
+      if (argument.getType().isInteger(1))
+        value = widenElement(b, value, argument.getType());
+      values.map(argument, isIndex ? toIndex(value) : value);
+      continue;
+    }
+    ViewOperand view{type, {}, {}, {}};
+    view.pointer = loadSlot(slot, framePointer.getType());
+    for (auto [index, rank] : llvm::enumerate(type.getRanks())) {
+      view.strides.push_back(loadSlot(slot + 1 + index, b.getI64Type()));
+      view.extents.push_back(getExtent(rank));
+      if (!view.extents.back())
+        return failure();
+    }
+    views[argument] = view;
+  }
+  return success();
+}
+
+FailureOr<LLVM::LLVMFuncOp> KernelLowering::run() {
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(kernel);
+  Type pointer = LLVM::LLVMPointerType::get(b.getContext());
+  auto type = LLVM::LLVMFunctionType::get(
+      LLVM::LLVMVoidType::get(b.getContext()),
+      {pointer, b.getI64Type(), pointer});
+  auto function = LLVM::LLVMFuncOp::create(b, kernel.getSymName(), type);
+  for (unsigned i : {0, 2}) {
+    function.setArgAttr(i, "llvm.noalias", b.getUnitAttr());
+    function.setArgAttr(i, "llvm.noundef", b.getUnitAttr());
+  }
+  function.setArgAttr(0, "llvm.readonly", b.getUnitAttr());
+  function.setArgAttr(2, "llvm.align", b.getI64IntegerAttr(64));
+  Block *entry = function.addEntryBlock(b);
+  b.setInsertionPointToStart(entry);
+  framePointer = entry->getArgument(0);
+  scratchPointer = entry->getArgument(2);
+  if (failed(bindArguments(entry->getArgument(1))) ||
+      failed(lowerBlock(kernel.getBody().front())))
+    return failure();
+  LLVM::ReturnOp::create(b, ValueRange());
+  return function;
+}
+
+//===----------------------------------------------------------------------===//
+// Control flow
+//===----------------------------------------------------------------------===//
+
+LogicalResult KernelLowering::lowerBlock(Block &block) {
+  for (Operation &op : block) {
+    b.setLoc(op.getLoc());
+    if (failed(lowerOp(&op)))
+      return failure();
+  }
+  return success();
+}
+
+static SmallVector<Value> withoutTiles(ValueRange values) {
+  return llvm::filter_to_vector(values, [](Value value) {
+    return !isa<tile::TileType>(value.getType());
+  });
+}
+
+/// The copies that buffer assignment left at a join.
+void KernelLowering::copyTiles(Operation *at) {
+  for (ScratchPlan::Copy copy : plan.copies.lookup(at)) {
+    auto pointer = [&](int64_t offset) {
+      return advance(scratchPointer, constant(offset), b.getI8Type());
+    };
+    LLVM::MemcpyOp::create(b, pointer(copy.to), pointer(copy.from),
+                           constant(copy.bytes), /*isVolatile=*/false);
+  }
+}
+
+LogicalResult KernelLowering::lowerFor(scf::ForOp op) {
+  copyTiles(op);
+  SmallVector<Value> inits;
+  for (Value init : withoutTiles(op.getInitArgs()))
+    inits.push_back(getValue(init));
+  auto lowered = scf::ForOp::create(b, getValue(op.getLowerBound()),
+                                    getValue(op.getUpperBound()),
+                                    getValue(op.getStep()), inits);
+  values.map(op.getInductionVar(), lowered.getInductionVar());
+  ValueRange arguments(op.getRegionIterArgs()), results(op.getResults());
+  values.map(withoutTiles(arguments), lowered.getRegionIterArgs());
+  values.map(withoutTiles(results), lowered.getResults());
+  OpBuilder::InsertionGuard guard(b);
+  if (inits.empty())
+    b.setInsertionPoint(lowered.getBody()->getTerminator());
+  else
+    b.setInsertionPointToEnd(lowered.getBody());
+  return lowerBlock(*op.getBody());
+}
+
+LogicalResult KernelLowering::lowerIf(scf::IfOp op) {
+  ValueRange results(op.getResults());
+  SmallVector<Value> kept = withoutTiles(results);
+  bool hasElse = !op.getElseRegion().empty();
+  auto lowered = scf::IfOp::create(b, TypeRange(ValueRange(kept)),
+                                   getValue(op.getCondition()),
+                                   /*addThenBlock=*/true, hasElse);
+  values.map(kept, lowered.getResults());
+  OpBuilder::InsertionGuard guard(b);
+  for (auto [from, to] : llvm::zip(op.getRegions(), lowered.getRegions())) {
+    if (from->empty())
+      continue;
+    b.setInsertionPointToEnd(&to->front());
+    if (failed(lowerBlock(from->front())))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult KernelLowering::lowerOp(Operation *op) {
+  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+      .Case([&](scf::ForOp loop) { return lowerFor(loop); })
+      .Case([&](scf::IfOp branch) { return lowerIf(branch); })
+      .Case([&](scf::YieldOp yield) {
+        copyTiles(yield);
+        SmallVector<Value> kept;
+        for (Value value : withoutTiles(yield.getOperands()))
+          kept.push_back(getValue(value));
+        Block *block = b.getInsertionBlock();
+        // A loop that carries nothing has its terminator already.
+        if (block->empty() || !block->back().hasTrait<OpTrait::IsTerminator>())
+          scf::YieldOp::create(b, kept);
+        return success();
+      })
+      .Case([&](tile::ExtentOp extent) -> LogicalResult {
+        Value value = getExtent(extent.getRankAttr());
+        if (!value)
+          return failure();
+        values.map(extent.getResult(), toIndex(value));
+        return success();
+      })
+      .Case([&](tile::FillOp fill) {
+        lowerFill(fill);
+        return success();
+      })
+      .Case([&](tile::MapOp map) { return lowerMap(map); })
+      .Case([&](tile::ContractOp contract) { return lowerContract(contract); })
+      .Case([&](tile::LoadOp load) { return lowerLoad(load); })
+      .Case([&](tile::StoreOp store) { return lowerStore(store); })
+      .Case<tile::RangeOp, tile::TestOp>([&](Operation *op) {
+        return op->emitOpError("has not been expanded by Intervals");
+      })
+      .Default([&](Operation *op) -> LogicalResult {
+        bool isPlain = op->getNumRegions() == 0 &&
+                       isa_and_nonnull<arith::ArithDialect>(op->getDialect());
+        if (!isPlain)
+          return op->emitOpError("can't be lowered for the CPU here");
+        SmallVector<Value> mapped;
+        for (Value operand : op->getOperands())
+          mapped.push_back(getValue(operand));
+        if (Value result = emitScalarOp(b, op, mapped))
+          values.map(op->getResult(0), result);
+        else
+          b.clone(*op, values);
+        return success();
+      });
+}
+
+//===----------------------------------------------------------------------===//
+// Values, loops, memory
+//===----------------------------------------------------------------------===//
+
+Value KernelLowering::constant(int64_t number) {
+  return makeInteger(b, b.getI64Type(), number);
+}
+
+Value KernelLowering::add(Value x, Value y) {
+  return b.createOrFold<arith::AddIOp>(x, y);
+}
+
+Value KernelLowering::mul(Value x, Value y) {
+  return b.createOrFold<arith::MulIOp>(x, y);
+}
+
+Value KernelLowering::less(Value x, Value y) {
+  return b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::slt, x, y);
+}
+
+Value KernelLowering::both(Value x, Value y) {
+  return b.createOrFold<arith::AndIOp>(x, y);
+}
+
+Value KernelLowering::toInt(Value index) {
+  return b.createOrFold<arith::IndexCastOp>(b.getI64Type(), index);
+}
+
+Value KernelLowering::toIndex(Value integer) {
+  return b.createOrFold<arith::IndexCastOp>(b.getIndexType(), integer);
+}
+
+VectorType KernelLowering::vectorOf(Type element) {
+  return VectorType::get({unit.lanes}, element);
+}
+
+SmallVector<Value> KernelLowering::loop(int64_t count, int64_t step,
+                                        ValueRange carried, Body body) {
+  if (count <= step)
+    return body(constant(0), carried);
+  auto op = scf::ForOp::create(
+      b, constant(0), constant(count), constant(step), carried,
+      [&](OpBuilder &inner, Location, Value at, ValueRange arguments) {
+        OpBuilder::InsertionGuard guard(b);
+        b.setInsertionPoint(inner.getInsertionBlock(),
+                            inner.getInsertionPoint());
+        SmallVector<Value> next = body(at, arguments);
+        scf::YieldOp::create(b, next);
+      });
+  return llvm::to_vector(ValueRange(op.getResults()));
+}
+
+void KernelLowering::loop(int64_t count, int64_t step,
+                          llvm::function_ref<void(Value)> body) {
+  loop(count, step, ValueRange(),
+       [&](Value at, ValueRange) -> SmallVector<Value> {
+         body(at);
+         return {};
+       });
+}
+
+void KernelLowering::loopNest(
+    ArrayRef<std::pair<StringAttr, int64_t>> ranks, Position &at,
+    llvm::function_ref<void()> body) {
+  if (ranks.empty())
+    return body();
+  auto [rank, size] = ranks.front();
+  loop(size, 1, [&, rank = rank](Value position) {
+    at[rank] = position;
+    loopNest(ranks.drop_front(), at, body);
+  });
+}
+
+Buffer KernelLowering::getBuffer(Value tile) {
+  auto type = cast<tile::TileType>(tile.getType());
+  return {advance(scratchPointer, constant(plan.offsets.lookup(tile)),
+                  b.getI8Type()),
+          type, TileLayout::get(type, getLaneRank(), unit.lanes)};
+}
+
+Value KernelLowering::address(const Buffer &buffer, const Position &at,
+                              int64_t extra) {
+  Value offset = constant(extra);
+  for (auto [index, rank] : llvm::enumerate(buffer.type.getRanks())) {
+    auto it = at.find(rank);
+    if (it == at.end())
+      continue;
+    bool isLane = int64_t(index) == buffer.layout.lanePosition;
+    int64_t stride =
+        isLane ? buffer.layout.panelStride : buffer.layout.strides[index];
+    offset = add(offset, mul(it->second, constant(stride)));
+  }
+  return advance(buffer.pointer, offset,
+                 getScratchType(buffer.getElementType()));
+}
+
+Value KernelLowering::advance(Value base, Value offset, Type element) {
+  return LLVM::GEPOp::create(b, base.getType(), element, base,
+                             ArrayRef<LLVM::GEPArg>{offset});
+}
+
+Value KernelLowering::load(Type type, Value pointer, int64_t alignment) {
+  return LLVM::LoadOp::create(b, type, pointer, alignment);
+}
+
+void KernelLowering::store(Value value, Value pointer, int64_t alignment) {
+  LLVM::StoreOp::create(b, value, pointer, alignment);
+}
+
+/// Vectors begin at multiples of their size, which may exceed a buffer's
+/// alignment only for 64-bit elements.
+static int64_t getScratchAlignment(Type type) {
+  int64_t bytes = getElementTypeOrSelf(type).getIntOrFloatBitWidth() / 8;
+  if (auto vector = dyn_cast<VectorType>(type))
+    bytes *= vector.getNumElements();
+  return std::min<int64_t>(bytes, 64);
+}
+
+Value KernelLowering::loadElements(Type type, Value pointer) {
+  Type element = getElementTypeOrSelf(type);
+  Type stored = getTypeLike(type, getScratchType(element));
+  Value loaded = load(stored, pointer, getScratchAlignment(stored));
+  return element.isInteger(1) ? widenElement(b, loaded, element) : loaded;
+}
+
+void KernelLowering::storeElements(Value value, Value pointer) {
+  Type element = getElementTypeOrSelf(value);
+  if (element.isInteger(1))
+    value = arith::ExtUIOp::create(
+        b, getTypeLike(value.getType(), b.getI8Type()), value);
+  store(value, pointer, getScratchAlignment(value.getType()));
+}

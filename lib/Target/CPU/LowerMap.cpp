@@ -1,0 +1,393 @@
+//===- LowerMap.cpp - Einsums on tiles, in vectors ------------------------===//
+//
+// The loops, outermost first: the result's ranks but the last, the lanes (some
+// vectors at a time), and the ranks that the vectors in registers are reduced
+// over; where nothing is reduced, the last of the result's ranks, so that
+// inputs that lack it stay in registers.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Target/CPU/Lanes.h"
+#include "lib/Target/Scalar.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::cpu;
+
+namespace {
+class MapLowering {
+public:
+  MapLowering(KernelLowering &k, tile::MapOp op)
+      : k(k), b(k.b), op(op), result(k.getBuffer(op.getResult())) {}
+  LogicalResult run();
+
+private:
+  using Rank = std::pair<StringAttr, int64_t>;
+
+  KernelLowering &k;
+  ImplicitLocOpBuilder &b;
+  tile::MapOp op;
+  Buffer result;
+  SmallVector<Buffer> inputs;
+  std::optional<ReducerKind> reducer;
+  SmallVector<Rank> outer, inner;
+  bool hasLanes = false, reducesLanes = false;
+  TileLayout lanes;
+  /// Vectors that are worked on at once, and the panels that they are of.
+  int64_t numVectors = 1, panels = 1;
+  Position at;
+  /// Inputs that don't vary in the inner loops.
+  DenseMap<unsigned, LaneValue> hoisted;
+  bool hasFailed = false;
+
+  LogicalResult classifyRanks();
+  void emitLanes();
+  void emitReduction();
+  SmallVector<Value> emitSums(unsigned depth, SmallVector<Value> sums);
+  SmallVector<Value> accumulate(SmallVector<Value> sums);
+  LaneValue emitPoint(LaneValue &filter);
+  LaneValue loadInput(const Buffer &buffer);
+  LaneValue loadLanes(const Buffer &buffer);
+  void storeLanes(const LaneValue &value);
+  void hoistInputs();
+  Value combine(Value x, Value y);
+  Value makeIdentity(Type type);
+  Type getSumType();
+  int64_t vectorOffset(const Buffer &buffer, int64_t vector);
+};
+} // namespace
+
+LogicalResult MapLowering::classifyRanks() {
+  StringAttr laneRank = k.getLaneRank();
+  for (auto attr : op.getReducers().getAsRange<ReduceAttr>()) {
+    if (reducer && *reducer != attr.getKind())
+      return op.emitOpError("reduces by `")
+             << stringifyReducerKind(*reducer) << "` and by `"
+             << stringifyReducerKind(attr.getKind())
+             << "`, which the CPU can't do in one map";
+    reducer = attr.getKind();
+  }
+  if (reducer == ReducerKind::ArgMax)
+    return op.emitOpError("reduces by `argmax`, which the CPU can't do yet");
+  for (auto [rank, size] :
+       llvm::zip(op.getRanks().getAsRange<StringAttr>(), op.getSizes())) {
+    if (rank == laneRank) {
+      hasLanes = true;
+      reducesLanes = op.isReduced(rank);
+      auto type = tile::TileType::get({rank}, {size}, b.getF32Type());
+      lanes = TileLayout::get(type, rank, k.unit.lanes);
+    } else {
+      (op.isReduced(rank) ? inner : outer).push_back({rank, size});
+    }
+  }
+  if (inner.empty() && !reducesLanes && !outer.empty())
+    inner.push_back(outer.pop_back_val());
+  if (hasLanes) {
+    panels = lanes.numPanels % 2 == 0 && lanes.panelVectors <= 2 ? 2 : 1;
+    numVectors = panels * lanes.panelVectors;
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Elements
+//===----------------------------------------------------------------------===//
+
+/// Where the vector number `vector` of the ones worked on lies, from the first.
+int64_t MapLowering::vectorOffset(const Buffer &buffer, int64_t vector) {
+  return vector / lanes.panelVectors * buffer.layout.panelStride +
+         vector % lanes.panelVectors * k.unit.lanes;
+}
+
+LaneValue MapLowering::loadLanes(const Buffer &buffer) {
+  SmallVector<Value> vectors;
+  for (int64_t v = 0; v != numVectors; ++v)
+    vectors.push_back(
+        k.loadElements(k.vectorOf(buffer.getElementType()),
+                       k.address(buffer, at, vectorOffset(buffer, v))));
+  return LaneValue::varying(std::move(vectors));
+}
+
+LaneValue MapLowering::loadInput(const Buffer &buffer) {
+  if (buffer.layout.hasLanes())
+    return loadLanes(buffer);
+  return LaneValue::uniform(
+      k.loadElements(buffer.getElementType(), k.address(buffer, at)));
+}
+
+void MapLowering::hoistInputs() {
+  hoisted.clear();
+  for (auto [index, buffer] : llvm::enumerate(inputs)) {
+    bool varies = llvm::any_of(inner, [&, &buffer = buffer](Rank rank) {
+      return buffer.type.getRankPosition(rank.first) >= 0;
+    });
+    if (!varies && !(reducesLanes && buffer.layout.hasLanes()))
+      hoisted[index] = loadInput(buffer);
+  }
+}
+
+/// The region at the point `at`.
+LaneValue MapLowering::emitPoint(LaneValue &filter) {
+  LaneEmitter emitter(k, numVectors);
+  for (auto rank : op.getRanks().getAsRange<StringAttr>()) {
+    Value position = at.lookup(rank), base = k.getValue(op.getOffset(rank));
+    bool isLane = rank == k.getLaneRank();
+    if (isLane)
+      position = k.mul(
+          position, k.constant(lanes.panelVectors * k.unit.lanes));
+    Value first = b.createOrFold<arith::AddIOp>(base, k.toIndex(position));
+    emitter.coordinates[rank] = LaneValue::linear(first, isLane ? 1 : 0);
+  }
+  Block &body = op.getBody().front();
+  for (auto [index, argument] : llvm::enumerate(body.getArguments())) {
+    auto it = hoisted.find(index);
+    emitter.bind(argument, it != hoisted.end() ? it->second
+                                               : loadInput(inputs[index]));
+  }
+  if (failed(emitter.emit(body))) {
+    hasFailed = true;
+    return {};
+  }
+  tile::YieldOp yield = op.getYield();
+  auto materialize = [&](Value value) {
+    LaneValue found = emitter.get(value);
+    if (hasLanes && found.kind != LaneValue::Varying) {
+      SmallVector<Value> vectors;
+      for (int64_t v = 0; v != numVectors; ++v)
+        vectors.push_back(emitter.getVector(found, v));
+      return LaneValue::varying(std::move(vectors));
+    }
+    return found;
+  };
+  if (yield.getFilter())
+    filter = materialize(yield.getFilter());
+  return materialize(yield.getValue());
+}
+
+void MapLowering::storeLanes(const LaneValue &value) {
+  if (value.kind == LaneValue::Uniform)
+    return k.storeElements(value.scalar, k.address(result, at));
+  for (auto [index, vector] : llvm::enumerate(value.vectors))
+    k.storeElements(vector,
+                    k.address(result, at, vectorOffset(result, index)));
+}
+
+//===----------------------------------------------------------------------===//
+// Reductions
+//===----------------------------------------------------------------------===//
+
+Value MapLowering::combine(Value x, Value y) {
+  bool isFloat = isa<FloatType>(getElementTypeOrSelf(x));
+  auto select = [&](arith::CmpFPredicate predicate) -> Value {
+    Value decides = arith::CmpFOp::create(b, predicate, x, y);
+    return arith::SelectOp::create(b, decides, x, y);
+  };
+  switch (*reducer) {
+  case ReducerKind::Add:
+    return isFloat ? Value(arith::AddFOp::create(b, x, y))
+                   : Value(arith::AddIOp::create(b, x, y));
+  case ReducerKind::Mul:
+    return isFloat ? Value(arith::MulFOp::create(b, x, y))
+                   : Value(arith::MulIOp::create(b, x, y));
+  case ReducerKind::Max:
+    return isFloat ? select(arith::CmpFPredicate::OGT)
+                   : Value(arith::MaxSIOp::create(b, x, y));
+  case ReducerKind::Min:
+    return isFloat ? select(arith::CmpFPredicate::OLT)
+                   : Value(arith::MinSIOp::create(b, x, y));
+  case ReducerKind::And:
+    return arith::AndIOp::create(b, x, y);
+  default:
+    return arith::OrIOp::create(b, x, y);
+  }
+}
+
+Value MapLowering::makeIdentity(Type type) {
+  Type element = getElementTypeOrSelf(type);
+  bool isMax = reducer == ReducerKind::Max, isMin = reducer == ReducerKind::Min;
+  if (isa<FloatType>(element))
+    return makeConstant(b, type,
+                        isMax                            ? -INFINITY
+                        : isMin                          ? INFINITY
+                        : reducer == ReducerKind::Mul ? 1.0
+                                                         : 0.0);
+  unsigned width = element.getIntOrFloatBitWidth();
+  int64_t lowest = width == 64 ? INT64_MIN : -(int64_t(1) << (width - 1));
+  if (reducer == ReducerKind::And)
+    return makeInteger(b, type, width == 1 ? 1 : -1);
+  return makeInteger(b, type,
+                     isMax                            ? lowest
+                     : isMin                          ? -(lowest + 1)
+                     : reducer == ReducerKind::Mul ? 1
+                                                      : 0);
+}
+
+Type MapLowering::getSumType() {
+  Type element = result.getElementType();
+  return hasLanes ? Type(k.vectorOf(element)) : element;
+}
+
+/// The sums with the point `at` taken in.
+SmallVector<Value> MapLowering::accumulate(SmallVector<Value> sums) {
+  LaneValue filter;
+  LaneValue value = emitPoint(filter);
+  if (hasFailed)
+    return sums;
+  auto part = [](const LaneValue &lane, int64_t v) {
+    return lane.kind == LaneValue::Varying ? lane.vectors[v] : lane.scalar;
+  };
+  bool hasFilter = bool(op.getYield().getFilter());
+  for (auto [v, sum] : llvm::enumerate(sums)) {
+    Value term = part(value, v);
+    Value identity = makeIdentity(getSumType());
+    if (hasFilter)
+      term = arith::SelectOp::create(b, part(filter, v), term, identity);
+    sum = combine(sum, term);
+  }
+  return sums;
+}
+
+SmallVector<Value> MapLowering::emitSums(unsigned depth,
+                                         SmallVector<Value> sums) {
+  if (depth == inner.size())
+    return accumulate(std::move(sums));
+  auto [rank, size] = inner[depth];
+  return k.loop(size, 1, sums,
+                [&, rank = rank](Value position, ValueRange carried) {
+                  at[rank] = position;
+                  return emitSums(depth + 1, llvm::to_vector(carried));
+                });
+}
+
+/// Lanes past the tile's size, which hold nothing, as a mask; null for none.
+static Value makeTailMask(KernelLowering &k, int64_t first, int64_t size) {
+  if (first + k.unit.lanes <= size)
+    return {};
+  SmallVector<bool> mask;
+  for (int64_t i = 0; i != k.unit.lanes; ++i)
+    mask.push_back(first + i < size);
+  auto type = k.vectorOf(k.b.getI1Type());
+  return arith::ConstantOp::create(
+      k.b, cast<TypedAttr>(DenseElementsAttr::get(type, mask)));
+}
+
+/// One element, or some vectors of elements, of a reduction's result.
+void MapLowering::emitReduction() {
+  SmallVector<Value> sums;
+  Value identity = makeIdentity(getSumType());
+  sums.assign(numVectors, identity);
+  std::optional<Buffer> acc;
+  if (op.getAcc())
+    acc = k.getBuffer(op.getAcc());
+  if (acc && !reducesLanes) {
+    LaneValue start = loadInput(*acc);
+    sums = start.kind == LaneValue::Varying ? start.vectors
+                                            : SmallVector<Value>{start.scalar};
+  }
+  hoistInputs();
+  if (!reducesLanes) {
+    sums = emitSums(0, std::move(sums));
+    if (!hasFailed)
+      storeLanes(hasLanes ? LaneValue::varying(std::move(sums))
+                          : LaneValue::uniform(sums.front()));
+    return;
+  }
+  // One panel after the other, so that the last one's tail can be masked.
+  panels = 1;
+  numVectors = lanes.panelVectors;
+  sums.assign(numVectors, identity);
+  auto addPanel = [&](Value panel, SmallVector<Value> sums) {
+    at[k.getLaneRank()] = panel;
+    return emitSums(0, std::move(sums));
+  };
+  int64_t width = lanes.panelVectors * k.unit.lanes;
+  int64_t numWhole = lanes.laneSize / width;
+  if (numWhole != 0)
+    sums = k.loop(numWhole, 1, sums, [&](Value panel, ValueRange carried) {
+      return addPanel(panel, llvm::to_vector(carried));
+    });
+  if (numWhole != lanes.numPanels) {
+    SmallVector<Value> tail(numVectors, identity);
+    tail = addPanel(k.constant(numWhole), tail);
+    for (auto [v, sum] : llvm::enumerate(tail)) {
+      int64_t first = numWhole * width + v * k.unit.lanes;
+      if (Value mask = makeTailMask(k, first, lanes.laneSize))
+        sum = arith::SelectOp::create(b, mask, sum, identity);
+      sums[v] = combine(sums[v], sum);
+    }
+  }
+  if (hasFailed)
+    return;
+  Value all = sums.front();
+  for (Value sum : llvm::drop_begin(sums))
+    all = combine(all, sum);
+  // Halves of halves: a fixed order, like every other sum.
+  SmallVector<Value> parts;
+  for (int64_t lane = 0; lane != k.unit.lanes; ++lane)
+    parts.push_back(vector::ExtractOp::create(b, all, lane));
+  while (parts.size() > 1) {
+    size_t half = parts.size() / 2;
+    for (size_t i = 0; i != half; ++i)
+      parts[i] = combine(parts[i], parts[i + half]);
+    parts.resize(half);
+  }
+  Value sum = parts.front();
+  if (acc)
+    sum = combine(loadInput(*acc).scalar, sum);
+  k.storeElements(sum, k.address(result, at));
+}
+
+//===----------------------------------------------------------------------===//
+// Loops
+//===----------------------------------------------------------------------===//
+
+/// All that one position of the outer ranks and the lanes needs.
+void MapLowering::emitLanes() {
+  if (reducer)
+    return emitReduction();
+  hoistInputs();
+  k.loopNest(inner, at, [&] {
+    LaneValue filter;
+    LaneValue value = emitPoint(filter);
+    if (!hasFailed)
+      storeLanes(value);
+  });
+}
+
+LogicalResult MapLowering::run() {
+  if (failed(classifyRanks()))
+    return failure();
+  for (Value input : op.getInputs())
+    inputs.push_back(k.getBuffer(input));
+  k.loopNest(outer, at, [&] {
+    if (!hasLanes || reducesLanes)
+      return emitLanes();
+    k.loop(lanes.numPanels, panels, [&](Value panel) {
+      at[k.getLaneRank()] = panel;
+      emitLanes();
+    });
+  });
+  return failure(hasFailed);
+}
+
+LogicalResult KernelLowering::lowerMap(tile::MapOp op) {
+  return MapLowering(*this, op).run();
+}
+
+void KernelLowering::lowerFill(tile::FillOp op) {
+  Buffer buffer = getBuffer(op.getResult());
+  int64_t count = buffer.layout.bytes / buffer.layout.elementBytes;
+  Attribute value = op.getValueAttr();
+  Value scalar = arith::ConstantOp::create(b, cast<TypedAttr>(value));
+  Type element = buffer.getElementType();
+  auto at = [&](Value offset) {
+    return advance(buffer.pointer, offset, getScratchType(element));
+  };
+  if (count % unit.lanes != 0)
+    return loop(count, 1, [&](Value i) { storeElements(scalar, at(i)); });
+  Value splat = vector::BroadcastOp::create(b, vectorOf(element), scalar);
+  loop(count, unit.lanes, [&](Value i) { storeElements(splat, at(i)); });
+}

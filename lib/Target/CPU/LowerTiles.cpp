@@ -1,0 +1,152 @@
+//===- LowerTiles.cpp - From tiles to the llvm dialect --------------------===//
+
+#include "lib/Target/CPU/KernelLowering.h"
+#include "lib/Target/CPU/LowerHost.h"
+#include "lib/Target/CPU/Passes.h"
+#include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
+#include "mlir/Conversion/ConvertToLLVM/ToLLVMPass.h"
+#include "mlir/Conversion/ReconcileUnrealizedCasts/ReconcileUnrealizedCasts.h"
+#include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
+#include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVMPass.h"
+#include "mlir/Dialect/Math/Transforms/Passes.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "mlir/Transforms/Passes.h"
+
+namespace attn::cpu {
+#define GEN_PASS_DEF_LOWERTILES
+#define GEN_PASS_DEF_APPROXIMATEMATH
+#include "lib/Target/CPU/Passes.h.inc"
+} // namespace attn::cpu
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::cpu;
+
+namespace {
+struct LowerTiles : cpu::impl::LowerTilesBase<LowerTiles> {
+  using LowerTilesBase::LowerTilesBase;
+
+  void runOnOperation() override {
+    if (failed(run()))
+      signalPassFailure();
+  }
+  LogicalResult run();
+  void declareRuntime();
+  void setTarget(LLVM::LLVMFuncOp function);
+};
+} // namespace
+
+void LowerTiles::declareRuntime() {
+  OpBuilder b = OpBuilder::atBlockBegin(getOperation().getBody());
+  Type pointer = LLVM::LLVMPointerType::get(&getContext());
+  Type i64 = b.getI64Type();
+  auto type = LLVM::LLVMFunctionType::get(b.getI32Type(),
+                                          {pointer, pointer, pointer, i64, i64});
+  LLVM::LLVMFuncOp::create(b, getOperation().getLoc(), "attnrt_launch", type);
+}
+
+/// Functions carry their target, so that the versions for several feature
+/// levels can share an object.
+void LowerTiles::setTarget(LLVM::LLVMFuncOp function) {
+  Builder b(&getContext());
+  function.setTargetCpu(processor);
+  if (!features.empty())
+    function.setTargetFeaturesAttr(
+        LLVM::TargetFeaturesAttr::get(&getContext(), features));
+  function.setPreferVectorWidth(std::to_string(32 * lanes));
+  function.setVisibility_(LLVM::Visibility::Hidden);
+  function->setAttr("passthrough",
+                    b.getArrayAttr({b.getStringAttr("nounwind")}));
+}
+
+LogicalResult LowerTiles::run() {
+  ModuleOp module = getOperation();
+  auto kernelOps = llvm::to_vector(module.getOps<tile::KernelOp>());
+  auto programs = llvm::to_vector(module.getOps<tile::ProgramOp>());
+  if (programs.empty())
+    return success();
+  declareRuntime();
+  llvm::StringMap<LoweredKernel> kernels;
+  SmallVector<LLVM::LLVMFuncOp> functions;
+  for (tile::KernelOp kernel : kernelOps) {
+    FailureOr<KernelOperands> operands = findOperands(kernel, module);
+    if (failed(operands))
+      return failure();
+    KernelLowering lowering(kernel, *operands, {lanes, registers});
+    FailureOr<LLVM::LLVMFuncOp> function = lowering.run();
+    if (failed(function))
+      return failure();
+    functions.push_back(*function);
+    kernels[kernel.getSymName()] = {kernel, lowering.getScratchBytes()};
+  }
+  for (tile::ProgramOp program : programs)
+    if (failed(lowerProgram(program, kernels)))
+      return failure();
+  for (tile::KernelOp kernel : kernelOps)
+    kernel.erase();
+  for (tile::ProgramOp program : programs)
+    program.erase();
+  for (auto function : module.getOps<LLVM::LLVMFuncOp>()) {
+    if (function.isExternal())
+      continue;
+    setTarget(function);
+    if (suffix.empty())
+      continue;
+    StringAttr name = StringAttr::get(&getContext(), function.getSymName() +
+                                                         Twine(suffix));
+    if (failed(SymbolTable::replaceAllSymbolUses(function, name, module)))
+      return failure();
+    function.setSymNameAttr(name);
+  }
+  return success();
+}
+
+namespace {
+struct ApproximateMath : cpu::impl::ApproximateMathBase<ApproximateMath> {
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    populateMathPolynomialApproximationPatterns(patterns);
+    math::populateExpansionPatterns(patterns, {"powf", "absi"});
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
+  }
+};
+} // namespace
+
+void cpu::buildTileToLLVM(OpPassManager &pm, const LowerTilesOptions &options) {
+  pm.addPass(createLowerTiles(options));
+  pm.addPass(createApproximateMath());
+  pm.addPass(createCSEPass());
+  pm.addPass(createSCFToControlFlowPass());
+  // Before the rest: it has patterns of its own that the interface lacks.
+  pm.addPass(createConvertVectorToLLVMPass());
+  pm.addPass(createConvertToLLVMPass());
+  pm.addPass(createReconcileUnrealizedCastsPass());
+}
+
+namespace {
+struct TileToLLVMOptions : PassPipelineOptions<TileToLLVMOptions> {
+  Option<int64_t> lanes{*this, "lanes", llvm::cl::init(16)};
+  Option<int64_t> registers{*this, "registers", llvm::cl::init(32)};
+  Option<std::string> processor{*this, "cpu", llvm::cl::init("x86-64-v4")};
+  Option<std::string> features{*this, "features"};
+  Option<std::string> suffix{*this, "suffix"};
+};
+} // namespace
+
+void cpu::registerPasses() {
+  registerLowerTiles();
+  registerApproximateMath();
+  PassPipelineRegistration<TileToLLVMOptions>(
+      "tile-to-llvm-cpu", "Lower tiles to the llvm dialect for one CPU level",
+      [](OpPassManager &pm, const TileToLLVMOptions &options) {
+        LowerTilesOptions lower;
+        lower.lanes = options.lanes;
+        lower.registers = options.registers;
+        lower.processor = options.processor;
+        lower.features = options.features;
+        lower.suffix = options.suffix;
+        buildTileToLLVM(pm, lower);
+      });
+}

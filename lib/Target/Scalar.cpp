@@ -1,0 +1,219 @@
+//===- Scalar.cpp - What the scalar language means, in arith --------------===//
+
+#include "lib/Target/Scalar.h"
+#include "dialect/Attn/AttnOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace attn;
+
+namespace {
+/// Arithmetic on one type, as formulas are written.
+struct Formula {
+  ImplicitLocOpBuilder &b;
+  Type type;
+
+  Value number(double n) { return makeConstant(b, type, n); }
+  Value fma(Value x, Value y, Value z) {
+    return math::FmaOp::create(b, x, y, z);
+  }
+  Value add(Value x, Value y) { return arith::AddFOp::create(b, x, y); }
+  Value sub(Value x, Value y) { return arith::SubFOp::create(b, x, y); }
+  Value mul(Value x, Value y) { return arith::MulFOp::create(b, x, y); }
+  Value div(Value x, Value y) { return arith::DivFOp::create(b, x, y); }
+  Value compare(arith::CmpFPredicate predicate, Value x, Value y) {
+    return arith::CmpFOp::create(b, predicate, x, y);
+  }
+  Value choose(Value condition, Value x, Value y) {
+    return arith::SelectOp::create(b, condition, x, y);
+  }
+  /// One instruction each; NaN in `x` stays.
+  Value atLeast(Value x, Value bound) {
+    return choose(compare(arith::CmpFPredicate::OGT, bound, x), bound, x);
+  }
+  Value atMost(Value x, Value bound) {
+    return choose(compare(arith::CmpFPredicate::OLT, bound, x), bound, x);
+  }
+  /// coefficients[0] + x * (coefficients[1] + ..).
+  Value polynomial(Value x, ArrayRef<double> coefficients) {
+    Value sum = number(coefficients.back());
+    for (double coefficient : llvm::reverse(coefficients.drop_back()))
+      sum = fma(sum, x, number(coefficient));
+    return sum;
+  }
+};
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Exponentials
+//===----------------------------------------------------------------------===//
+
+/// p * 2^n, where `shifted` is n plus `magic`, whose low bits hold n. Infinite
+/// above the largest number; the caller has excluded what is below the
+/// smallest normal one.
+static Value scaleByPower(Formula f, Value p, Value shifted) {
+  ImplicitLocOpBuilder &b = f.b;
+  bool isDouble = getElementTypeOrSelf(f.type).isF64();
+  Type integer = getTypeLike(f.type, b.getIntegerType(isDouble ? 64 : 32));
+  Value n = arith::BitcastOp::create(b, integer, shifted);
+  Value exponent = arith::ShLIOp::create(
+      b, n, makeInteger(b, integer, isDouble ? 52 : 23));
+  Value word = arith::BitcastOp::create(b, integer, p);
+  return arith::BitcastOp::create(
+      b, f.type, arith::AddIOp::create(b, word, exponent));
+}
+
+/// exp(x) as 2^n exp(r), r in +-ln(2)/2, by a polynomial of degree 6 (relative
+/// error 3e-9 before rounding, below 2 ulp after). 0 where the result would be
+/// subnormal, infinite above the largest number.
+static Value emitExp(Formula f, Value x, bool isBase2) {
+  const double ln2 = std::log(2.0);
+  const double unit = isBase2 ? 1 : ln2;
+  const double low = -126 * unit, high = isBase2 ? 128 : 88.7228394;
+  // An integer in the last place, so that adding it rounds.
+  Value magic = f.number(0x1.8p23);
+  Value clamped = f.atMost(f.atLeast(x, f.number(low)), f.number(high));
+  Value shifted, rest;
+  if (isBase2) {
+    shifted = f.add(clamped, magic);
+    rest = f.mul(f.sub(clamped, f.sub(shifted, magic)), f.number(ln2));
+  } else {
+    shifted = f.fma(clamped, f.number(1 / ln2), magic);
+    Value n = f.sub(shifted, magic);
+    // ln(2) in two parts, the first with few enough bits that n times it is
+    // exact.
+    rest = f.fma(n, f.number(-0.693359375), clamped);
+    rest = f.fma(n, f.number(2.12194440e-4), rest);
+  }
+  Value p = f.polynomial(rest, {1.0, 1.0, 0.4999999403953552,
+                                0.1666651964187622, 0.04166839271783829,
+                                0.008368780836462975, 0.001381446490995586});
+  Value result = scaleByPower(f, p, shifted);
+  // "Not below", so that NaN stays.
+  Value isNormal =
+      f.compare(arith::CmpFPredicate::UGE, x, f.number(low));
+  result = f.choose(isNormal, result, f.number(0.0));
+  Value overflows = f.compare(isBase2 ? arith::CmpFPredicate::OGE
+                                      : arith::CmpFPredicate::OGT,
+                              x, f.number(high));
+  return f.choose(overflows, f.number(INFINITY), result);
+}
+
+bool attn::isGuardedDifference(Operation *op) {
+  return isa<arith::SubFOp>(op) && !op->use_empty() &&
+         llvm::all_of(op->getUsers(), [](Operation *user) {
+           return isa<math::ExpOp, math::Exp2Op>(user);
+         });
+}
+
+//===----------------------------------------------------------------------===//
+// Dispatch
+//===----------------------------------------------------------------------===//
+
+static Value emitCast(ImplicitLocOpBuilder &b, CastOp cast, Value value) {
+  Type to = cast.getTo();
+  if (isa<IndexType>(to))
+    return arith::IndexCastOp::create(
+        b, getTypeLike(value.getType(), to), value);
+  return widenElement(b, narrowElement(b, value, to), to);
+}
+
+/// Division by a divisor that may be anything where the result isn't used.
+static Value getSafeDivisor(ImplicitLocOpBuilder &b, Value divisor) {
+  Type type = divisor.getType();
+  Value isZero = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, divisor,
+                                       makeInteger(b, type, 0));
+  return arith::SelectOp::create(b, isZero, makeInteger(b, type, 1), divisor);
+}
+
+/// Rounds a quotient down (or up) that was rounded towards 0.
+static Value emitRoundedDivision(ImplicitLocOpBuilder &b, Value x, Value y,
+                                 bool up) {
+  Type type = x.getType();
+  y = getSafeDivisor(b, y);
+  Value zero = makeInteger(b, type, 0), one = makeInteger(b, type, 1);
+  auto compare = [&](arith::CmpIPredicate predicate, Value l, Value r) -> Value {
+    return arith::CmpIOp::create(b, predicate, l, r);
+  };
+  Value quotient = arith::DivSIOp::create(b, x, y);
+  Value product = arith::MulIOp::create(b, quotient, y);
+  Value inexact = compare(arith::CmpIPredicate::ne, product, x);
+  Value signs = arith::XOrIOp::create(b, x, y);
+  Value adjusts = arith::AndIOp::create(
+      b, inexact,
+      compare(up ? arith::CmpIPredicate::sge : arith::CmpIPredicate::slt,
+              signs, zero));
+  Value adjusted = up ? Value(arith::AddIOp::create(b, quotient, one))
+                      : Value(arith::SubIOp::create(b, quotient, one));
+  return arith::SelectOp::create(b, adjusts, adjusted, quotient);
+}
+
+Value attn::emitScalarOp(ImplicitLocOpBuilder &b, Operation *op,
+                         ValueRange operands) {
+  if (op->getNumResults() != 1 || operands.empty())
+    return {};
+  Type type = operands[0].getType();
+  Formula f{b, type};
+  bool isF32 = getElementTypeOrSelf(type).isF32();
+  using F = arith::CmpFPredicate;
+  return llvm::TypeSwitch<Operation *, Value>(op)
+      .Case([&](CastOp cast) { return emitCast(b, cast, operands[0]); })
+      .Case([&](DivOp) {
+        Value zero = f.number(0.0);
+        Value both = arith::AndIOp::create(
+            b, f.compare(F::OEQ, operands[0], zero),
+            f.compare(F::OEQ, operands[1], zero));
+        return f.choose(both, zero, f.div(operands[0], operands[1]));
+      })
+      .Case([&](SigmoidOp) -> Value {
+        if (!isF32)
+          return {};
+        Value negated = arith::NegFOp::create(b, operands[0]);
+        Value one = f.number(1.0);
+        return f.div(one, f.add(one, emitExp(f, negated, /*isBase2=*/false)));
+      })
+      .Case([&](math::ExpOp) -> Value {
+        return isF32 ? emitExp(f, operands[0], /*isBase2=*/false) : Value();
+      })
+      .Case([&](math::Exp2Op) -> Value {
+        return isF32 ? emitExp(f, operands[0], /*isBase2=*/true) : Value();
+      })
+      .Case([&](math::RsqrtOp) {
+        return f.div(f.number(1.0), math::SqrtOp::create(b, operands[0]));
+      })
+      .Case([&](arith::SubFOp sub) -> Value {
+        Value difference = f.sub(operands[0], operands[1]);
+        if (!isGuardedDifference(op))
+          return difference;
+        Value infinity = f.number(-INFINITY);
+        return f.choose(f.compare(F::OEQ, operands[0], infinity), infinity,
+                        difference);
+      })
+      // One instruction; of two NaNs and numbers the second operand stays.
+      .Case([&](arith::MaximumFOp) {
+        return f.choose(f.compare(F::OGT, operands[0], operands[1]),
+                        operands[0], operands[1]);
+      })
+      .Case([&](arith::MinimumFOp) {
+        return f.choose(f.compare(F::OLT, operands[0], operands[1]),
+                        operands[0], operands[1]);
+      })
+      .Case([&](arith::DivSIOp) -> Value {
+        return arith::DivSIOp::create(b, operands[0],
+                                      getSafeDivisor(b, operands[1]));
+      })
+      .Case([&](arith::RemSIOp) -> Value {
+        return arith::RemSIOp::create(b, operands[0],
+                                      getSafeDivisor(b, operands[1]));
+      })
+      .Case([&](arith::FloorDivSIOp) {
+        return emitRoundedDivision(b, operands[0], operands[1], /*up=*/false);
+      })
+      .Case([&](arith::CeilDivSIOp) {
+        return emitRoundedDivision(b, operands[0], operands[1], /*up=*/true);
+      })
+      .Default([](Operation *) { return Value(); });
+}

@@ -1,0 +1,48 @@
+//===- Scalar.h - What the scalar language means, in arith ------*- C++ -*-===//
+//
+// attn's own scalar operations, the conversions of element types and the
+// functions that no instruction computes, as arith and math operations that
+// have one. Each works on a scalar or on a vector of them alike.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LIB_TARGET_SCALAR_H
+#define LIB_TARGET_SCALAR_H
+
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace attn {
+
+/// `element`, or a vector of it of the shape of `like`.
+mlir::Type getTypeLike(mlir::Type like, mlir::Type element);
+/// A number in every element of `type`.
+mlir::Value makeConstant(mlir::ImplicitLocOpBuilder &b, mlir::Type type,
+                         double number);
+/// An integer in every element of `type`.
+mlir::Value makeInteger(mlir::ImplicitLocOpBuilder &b, mlir::Type type,
+                        int64_t number);
+
+/// The type that arithmetic on elements of `type` is done in (S8).
+mlir::Type getWideType(mlir::Type type);
+/// The type that an element of `type` has in memory: signless, whole bytes,
+/// and f16 as the only narrow float.
+mlir::Type getMemoryType(mlir::Type type);
+/// What was loaded from memory as `getMemoryType(element)`, widened.
+mlir::Value widenElement(mlir::ImplicitLocOpBuilder &b, mlir::Value bits,
+                         mlir::Type element);
+/// The inverse: rounds to nearest even; integers truncate and saturate.
+mlir::Value narrowElement(mlir::ImplicitLocOpBuilder &b, mlir::Value value,
+                          mlir::Type element);
+
+/// Whether two -inf make -inf in this difference (S6): all that reads it is an
+/// exponential.
+bool isGuardedDifference(mlir::Operation *op);
+
+/// Emits `op` on other operands (scalars or vectors of the types of its own).
+/// Returns null, without an error, for what has no expansion here.
+mlir::Value emitScalarOp(mlir::ImplicitLocOpBuilder &b, mlir::Operation *op,
+                         mlir::ValueRange operands);
+
+} // namespace attn
+
+#endif // LIB_TARGET_SCALAR_H
