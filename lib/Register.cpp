@@ -2,6 +2,7 @@
 
 #include "lib/Register.h"
 #include "dialect/Attn/AttnOps.h"
+#include "dialect/Attn/ReferenceImport.h"
 #include "dialect/Tile/TileOps.h"
 #include "lib/Cascade/Passes.h"
 #include "lib/Mapping/Passes.h"
@@ -19,6 +20,7 @@ void attn::registerDialects(mlir::DialectRegistry &registry) {
 
 void attn::registerPasses() {
   mlir::registerAllPasses();
+  attn::registerPrintReference();
   attn::registerAttnCascadePasses();
   attn::registerAttnMappingPasses();
   attn::cpu::registerPasses();

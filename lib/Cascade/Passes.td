@@ -5,6 +5,24 @@
 
 include "mlir/Pass/PassBase.td"
 
+def SplitReducers : Pass<"attn-split-reducers", "::attn::CascadeOp"> {
+  let summary = "Give each kind of reducer an Einsum of its own";
+  let description = [{
+    An Einsum may reduce one variable by `add` and another by `max`; the first
+    named is applied last (S4). Later stages see one kind an Einsum.
+
+    Before:
+    ```mlir
+    %G = attn.einsum [p] = %Q[p, e] * %K[m, e] reduce(max m)
+    ```
+    After:
+    ```mlir
+    %0 = attn.einsum [p, m] = %Q[p, e] * %K[m, e]
+    %G = attn.einsum [p] = %0[p, m] reduce(max m)
+    ```
+  }];
+}
+
 def FormNests : Pass<"attn-form-nests", "::attn::CascadeOp"> {
   let summary = "Group a cascade's Einsums into nests, one kernel each";
   let description = [{
