@@ -16,13 +16,15 @@ static Builder declare(const std::string &name) {
 }
 
 static void addScores(Builder &b, const Filter &filter) {
-  b.einsum("S", "p m",
-           [](Scope &s) { return s("Q", "p", "e") * s("K", "m", "e"); });
-  b.einsum("QK", "p m", [&](Scope &s) {
+  // The filter stands on the contraction, as in a spec: it makes a score
+  // absent, not 0 (S4).
+  b.einsum("S", "p m", [&](Scope &s) {
     if (filter)
       filter(s);
-    return s("S", "p", "m") + s("B", "p", "m");
+    return s("Q", "p", "e") * s("K", "m", "e");
   });
+  b.einsum("QK", "p m",
+           [](Scope &s) { return s("S", "p", "m") + s("B", "p", "m"); });
 }
 
 Builder makeNaiveSoftmax(const Filter &filter) {

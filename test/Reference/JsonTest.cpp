@@ -114,7 +114,7 @@ TEST(Json, negative_messages) {
   std::swap(early.cascade.body[0], early.cascade.body[1]);
   expectError(early, "value `S` is used before it is defined");
   Builder filter = makeNaiveSoftmax([](Scope &s) { s.where(s["m"]); });
-  expectError(filter, "the filter of `QK` is not i1");
+  expectError(filter, "the filter of `S` is not i1");
   Builder ranks = makeNaiveSoftmax();
   ranks.cascade.values[ranks.findValue("S")].ranks.pop_back();
   expectError(ranks, "`S` has 1 ranks but its Einsum has 2 output indices");

@@ -190,6 +190,40 @@ TEST(Semantics, S4_a_reduction_over_no_point_is_present_and_the_identity) {
   }
 }
 
+TEST(Semantics, S4_a_condition_without_a_reduced_variable_is_on_the_result) {
+  Builder b("conditions");
+  b.rank("p").rank("m").rank("e").input("X", "p e").input("Y", "m e");
+  b.input("I", "p", ElementType::I32);
+  b.einsum("C", "p m", [](Scope &s) {
+    s.where(s.apply(Op::And, {s["m"] <= s["p"], s["e"] < s["m"]}));
+    return s("X", "p", "e") * s("Y", "m", "e") + s.number(1);
+  });
+  // An absent operand is such a condition, and so is an absent index.
+  b.einsum("D", "p", [](Scope &s) {
+    return s("C", "p", s("I", "p")) * s("Y", "m", "e");
+  });
+  b.einsum(
+      "M", "p",
+      [](Scope &s) {
+        s.where(s["p"] < s.integer(1));
+        return s("X", "p", "e") + s("Y", "m", "e");
+      },
+      "max m, add e");
+  b.yield("C").yield("D").yield("M");
+  Call run(b, {{"p", 2}, {"m", 3}, {"e", 2}});
+  run.set("X", {1, 2, 3, 4}).set("Y", {1, 1, 2, 2, 3, 3}).set("I", {2, 1});
+  Tensor c = run.getTensor("C");
+  EXPECT_EQ(c.present, (std::vector<uint8_t>{1, 0, 0, 1, 1, 0}));
+  EXPECT_EQ(c.values, (Values{0, 0, 0, 0, 7, 0}))
+      << "at m = 0 no e is present: the identity";
+  Tensor d = run.getTensor("D");
+  EXPECT_EQ(d.present, (std::vector<uint8_t>{0, 1}));
+  EXPECT_EQ(d.values, (Values{0, 7 * 12}));
+  Tensor m = run.getTensor("M");
+  EXPECT_EQ(m.present, (std::vector<uint8_t>{1, 0}));
+  EXPECT_EQ(m.values, (Values{9, 0}));
+}
+
 TEST(Semantics, S4_the_first_reducer_is_the_outermost) {
   Builder b("nested");
   b.rank("m").rank("e").input("X", "m e");

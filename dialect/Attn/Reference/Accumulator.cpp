@@ -214,12 +214,13 @@ void Accumulator::finish(ElementType declared) {
 }
 
 Tensor Accumulator::reduceLast(const Tensor &tensor, Reducer reducer,
-                               ElementType type, bool withErrors) {
+                               ElementType computeType, ElementType declared,
+                               bool withErrors) {
   CoordinateBox box(tensor.box.begin(), tensor.box.end() - 1);
   int64_t length = tensor.box.back().size();
-  Tensor result(std::move(box), getIdentity(reducer, type), /*present=*/true,
-                withErrors);
-  Accumulator accumulator(result, reducer, type, /*narrowRoundoff=*/0,
+  Tensor result(std::move(box), getIdentity(reducer, declared),
+                /*present=*/true, withErrors);
+  Accumulator accumulator(result, reducer, computeType, /*narrowRoundoff=*/0,
                           /*independent=*/false);
   for (size_t i = 0; i != result.values.size(); ++i) {
     Block block;
@@ -227,9 +228,10 @@ Tensor Accumulator::reduceLast(const Tensor &tensor, Reducer reducer,
     block.count = static_cast<int>(length);
     block.values = &tensor.values[begin];
     block.errors = withErrors ? &tensor.errors[begin] : nullptr;
+    block.mask = tensor.present.empty() ? nullptr : &tensor.present[begin];
     accumulator.add(block, static_cast<int64_t>(i), /*stride=*/0);
   }
-  accumulator.finish(type);
+  accumulator.finish(declared);
   return result;
 }
 

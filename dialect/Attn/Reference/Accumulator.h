@@ -37,7 +37,8 @@ public:
   /// Reduces the last rank of the tensor, for reductions of more than one
   /// reducer.
   static Tensor reduceLast(const Tensor &tensor, Reducer reducer,
-                           ElementType type, bool withErrors);
+                           ElementType computeType, ElementType declared,
+                           bool withErrors);
 
 private:
   void addSum(const Block &block, int64_t offset, int64_t stride);

@@ -181,8 +181,7 @@ static double castError(const Instruction &instruction, bool fromInteger,
 // S10
 //===----------------------------------------------------------------------===//
 
-/// For every expression whether it depends on a reduced rank.
-static std::vector<bool> findReduced(const Einsum &einsum) {
+std::vector<bool> findReduced(const Einsum &einsum) {
   std::vector<bool> depends(einsum.exprs.size());
   for (ExprId id = 0; id != depends.size(); ++id) {
     const Expr &expr = einsum.exprs[id];

@@ -93,6 +93,9 @@ double getCastError(ElementType type, double operand, double error,
 std::optional<ExprId> findNarrowFactor(const Cascade &cascade,
                                        const Einsum &einsum);
 
+/// For every expression whether it mentions a reduced variable.
+std::vector<bool> findReduced(const Einsum &einsum);
+
 /// Half an ulp of `type` at a value that is at most `magnitude`.
 double getRoundingError(ElementType type, double magnitude);
 

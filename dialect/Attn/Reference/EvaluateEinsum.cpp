@@ -4,6 +4,32 @@
 
 namespace attn::reference {
 
+/// S4: where a condition fails that mentions no reduced variable, the result of
+/// a reduction is absent.
+static void applyConditions(const Einsum &einsum, Tensor &result,
+                            const std::vector<Coordinates> &variables,
+                            Environment &environment) {
+  std::optional<Program> program =
+      compileConditions(einsum, result, variables, environment);
+  if (!program)
+    return;
+  Tensor holds(result.box, 0.0, /*present=*/false, environment.withErrors);
+  Accumulator accumulator(holds, std::nullopt, ElementType::F64,
+                          /*narrowRoundoff=*/0, /*independent=*/false);
+  interpret(*program, holds, accumulator, environment);
+  accumulator.finish(ElementType::F64);
+  for (size_t i = 0; i != result.values.size(); ++i) {
+    bool isPresent = holds.present.empty() || holds.present[i];
+    if (!isPresent)
+      result.values[i] = 0;
+    if (environment.withErrors && !isPresent)
+      result.errors[i] = 0;
+    if (environment.withErrors && holds.errors[i] > 0)
+      result.errors[i] = holds.errors[i];
+  }
+  result.present = std::move(holds.present);
+}
+
 /// Evaluates an Einsum all of whose reductions have one reducer.
 static Tensor evaluatePlain(const Einsum &einsum, const CoordinateBox &box,
                             const std::vector<Coordinates> &variables,
@@ -22,6 +48,8 @@ static Tensor evaluatePlain(const Einsum &einsum, const CoordinateBox &box,
   environment.counts[einsum.result] +=
       interpret(program, result, accumulator, environment);
   accumulator.finish(declared);
+  if (reducer)
+    applyConditions(einsum, result, variables, environment);
   return result;
 }
 
@@ -48,9 +76,10 @@ Tensor evaluateEinsum(const Einsum &einsum, const CoordinateBox &box,
   }
   Tensor result = evaluatePlain(innermost, wider, variables, type, environment);
   for (size_t i = split; i-- != 0;)
-    result = Accumulator::reduceLast(result, einsum.reductions[i].reducer,
+    result = Accumulator::reduceLast(result, einsum.reductions[i].reducer, type,
                                      i == 0 ? declared : type,
                                      environment.withErrors);
+  applyConditions(einsum, result, variables, environment);
   return result;
 }
 

@@ -1,132 +1,11 @@
 //===- Program.cpp - An Einsum compiled for its interpreter ---------------===//
 
-#include "dialect/Attn/Reference/Program.h"
 #include "dialect/Attn/Reference/Demand.h"
 #include "dialect/Attn/Reference/Errors.h"
+#include "dialect/Attn/Reference/ProgramCompiler.h"
 #include <algorithm>
 
 namespace attn::reference {
-
-namespace {
-constexpr unsigned none = ~0u;
-
-class ProgramCompiler {
-public:
-  ProgramCompiler(const Einsum &einsum, const Tensor &result,
-                  const std::vector<Coordinates> &variables,
-                  const Environment &environment)
-      : einsum(einsum), result(result), variables(variables),
-        environment(environment), loopOf(environment.extents.size(), none),
-        registerOf(einsum.exprs.size(), none) {}
-
-  Program run();
-
-private:
-  void makeLoops();
-  double getBlockCost(RankId rank) const;
-  void findDifferences();
-  void compileRoot(ExprId root);
-  void compileFilter();
-  void compileExpr(ExprId id);
-  void compileRead(ExprId id);
-  void compileFlatten(ExprId id);
-
-  unsigned makeRegister(bool isInteger, unsigned level, bool isExact);
-  unsigned makeConstant(bool isInteger, double number, int64_t integer);
-  unsigned toFloat(unsigned reg);
-  unsigned compute(Op op, ElementType type, const std::vector<unsigned> &args,
-                   bool difference = false);
-  void addStep(Step step, unsigned level) {
-    program.steps[level].push_back(std::move(step));
-  }
-
-  const Einsum &einsum;
-  const Tensor &result;
-  const std::vector<Coordinates> &variables;
-  const Environment &environment;
-  Program program;
-  std::vector<unsigned> loopOf;     // by rank
-  std::vector<unsigned> registerOf; // by expression
-  std::vector<unsigned> levelOf;    // by register
-  std::vector<bool> isDifference;   // by expression: S6
-};
-} // namespace
-
-//===----------------------------------------------------------------------===//
-// Loops
-//===----------------------------------------------------------------------===//
-
-/// The strides of a value as it lies in memory.
-static const std::vector<int64_t> &getStrides(const Environment &environment,
-                                              ValueId value) {
-  if (const InputTensor *input = environment.inputs[value])
-    return input->strides;
-  return environment.tensors[value]->strides;
-}
-
-/// What a point costs, roughly, if `rank` is taken a block at a time.
-double ProgramCompiler::getBlockCost(RankId rank) const {
-  int64_t size = variables[rank].size();
-  double cost = 60.0 / static_cast<double>(std::clamp<int64_t>(size, 1, 256));
-  std::vector<bool> used = getUsedExprs(einsum);
-  for (ExprId id = 0; id != used.size(); ++id) {
-    const Expr &expr = einsum.exprs[id];
-    if (!used[id] || expr.op != Op::Read)
-      continue;
-    const std::vector<int64_t> &strides = getStrides(environment, expr.id);
-    for (size_t i = 0; i != expr.args.size(); ++i) {
-      const Expr &index = einsum.exprs[expr.args[i]];
-      if (index.op != Op::RankVar)
-        cost += 2;
-      else if (index.id == rank)
-        cost += strides[i] == 1 ? 1 : 3;
-    }
-  }
-  return cost;
-}
-
-void ProgramCompiler::makeLoops() {
-  std::vector<RankId> ranks;
-  for (size_t i = 0; i != einsum.output.size(); ++i)
-    ranks.insert(ranks.end(), einsum.output[i].begin(), einsum.output[i].end());
-  for (const Reduction &reduction : einsum.reductions)
-    ranks.push_back(reduction.rank);
-  auto isGrouped = [&](RankId rank) {
-    return std::any_of(einsum.output.begin(), einsum.output.end(),
-                       [&](const std::vector<RankId> &group) {
-                         return group.size() > 1 &&
-                                std::count(group.begin(), group.end(), rank);
-                       });
-  };
-  if (!ranks.empty()) {
-    auto block =
-        std::min_element(ranks.begin(), ranks.end(), [&](RankId a, RankId b) {
-          return std::pair(isGrouped(a), getBlockCost(a)) <
-                 std::pair(isGrouped(b), getBlockCost(b));
-        });
-    program.blockIsOnePoint = isGrouped(*block);
-    std::rotate(block, block + 1, ranks.end());
-  }
-  for (RankId rank : ranks) {
-    loopOf[rank] = program.loops.size();
-    program.loops.push_back({rank, variables[rank], 0});
-  }
-  if (ranks.empty()) // a single point
-    program.loops.push_back({none, Coordinates::range(0, 1), 0});
-  for (unsigned i = 0; i != einsum.output.size(); ++i) {
-    const std::vector<RankId> &group = einsum.output[i];
-    if (group.size() == 1) {
-      program.loops[loopOf[group[0]]].outputStride = result.strides[i];
-      continue;
-    }
-    program.groups.push_back({i, {}, {}});
-    for (RankId rank : group) {
-      program.groups.back().loops.push_back(loopOf[rank]);
-      program.groups.back().extents.push_back(environment.extents[rank]);
-    }
-  }
-  program.steps.resize(program.loops.size() + 1);
-}
 
 //===----------------------------------------------------------------------===//
 // Registers
@@ -328,28 +207,61 @@ void ProgramCompiler::compileRoot(ExprId root) {
       compileExpr(id);
 }
 
-/// Each conjunct of the filter guards as early as it can be known.
-void ProgramCompiler::compileFilter() {
-  if (!einsum.filter)
-    return;
-  std::vector<ExprId> conjuncts = {*einsum.filter};
-  while (!conjuncts.empty()) {
-    ExprId id = conjuncts.back();
-    conjuncts.pop_back();
-    if (einsum.exprs[id].op == Op::And) {
-      conjuncts.insert(conjuncts.end(), einsum.exprs[id].args.begin(),
-                       einsum.exprs[id].args.end());
+/// The operands of the filter's outermost `and`s.
+std::vector<ExprId> ProgramCompiler::getConjuncts() const {
+  std::vector<ExprId> open, conjuncts;
+  std::vector<bool> seen(einsum.exprs.size());
+  if (einsum.filter)
+    open.push_back(*einsum.filter);
+  while (!open.empty()) {
+    ExprId id = open.back();
+    open.pop_back();
+    if (seen[id])
       continue;
-    }
-    compileRoot(id);
-    addStep({Step::Guard, registerOf[id], 0, {}}, levelOf[registerOf[id]]);
+    seen[id] = true;
+    const Expr &expr = einsum.exprs[id];
+    if (expr.op == Op::And)
+      open.insert(open.end(), expr.args.begin(), expr.args.end());
+    else
+      conjuncts.push_back(id);
   }
+  return conjuncts;
+}
+
+/// A condition guards as early as it can be known.
+void ProgramCompiler::compileGuard(ExprId condition) {
+  compileRoot(condition);
+  unsigned reg = registerOf[condition];
+  addStep({Step::Guard, reg, 0, {}}, levelOf[reg]);
+}
+
+std::optional<Program> ProgramCompiler::runConditions() {
+  makeLoops(/*withReduced=*/false);
+  isDifference.assign(einsum.exprs.size(), false);
+  std::vector<bool> mentionsReduced = findReduced(einsum);
+  std::vector<bool> used = getUsedExprs(einsum);
+  bool hasAny = false;
+  for (ExprId id : getConjuncts())
+    if (!mentionsReduced[id]) {
+      compileGuard(id);
+      hasAny = true;
+    }
+  for (ExprId id = 0; id != used.size(); ++id)
+    if (used[id] && !mentionsReduced[id] && einsum.exprs[id].op == Op::Read) {
+      compileRoot(id);
+      hasAny = true;
+    }
+  if (!hasAny)
+    return std::nullopt;
+  program.value = makeConstant(/*isInteger=*/false, 1, 0);
+  return std::move(program);
 }
 
 Program ProgramCompiler::run() {
-  makeLoops();
+  makeLoops(/*withReduced=*/true);
   findDifferences();
-  compileFilter();
+  for (ExprId id : getConjuncts())
+    compileGuard(id);
   compileRoot(einsum.value);
   program.value = registerOf[einsum.value];
   if (environment.withErrors)
@@ -359,6 +271,14 @@ Program ProgramCompiler::run() {
           environment.cascade.values[einsum.exprs[*factor].id].type;
     }
   return std::move(program);
+}
+
+std::optional<Program>
+compileConditions(const Einsum &einsum, const Tensor &result,
+                  const std::vector<Coordinates> &variables,
+                  const Environment &environment) {
+  return ProgramCompiler(einsum, result, variables, environment)
+      .runConditions();
 }
 
 Program compile(const Einsum &einsum, const Tensor &result,

@@ -73,6 +73,13 @@ struct Program {
   ElementType narrowType = ElementType::F32;
 };
 
+/// Compiles the conditions of `einsum` that mention no reduced variable (S4):
+/// 1 where they hold, absent elsewhere. Nothing where there are none.
+std::optional<Program>
+compileConditions(const Einsum &einsum, const Tensor &result,
+                  const std::vector<Coordinates> &variables,
+                  const Environment &environment);
+
 /// Compiles `einsum` for a result that lies as `result` does.
 Program compile(const Einsum &einsum, const Tensor &result,
                 const std::vector<Coordinates> &variables,
