@@ -287,6 +287,13 @@ ExprId Importer::addConstant(arith::ConstantOp constant,
   return model.exprs.size() - 1;
 }
 
+/// Whether `value` is an integer that the parser made a float.
+static bool isMadeFloat(mlir::Value value) {
+  auto made = value.getDefiningOp<CastOp>();
+  return made && made.getImplicit() &&
+         !isa<FloatType>(made.getInput().getType());
+}
+
 LogicalResult Importer::importRegion(EinsumOp einsum,
                                      reference::Einsum &model) {
   using R = reference::Op;
@@ -349,6 +356,14 @@ LogicalResult Importer::importRegion(EinsumOp einsum,
     }
     for (mlir::Value operand : op.getOperands())
       expr.args.push_back(ids.lookup(operand));
+    // Where the reference would divide integers, the cast must be said.
+    if (isa<DivOp>(op) && llvm::all_of(op.getOperands(), isMadeFloat)) {
+      reference::Expr widened;
+      widened.op = R::Cast;
+      widened.type = getElementType(result.getType());
+      widened.args = {expr.args[0]};
+      expr.args[0] = add(widened);
+    }
     ids[result] = add(std::move(expr));
   }
   model.value = ids.lookup(einsum.getValue());
