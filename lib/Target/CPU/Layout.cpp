@@ -17,7 +17,8 @@ TileLayout TileLayout::get(tile::TileType type, StringAttr laneRank,
   TileLayout layout;
   Type element = getScratchType(type.getElementType());
   layout.elementBytes = element.getIntOrFloatBitWidth() / 8;
-  layout.strides.resize(type.getRanks().size());
+  int64_t numRanks = type.getRanks().size();
+  layout.strides.resize(numRanks);
   if (laneRank)
     layout.lanePosition = type.getRankPosition(laneRank);
   int64_t count = 1;
@@ -29,11 +30,14 @@ TileLayout TileLayout::get(tile::TileType type, StringAttr laneRank,
     layout.strides[layout.lanePosition] = 1;
     count = layout.panelVectors * lanes;
   }
-  for (int64_t i = type.getRanks().size() - 1; i >= 0; --i) {
+  for (int64_t i = numRanks - 1; i >= 0; --i) {
     if (i == layout.lanePosition)
       continue;
     layout.strides[i] = count;
     count *= type.getSizes()[i];
+    // Rows that vectors are moved along begin where one may.
+    if (count >= lanes && !layout.hasLanes() && i + 1 == numRanks)
+      count = llvm::alignTo(count, lanes);
   }
   layout.panelStride = count;
   layout.bytes = count * layout.numPanels * layout.elementBytes;

@@ -52,11 +52,12 @@ private:
   Position at;
 
   void bind(ValueRange offsets, ArrayAttr dims);
+  bool hasVectors() const;
   void emitRows(bool isMasked);
   void emitSquares(bool isMasked);
   void emitSquare(int64_t along, Value first, int64_t count, bool isMasked);
   void emitElements();
-  void moveElement(const Position &lane);
+  void moveElement();
 
   SmallVector<std::pair<StringAttr, int64_t>> getRanks(ArrayRef<int64_t> but);
   Value getOffset(ArrayRef<int64_t> but);
@@ -209,46 +210,41 @@ void MoveLowering::forVectors(
     });
     return;
   }
-  k.loop(dimension.size / lanes * lanes, lanes, [&](Value first) {
+  k.loop(llvm::alignTo(dimension.size, lanes), lanes, [&](Value first) {
     place[dimension.rank] = first;
     body(first, place, 0);
   });
 }
 
-/// Rows of vectors. Without lanes, what a vector does not fill is left to
-/// emitElements' form.
+/// Whether rows of the tile are whole vectors (see TileLayout).
+bool MoveLowering::hasVectors() const {
+  return tile.layout.hasLanes() || dimensions.back().size >= k.unit.lanes;
+}
+
 void MoveLowering::emitRows(bool isMasked) {
+  if (!hasVectors())
+    return emitElements();
   int64_t innermost = dimensions.size() - 1;
   const Dimension &dimension = dimensions[innermost];
+  int64_t width = tile.layout.panelVectors * k.unit.lanes;
+  bool hasTail = dimension.size % width != 0;
   k.loopNest(getRanks({innermost}), at, [&] {
     Value row = getOffset({innermost});
-    Value condition = isMasked ? getInside({innermost}) : Value();
-    bool hasTail = tile.layout.hasLanes() &&
-                   dimension.size % (tile.layout.panelVectors *
-                                     k.unit.lanes) != 0;
-    if (hasTail && !condition)
-      condition = makeInteger(b, b.getI1Type(), 1);
-    if (dimension.size >= k.unit.lanes || tile.layout.hasLanes())
-      forVectors(dimension, [&](Value first, Position &place, int64_t extra) {
-        Value mask =
-            condition ? makeMask(dimension, first, condition) : Value();
-        Value pointer = k.advance(base, k.add(row, first), memory);
-        Value address = k.address(tile, place, extra);
-        if (isStore) {
-          Value value =
-              k.loadElements(k.vectorOf(tile.getElementType()), address);
-          storeVector(narrowElement(b, value, element), pointer, mask);
-        } else {
-          Value value = widenElement(b, loadVector(pointer, mask), element);
-          k.storeElements(value, address);
-        }
-      });
-    int64_t rest = dimension.size % k.unit.lanes;
-    if (tile.layout.hasLanes() || rest == 0)
-      return;
-    k.loop(rest, 1, [&](Value i) {
-      at[dimension.rank] = k.add(i, k.constant(dimension.size - rest));
-      moveElement(at);
+    Value condition = isMasked  ? getInside({innermost})
+                      : hasTail ? makeInteger(b, b.getI1Type(), 1)
+                                : Value();
+    forVectors(dimension, [&](Value first, Position &place, int64_t extra) {
+      Value mask = condition ? makeMask(dimension, first, condition) : Value();
+      Value pointer = k.advance(base, k.add(row, first), memory);
+      Value address = k.address(tile, place, extra);
+      if (isStore) {
+        Value value =
+            k.loadElements(k.vectorOf(tile.getElementType()), address);
+        storeVector(narrowElement(b, value, element), pointer, mask);
+      } else {
+        Value value = widenElement(b, loadVector(pointer, mask), element);
+        k.storeElements(value, address);
+      }
     });
   });
 }
@@ -269,11 +265,12 @@ void MoveLowering::emitSquare(int64_t along, Value first, int64_t count,
   Value origin = k.add(getOffset({innermost, along}), start);
   Value condition = isMasked ? getInside({innermost, along}) : Value();
   auto rowMask = [&](int64_t row) -> Value {
-    if (!isMasked && count == lanes)
+    bool overhangs = inner.size % lanes != 0;
+    if (!isMasked && !overhangs && count == lanes)
       return {};
-    Value position = k.add(first, k.constant(row));
-    Value valid = condition ? k.both(condition, isWithin(inner, position))
-                            : makeInteger(b, b.getI1Type(), 1);
+    Value valid = condition ? condition : makeInteger(b, b.getI1Type(), 1);
+    if (isMasked || overhangs)
+      valid = k.both(valid, isWithin(inner, k.add(first, k.constant(row))));
     return makeMask(outer, start, valid);
   };
   auto rowPointer = [&](int64_t row) {
@@ -340,7 +337,7 @@ void MoveLowering::emitSquares(bool isMasked) {
 //===----------------------------------------------------------------------===//
 
 /// The element at `at`, whose lane position is a lane's and not a panel's.
-void MoveLowering::moveElement(const Position &) {
+void MoveLowering::moveElement() {
   Value valid = getInside({});
   Value pointer = k.advance(base, getOffset({}), memory);
   int64_t alignment = memory.getIntOrFloatBitWidth() / 8;
@@ -376,7 +373,7 @@ void MoveLowering::moveElement(const Position &) {
 }
 
 void MoveLowering::emitElements() {
-  k.loopNest(getRanks({}), at, [&] { moveElement(at); });
+  k.loopNest(getRanks({}), at, [&] { moveElement(); });
 }
 
 //===----------------------------------------------------------------------===//
@@ -405,7 +402,7 @@ void MoveLowering::run() {
   };
   int64_t innermost = dimensions.size() - 1;
   auto otherwise = [&] {
-    if (last < 0 || last == innermost)
+    if (last < 0 || last == innermost || !hasVectors())
       return emitElements();
     choose(
         isContiguous(last),
