@@ -94,7 +94,7 @@ ParseResult attn::parseBody(OpAsmParser &parser, Region &region,
 void attn::declareResults(OpAsmParser &parser, TypeRange types,
                           OperationState &state) {
   ParseScope *scope = ParseScope::current();
-  SmallVector<StringRef> names;
+  SmallVector<std::string> names;
   bool named = true;
   for (auto [index, type] : llvm::enumerate(types)) {
     auto [name, number] = parser.getNumResults() > index
@@ -103,15 +103,17 @@ void attn::declareResults(OpAsmParser &parser, TypeRange types,
     if (scope && !name.empty())
       scope->declare(name, type, number);
     named &= !name.empty() && !isdigit(name.front());
-    names.push_back(name);
+    names.push_back((number == 0 ? name : name + "_" + Twine(number)).str());
   }
   if (!named || names.empty())
     return;
   Builder &builder = parser.getBuilder();
   bool isList = state.name.getStringRef() != EinsumOp::getOperationName();
-  state.addAttribute(isList ? "names" : "name",
-                     isList ? Attribute(builder.getStrArrayAttr(names))
-                            : builder.getStringAttr(names.front()));
+  if (isList)
+    state.addAttribute("names", builder.getStrArrayAttr(SmallVector<StringRef>(
+                                    names.begin(), names.end())));
+  else
+    state.addAttribute("name", builder.getStringAttr(names.front()));
 }
 
 /// Without names every result is numbered by itself: `%0, %1`, not `%0:2`,

@@ -468,6 +468,10 @@ TermOr ExpressionParser::parsePrimary() {
   SMLoc where = parser.getCurrentLocation();
   if (succeeded(parser.parseOptionalLParen()))
     return parseGroup();
+  // parseOptionalInteger would take these for 1 and 0.
+  for (bool value : {true, false})
+    if (succeeded(parser.parseOptionalKeyword(value ? "true" : "false")))
+      return Term{make<arith::ConstantOp>(builder.getBoolAttr(value)), {}, {}};
   bool isNumber;
   TermOr number = parseNumber(isNumber);
   if (isNumber)
@@ -574,9 +578,6 @@ TermOr ExpressionParser::parseName(StringRef name, SMLoc where) {
     return Term{{}, {}, std::numeric_limits<double>::infinity()};
   if (name == "nan")
     return Term{{}, {}, std::numeric_limits<double>::quiet_NaN()};
-  if (name == "true" || name == "false")
-    return Term{
-        make<arith::ConstantOp>(builder.getBoolAttr(name == "true")), {}, {}};
   if (name == "let")
     return parseLet();
   if (name == "cast")
