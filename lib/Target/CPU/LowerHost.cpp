@@ -39,7 +39,7 @@ private:
   ImplicitLocOpBuilder b;
   Type pointer;
   IRMapping values;
-  Value runPointer, framePointer, workspacePointer, status;
+  Value runPointer, framePointer, workspacePointer, workspaceOffset, status;
 
   Value constant(int64_t n) { return makeInteger(b, b.getI64Type(), n); }
   Value slotAddress(unsigned slot);
@@ -53,7 +53,8 @@ private:
                                  Type result);
   LogicalResult emitWorkspaceFunction();
   LogicalResult emitHostFunction();
-  LogicalResult fillWorkspaces();
+  LogicalResult fillWorkspace(tile::WorkspaceOp op);
+  void loadScalars();
   LogicalResult lowerBlock(Block &block);
   LogicalResult lowerOp(Operation *op);
   LogicalResult lowerRegions(Operation *op);
@@ -68,6 +69,8 @@ Value HostLowering::slotAddress(unsigned slot) {
 
 FailureOr<Value> HostLowering::getExtent(StringAttr rank) {
   std::optional<unsigned> slot = frame.getExtentSlot(rank);
+  if (!slot && rank.getValue() == "threads")
+    slot = FrameLayout::threadsSlot;
   if (!slot)
     return emitError(b.getLoc()) << "`" << program.getSymName()
                                  << "` declares no rank `" << rank.getValue()
@@ -111,30 +114,44 @@ FailureOr<Value> HostLowering::getBytes(tile::WorkspaceOp op,
         b, number, arith::SIToFPOp::create(b, f64, *extent));
   }
   std::reverse(strides.begin(), strides.end());
-  if (estimate)
-    *estimate = number;
   Value bytes = arith::MulIOp::create(b, count, constant(size));
   bytes = arith::AddIOp::create(b, bytes, constant(63));
-  return Value(arith::AndIOp::create(b, bytes, constant(-64)));
+  bytes = arith::AndIOp::create(b, bytes, constant(-64));
+  if (Value condition = op.getCondition()) {
+    Value isUsed = values.lookup(condition);
+    bytes = arith::SelectOp::create(b, isUsed, bytes, constant(0));
+    number = arith::SelectOp::create(b, isUsed, number,
+                                     makeConstant(b, b.getF64Type(), 0.0));
+  }
+  if (estimate)
+    *estimate = number;
+  return bytes;
 }
 
 LogicalResult HostLowering::emitWorkspaceFunction() {
   LLVM::LLVMFuncOp function =
       beginFunction("_workspace", pointer, b.getI64Type());
   framePointer = function.getArgument(0);
+  loadScalars();
   Value total = constant(0), estimate = makeConstant(b, b.getF64Type(), 0.0);
-  WalkResult result = program.walk([&](tile::WorkspaceOp op) {
+  // Their conditions are arithmetic in the program's own block.
+  for (Operation &op : program.getBody().front()) {
+    auto workspace = dyn_cast<tile::WorkspaceOp>(&op);
+    if (!workspace) {
+      if (isa<tile::ExtentOp>(op) ||
+          isa_and_nonnull<arith::ArithDialect>(op.getDialect()))
+        if (failed(lowerOp(&op)))
+          return failure();
+      continue;
+    }
     SmallVector<Value> strides;
     Value part;
-    FailureOr<Value> bytes = getBytes(op, strides, &part);
+    FailureOr<Value> bytes = getBytes(workspace, strides, &part);
     if (failed(bytes))
-      return WalkResult::interrupt();
+      return failure();
     total = arith::AddIOp::create(b, total, *bytes);
     estimate = arith::AddFOp::create(b, estimate, part);
-    return WalkResult::advance();
-  });
-  if (result.wasInterrupted())
-    return failure();
+  }
   Value fits = arith::CmpFOp::create(
       b, arith::CmpFPredicate::OLT, estimate,
       makeConstant(b, b.getF64Type(), 0x1p62));
@@ -143,25 +160,21 @@ LogicalResult HostLowering::emitWorkspaceFunction() {
   return success();
 }
 
-/// Writes the address and the strides of every workspace to its slots.
-LogicalResult HostLowering::fillWorkspaces() {
-  Value offset = constant(0);
-  WalkResult result = program.walk([&](tile::WorkspaceOp op) {
-    SmallVector<Value> strides;
-    FailureOr<Value> bytes = getBytes(op, strides, nullptr);
-    if (failed(bytes))
-      return WalkResult::interrupt();
-    unsigned slot = *frame.getSlot(op.getResult());
-    Value start = LLVM::GEPOp::create(b, pointer, b.getI8Type(),
-                                      workspacePointer,
-                                      ArrayRef<LLVM::GEPArg>{offset});
-    LLVM::StoreOp::create(b, start, slotAddress(slot));
-    for (Value stride : strides)
-      LLVM::StoreOp::create(b, stride, slotAddress(++slot));
-    offset = arith::AddIOp::create(b, offset, *bytes);
-    return WalkResult::advance();
-  });
-  return failure(result.wasInterrupted());
+/// Writes the address and the strides of a workspace to its slots.
+LogicalResult HostLowering::fillWorkspace(tile::WorkspaceOp op) {
+  SmallVector<Value> strides;
+  FailureOr<Value> bytes = getBytes(op, strides, nullptr);
+  if (failed(bytes))
+    return failure();
+  unsigned slot = *frame.getSlot(op.getResult());
+  Value start =
+      LLVM::GEPOp::create(b, pointer, b.getI8Type(), workspacePointer,
+                          ArrayRef<LLVM::GEPArg>{workspaceOffset});
+  LLVM::StoreOp::create(b, start, slotAddress(slot));
+  for (Value stride : strides)
+    LLVM::StoreOp::create(b, stride, slotAddress(++slot));
+  workspaceOffset = arith::AddIOp::create(b, workspaceOffset, *bytes);
+  return success();
 }
 
 //===----------------------------------------------------------------------===//
@@ -228,7 +241,7 @@ LogicalResult HostLowering::lowerRegions(Operation *op) {
 
 LogicalResult HostLowering::lowerOp(Operation *op) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
-      .Case([&](tile::WorkspaceOp) { return success(); })
+      .Case([&](tile::WorkspaceOp op) { return fillWorkspace(op); })
       .Case([&](tile::LaunchOp launch) { return lowerLaunch(launch); })
       .Case([&](tile::ExtentOp extent) -> LogicalResult {
         FailureOr<Value> value = getExtent(extent.getRankAttr());
@@ -265,6 +278,15 @@ LogicalResult HostLowering::lowerBlock(Block &block) {
   return success();
 }
 
+/// Scalar arguments may decide what is launched.
+void HostLowering::loadScalars() {
+  for (auto [index, argument] :
+       llvm::enumerate(program.getBody().getArguments()))
+    if (argument.getType().isIntOrFloat() && !argument.getType().isInteger(1))
+      values.map(argument,
+                 loadSlot(frame.getArgumentSlot(index), argument.getType()));
+}
+
 LogicalResult HostLowering::emitHostFunction() {
   LLVM::LLVMFuncOp function =
       beginFunction("_host", {pointer, pointer, pointer}, b.getI32Type());
@@ -273,14 +295,9 @@ LogicalResult HostLowering::emitHostFunction() {
   workspacePointer = function.getArgument(2);
   status = LLVM::AllocaOp::create(b, pointer, b.getI32Type(), constant(1));
   LLVM::StoreOp::create(b, makeInteger(b, b.getI32Type(), 0), status);
-  // Scalar arguments may decide what is launched.
-  for (auto [index, argument] :
-       llvm::enumerate(program.getBody().getArguments()))
-    if (argument.getType().isIntOrFloat() && !argument.getType().isInteger(1))
-      values.map(argument,
-                 loadSlot(frame.getArgumentSlot(index), argument.getType()));
-  if (failed(fillWorkspaces()) ||
-      failed(lowerBlock(program.getBody().front())))
+  loadScalars();
+  workspaceOffset = constant(0);
+  if (failed(lowerBlock(program.getBody().front())))
     return failure();
   Value code = LLVM::LoadOp::create(b, b.getI32Type(), status);
   LLVM::ReturnOp::create(b, code);
@@ -288,8 +305,10 @@ LogicalResult HostLowering::emitHostFunction() {
 }
 
 LogicalResult HostLowering::run() {
-  return failure(failed(emitWorkspaceFunction()) ||
-                 failed(emitHostFunction()));
+  if (failed(emitWorkspaceFunction()))
+    return failure();
+  values.clear();
+  return emitHostFunction();
 }
 
 LogicalResult
