@@ -124,7 +124,7 @@ Expr RangeAnalysis::getBound(Expr expr, bool above, unsigned depth) {
   ExprContext &context = expr.context();
   if (expr.is(ExprKind::Leaf)) {
     auto fact = facts.find(expr);
-    ReducerKind bounding = above ? ReducerKind::Min : ReducerKind::Max;
+    ExprReducer bounding = above ? ExprReducer::Min : ExprReducer::Max;
     if (fact == facts.end() || fact->second.reducer != bounding)
       return expr;
     return fact->second.body;
@@ -199,11 +199,11 @@ Range RangeAnalysis::compute(Expr expr) {
   case ExprKind::Leaf: {
     if (auto it = facts.find(expr); it != facts.end()) {
       Range body = get(it->second.body);
-      if (it->second.reducer == ReducerKind::Max)
+      if (it->second.reducer == ExprReducer::Max)
         return makeRange(-inf, body.upper, body.growth);
-      if (it->second.reducer == ReducerKind::Min)
+      if (it->second.reducer == ExprReducer::Min)
         return makeRange(body.lower, inf, body.growth);
-      if (it->second.reducer == ReducerKind::Add && body.isNonNegative())
+      if (it->second.reducer == ExprReducer::Add && body.isNonNegative())
         return makeRange(0, inf, std::max(body.growth, Growth::Polynomial));
       return makeRange(-inf, inf, std::max(body.growth, Growth::Polynomial));
     }

@@ -37,7 +37,7 @@ struct Range {
 
 /// The reduction that an accumulator leaf stands for, if known.
 struct ReductionFact {
-  ReducerKind reducer;
+  ExprReducer reducer;
   Expr body;
 };
 
@@ -45,7 +45,7 @@ class RangeAnalysis {
 public:
   /// Records that `accumulator` holds the reduction of `body` over everything
   /// seen, the element under consideration included.
-  void addFact(Expr accumulator, ReducerKind reducer, Expr body) {
+  void addFact(Expr accumulator, ExprReducer reducer, Expr body) {
     facts[accumulator] = {reducer, body};
     ranges.clear();
   }

@@ -9,7 +9,7 @@
 
 using namespace attn;
 
-const Reducer &attn::getReducer(ReducerKind kind) {
+const Reducer &attn::getReducer(ExprReducer kind) {
   constexpr double inf = std::numeric_limits<double>::infinity();
   // clang-format off
   static const Reducer table[] = {
@@ -27,22 +27,22 @@ const Reducer &attn::getReducer(ReducerKind kind) {
   return table[static_cast<unsigned>(kind)];
 }
 
-double attn::reduce(ReducerKind kind, double a, double b) {
+double attn::reduce(ExprReducer kind, double a, double b) {
   switch (kind) {
-  case ReducerKind::Add:
+  case ExprReducer::Add:
     return a + b;
-  case ReducerKind::Max:
+  case ExprReducer::Max:
     return std::fmax(a, b);
-  case ReducerKind::Min:
+  case ExprReducer::Min:
     return std::fmin(a, b);
-  case ReducerKind::Mul:
+  case ExprReducer::Mul:
     return a * b;
-  case ReducerKind::And:
+  case ExprReducer::And:
     return a != 0 && b != 0;
-  case ReducerKind::Or:
+  case ExprReducer::Or:
     return a != 0 || b != 0;
-  case ReducerKind::ArgMax:
-  case ReducerKind::TopK:
+  case ExprReducer::ArgMax:
+  case ExprReducer::TopK:
     break;
   }
   llvm_unreachable("not a reducer of scalars");

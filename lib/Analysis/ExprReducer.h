@@ -12,7 +12,7 @@
 
 namespace attn {
 
-enum class ReducerKind : uint8_t {
+enum class ExprReducer : uint8_t {
   Add,
   Max,
   Min,
@@ -40,10 +40,10 @@ struct Reducer {
   bool scalar;
 };
 
-const Reducer &getReducer(ReducerKind kind);
+const Reducer &getReducer(ExprReducer kind);
 
 /// The reduction of two values of a scalar reducer.
-double reduce(ReducerKind kind, double a, double b);
+double reduce(ExprReducer kind, double a, double b);
 
 } // namespace attn
 

@@ -828,12 +828,12 @@ void Deriver::place(unsigned index) {
   // A minimum that others depend on becomes the maximum of the negated: the
   // rules for empty rows are stated for -inf.
   bool negated =
-      reduction.reducer == ReducerKind::Min &&
+      reduction.reducer == ExprReducer::Min &&
       llvm::any_of(form.reductions, [&](const Reduction &other) {
         return contains(other.body, [&](Expr e) { return e == original; });
       });
   if (negated) {
-    reduction.reducer = ReducerKind::Max;
+    reduction.reducer = ExprReducer::Max;
     reduction.body = -reduction.body;
     reduction.result = context.freshLeaf(work.name + "_neg", original.ranks(),
                                          /*accumulator=*/true);

@@ -47,7 +47,7 @@ namespace attn {
 struct Reduction {
   /// An accumulator leaf; later bodies and the outputs refer to it.
   Expr result;
-  ReducerKind reducer = ReducerKind::Add;
+  ExprReducer reducer = ExprReducer::Add;
   Expr body;
   RankSet reduced;
   /// A condition, or null where every point is present. Two reductions over
@@ -82,7 +82,7 @@ struct Accumulator {
   /// reduction's own result if that is what is accumulated.
   Expr leaf;
   Expr previous;
-  ReducerKind reducer = ReducerKind::Add;
+  ExprReducer reducer = ExprReducer::Add;
   /// Over elements and the `leaf` of accumulators before this one.
   Expr body;
   RankSet reduced;

@@ -119,7 +119,7 @@ TEST(DerivationTest, softcap_needs_no_maximum) {
   ASSERT_EQ(d.phases.size(), 1u);
   ASSERT_EQ(d.phases[0].accumulators.size(), 2u);
   for (const Accumulator &a : d.phases[0].accumulators) {
-    EXPECT_EQ(a.reducer, ReducerKind::Add);
+    EXPECT_EQ(a.reducer, ExprReducer::Add);
     EXPECT_EQ(a.kind, CorrectionKind::None);
   }
   expectSameValues(p, d);
@@ -133,8 +133,8 @@ TEST(DerivationTest, softcap_with_the_shifted_sum_as_output) {
     Expr x = p.element("X", 0, 150);
     Expr z = 50 * tanh(x / 50);
     Expr presence = p.context.constant(!empty);
-    Expr m = p.reduction("M", ReducerKind::Max, z, presence);
-    p.output(p.reduction("L", ReducerKind::Add, exp(z - m), presence));
+    Expr m = p.reduction("M", ExprReducer::Max, z, presence);
+    p.output(p.reduction("L", ExprReducer::Add, exp(z - m), presence));
     Derivation d = derive(p.form);
     EXPECT_EQ(d.getNumTraversals(), 1u);
     expectSameValues(p, d);
@@ -377,7 +377,7 @@ TEST(DerivationTest, negative_equal_bodies_over_other_points) {
   Expr x = p.element("X", 1, 1);
   Expr low = p.context.compare(ExprKind::Less, p.context.rankVar(p.form.rank),
                                p.context.constant(9));
-  p.output(p.reduction("A", ReducerKind::Max, x, low));
+  p.output(p.reduction("A", ExprReducer::Max, x, low));
   p.output(p.maximum("B", x));
   Derivation d = derive(p.form);
   EXPECT_EQ(d.phases[0].accumulators.size(), 2u);
@@ -459,7 +459,7 @@ TEST(DerivationTest, negative_softplus) {
 TEST(DerivationTest, negative_shift_that_does_not_stabilise) {
   Problem p(48);
   Expr x = p.element("X", 2, 1);
-  Expr least = p.reduction("M", ReducerKind::Min, x);
+  Expr least = p.reduction("M", ExprReducer::Min, x);
   p.output(p.sum("D", exp(x - least)));
   Derivation d = derive(p.form);
   ASSERT_EQ(d.refusals.size(), 1u);
@@ -479,7 +479,7 @@ TEST(DerivationTest, negative_product_of_moving_factors) {
   Problem p(12);
   Expr x = p.element("X", 1, 0.1);
   Expr m = p.maximum("M", x);
-  p.output(p.reduction("D", ReducerKind::Mul, x / m));
+  p.output(p.reduction("D", ExprReducer::Mul, x / m));
   expectRefusal(p, RefusalRule::NoDistributiveOperation, "X/M", 2);
 }
 
@@ -504,8 +504,8 @@ TEST(DerivationTest, negative_accumulator_along_a_second_reduced_rank) {
   Expr x = p.context.freshLeaf("X", p.m | f);
   Expr a = p.context.freshLeaf("A", f, /*accumulator=*/true);
   Expr d = p.context.freshLeaf("D", RankSet(), /*accumulator=*/true);
-  p.form.reductions.push_back({a, ReducerKind::Max, x, p.m, Expr()});
-  p.form.reductions.push_back({d, ReducerKind::Add, exp(x - a), p.m | f, {}});
+  p.form.reductions.push_back({a, ExprReducer::Max, x, p.m, Expr()});
+  p.form.reductions.push_back({d, ExprReducer::Add, exp(x - a), p.m | f, {}});
   p.output(d);
   Derivation derivation = derive(p.form);
   EXPECT_EQ(derivation.getNumTraversals(), 2u);

@@ -45,13 +45,13 @@ private:
 
   Expr presence;
   Expr maximum(Expr body) {
-    return problem.reduction("GM", ReducerKind::Max, body, presence);
+    return problem.reduction("GM", ExprReducer::Max, body, presence);
   }
   Expr minimum(Expr body) {
-    return problem.reduction("GN", ReducerKind::Min, body, presence);
+    return problem.reduction("GN", ExprReducer::Min, body, presence);
   }
   Expr sum(llvm::StringRef name, Expr body) {
-    return problem.reduction(name, ReducerKind::Add, body, presence);
+    return problem.reduction(name, ExprReducer::Add, body, presence);
   }
 };
 } // namespace
@@ -202,9 +202,9 @@ TEST(DisguiseTest, three_hundred_forms_of_cascade_4) {
     EXPECT_TRUE(derivation.refusals.empty()) << text;
     bool hasMaximum = false;
     for (const Accumulator &a : derivation.phases.front().accumulators) {
-      hasMaximum |= a.reducer == ReducerKind::Max;
+      hasMaximum |= a.reducer == ExprReducer::Max;
       // Each sum moves with the maximum.
-      EXPECT_EQ(a.kind, a.reducer == ReducerKind::Add ? CorrectionKind::Multiply
+      EXPECT_EQ(a.kind, a.reducer == ExprReducer::Add ? CorrectionKind::Multiply
                                                       : CorrectionKind::None)
           << text;
     }

@@ -45,7 +45,7 @@ TEST_F(ExprRangeTest, signs) {
 TEST_F(ExprRangeTest, difference_from_the_maximum) {
   Expr score = 2 * x + y;
   EXPECT_FALSE(ranges.isStabilised(score - d, 80));
-  ranges.addFact(d, ReducerKind::Max, score);
+  ranges.addFact(d, ExprReducer::Max, score);
   EXPECT_EQ(ranges.get(score - d).upper, 0);
   EXPECT_EQ(ranges.get(exp(score - d)).upper, 1);
   EXPECT_EQ(ranges.get(3 * score - 3 * d).upper, 0);
@@ -55,7 +55,7 @@ TEST_F(ExprRangeTest, difference_from_the_maximum) {
 }
 
 TEST_F(ExprRangeTest, difference_from_the_minimum) {
-  ranges.addFact(d, ReducerKind::Min, -x);
+  ranges.addFact(d, ExprReducer::Min, -x);
   EXPECT_EQ(ranges.get(x + d).upper, 0);
 }
 

@@ -27,7 +27,7 @@ double Problem::evaluateAt(Expr expr, const State &state,
   });
 }
 
-double Problem::reduceOver(ReducerKind reducer, Expr body, Expr presence,
+double Problem::reduceOver(ExprReducer reducer, Expr body, Expr presence,
                            const State &state, unsigned begin,
                            unsigned end) const {
   double value = getReducer(reducer).identity;

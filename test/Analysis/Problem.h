@@ -51,7 +51,7 @@ public:
     return leaf;
   }
 
-  Expr reduction(llvm::StringRef name, ReducerKind reducer, Expr body,
+  Expr reduction(llvm::StringRef name, ExprReducer reducer, Expr body,
                  Expr presence = Expr()) {
     LeafInfo info = {name.str(), nextKey++, RankSet(), /*accumulator=*/true};
     Expr leaf = context.leaf(info);
@@ -59,10 +59,10 @@ public:
     return leaf;
   }
   Expr sum(llvm::StringRef name, Expr body) {
-    return reduction(name, ReducerKind::Add, body);
+    return reduction(name, ExprReducer::Add, body);
   }
   Expr maximum(llvm::StringRef name, Expr body) {
-    return reduction(name, ReducerKind::Max, body);
+    return reduction(name, ExprReducer::Max, body);
   }
   Expr extent() { return context.extent(form.rank); }
   void output(Expr expr) { form.outputs.push_back(expr); }
@@ -89,7 +89,7 @@ private:
   llvm::DenseMap<Expr, double> parameters;
 
   double evaluateAt(Expr expr, const State &state, unsigned element) const;
-  double reduceOver(ReducerKind reducer, Expr body, Expr presence,
+  double reduceOver(ExprReducer reducer, Expr body, Expr presence,
                     const State &state, unsigned begin, unsigned end) const;
   State update(const Phase &phase, const State &old, const State &finished,
                unsigned begin, unsigned end) const;

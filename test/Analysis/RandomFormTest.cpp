@@ -81,9 +81,9 @@ private:
 
   void build() {
     unsigned numReductions = 2 + choose(4);
-    ReducerKind reducers[] = {ReducerKind::Add, ReducerKind::Add,
-                              ReducerKind::Add, ReducerKind::Max,
-                              ReducerKind::Max, ReducerKind::Min};
+    ExprReducer reducers[] = {ExprReducer::Add, ExprReducer::Add,
+                              ExprReducer::Add, ExprReducer::Max,
+                              ExprReducer::Max, ExprReducer::Min};
     for (unsigned i = 0; i < numReductions; ++i) {
       // Known shapes now and then, so that derivations are not rare.
       Expr body = makeBody(1 + choose(3));
