@@ -12,9 +12,9 @@
 #include "lib/Cascade/Passes.h"
 #include "lib/Mapping/Passes.h"
 #include "lib/Package/LinkLevels.h"
-#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
-#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
-#include "mlir/Target/LLVMIR/Export.h"
+#include "lib/Target/CPU/EmitObject.h"
+#include "lib/Target/CPU/Frame.h"
+#include "lib/Target/CPU/Passes.h"
 #include "mlir/Transforms/Passes.h"
 #include "llvm/ADT/Sequence.h"
 
@@ -83,6 +83,20 @@ static void buildIntervalsStage(OpPassManager &pm) {
 
 static void buildBindStage(OpPassManager &pm) {
   pm.addNestedPass<tile::KernelOp>(createBind());
+  // Bind may leave an operand to the loop around; it has to be there first.
+  pm.addNestedPass<tile::KernelOp>(createHoistInvariants());
+}
+
+static void buildLLVMStage(OpPassManager &pm, const PipelineOptions &options) {
+  std::optional<CpuDescription> cpu = lookupCpu(options.target);
+  if (!cpu)
+    return; // Partition says so
+  cpu::LowerTilesOptions lower;
+  lower.lanes = cpu->lanes;
+  lower.registers = cpu->registers;
+  lower.processor = cpu->processor.str();
+  lower.features = cpu->features.str();
+  cpu::buildTileToLLVM(pm, lower);
 }
 
 void attn::buildStage(Stage stage, OpPassManager &pm,
@@ -101,7 +115,7 @@ void attn::buildStage(Stage stage, OpPassManager &pm,
   case Stage::Bind:
     return buildBindStage(pm);
   case Stage::LLVM:
-    return;
+    return buildLLVMStage(pm, options);
   }
 }
 
@@ -147,29 +161,39 @@ LogicalResult attn::runStages(ModuleOp module, Stage from, Stage to,
 }
 
 FailureOr<std::unique_ptr<llvm::Module>>
-attn::compileModule(ModuleOp module, ArrayRef<Interface> interfaces,
+attn::compileModule(ModuleOp module, std::vector<Interface> interfaces,
                     ArrayRef<CpuDescription> targets,
                     const PipelineOptions &options, const PipelineHooks &hooks,
                     llvm::LLVMContext &context) {
   if (failed(runStages(module, Stage::Parse, lastCascadeStage, options, hooks)))
     return failure();
 
-  registerBuiltinDialectTranslation(*module.getContext());
-  registerLLVMDialectTranslation(*module.getContext());
   SmallVector<LoweredLevel> levels;
   for (const CpuDescription &cpu : targets) {
     PipelineOptions levelOptions;
     levelOptions.copyOptionValuesFrom(options);
     levelOptions.target = cpu.name.str();
     OwningOpRef<ModuleOp> clone = module.clone();
-    if (failed(runStages(*clone, lastCascadeStage, Stage::LLVM, levelOptions,
+    if (failed(runStages(*clone, lastCascadeStage, Stage::Bind, levelOptions,
                          hooks)))
       return failure();
-    std::unique_ptr<llvm::Module> level =
-        translateModuleToLLVMIR(*clone, context, interfaces.front().name);
-    if (!level)
+    LoweredLevel level{cpu};
+    for (Interface &interface : interfaces) {
+      auto program = clone->lookupSymbol<tile::ProgramOp>(interface.name);
+      if (!program || failed(setProgramRanks(interface, program.getRanks())))
+        return emitError(module.getLoc(), "@")
+               << interface.name << " has other ranks on " << cpu.name
+               << " than on " << targets.front().name;
+      level.frameSlots[interface.name] =
+          cpu::FrameLayout(program).getNumSlots();
+    }
+    if (failed(
+            runStages(*clone, Stage::Bind, Stage::LLVM, levelOptions, hooks)))
       return failure();
-    levels.push_back({cpu, std::move(level)});
+    level.module = cpu::translateToLLVM(*clone, context);
+    if (!level.module)
+      return failure();
+    levels.push_back(std::move(level));
   }
   return linkLevels(levels, interfaces, module.getLoc());
 }

@@ -93,7 +93,7 @@ mlir::LogicalResult runStages(mlir::ModuleOp module, Stage from, Stage to,
 /// Compiles the cascades of `module` for each of `targets`, best first, to one
 /// LLVM module: what the object has, before LLVM's own passes.
 mlir::FailureOr<std::unique_ptr<llvm::Module>>
-compileModule(mlir::ModuleOp module, llvm::ArrayRef<Interface> interfaces,
+compileModule(mlir::ModuleOp module, std::vector<Interface> interfaces,
               llvm::ArrayRef<CpuDescription> targets,
               const PipelineOptions &options, const PipelineHooks &hooks,
               llvm::LLVMContext &context);

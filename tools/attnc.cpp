@@ -6,6 +6,7 @@
 #include "lib/Pipeline.h"
 #include "lib/Register.h"
 #include "lib/Specialise.h"
+#include "lib/Target/CPU/EmitObject.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Support/Timing.h"
@@ -43,15 +44,14 @@ struct CommandLine {
   cl::opt<Emit> emit{
       "emit", cl::desc("What to write (obj):"), cl::init(Emit::Obj),
       cl::cat(category),
-      cl::values(
-          clEnumValN(Emit::Attn, "attn", "the cascades, as written"),
-          clEnumValN(Emit::Nests, "nests", "kernels and one-pass forms"),
-          clEnumValN(Emit::Tile, "tile", "kernels as loops over tiles"),
-          clEnumValN(Emit::LLVM, "llvm", "LLVM IR, before LLVM's passes"),
-          clEnumValN(Emit::Asm, "asm", "assembly"),
-          clEnumValN(Emit::Obj, "obj", "an object file and its header"),
-          clEnumValN(Emit::SO, "so", "a shared object and its header"),
-          clEnumValN(Emit::Header, "header", "the C header alone"))};
+      cl::values(clEnumValN(Emit::Attn, "attn", "the cascades, as written"),
+                 clEnumValN(Emit::Nests, "nests", "kernels and one-pass forms"),
+                 clEnumValN(Emit::Tile, "tile", "kernels as loops over tiles"),
+                 clEnumValN(Emit::LLVM, "llvm", "LLVM IR, optimised"),
+                 clEnumValN(Emit::Asm, "asm", "assembly"),
+                 clEnumValN(Emit::Obj, "obj", "an object file and its header"),
+                 clEnumValN(Emit::SO, "so", "a shared object and its header"),
+                 clEnumValN(Emit::Header, "header", "the C header alone"))};
   cl::opt<Stage> stopAfter{"stop-after", cl::init(Stage::LLVM),
                            cl::cat(category), getStageValues(),
                            cl::desc("Write the IR after a stage:")};
@@ -246,13 +246,31 @@ static LogicalResult writeCode(const CommandLine &line, const char *program,
                                llvm::Module &code,
                                ArrayRef<Interface> interfaces,
                                StringRef output) {
-  std::string contents;
-  llvm::raw_string_ostream os(contents);
-  if (line.emit == Emit::LLVM) {
-    code.print(os, nullptr);
-    return write(output, contents);
+  auto kind = line.emit == Emit::LLVM  ? cpu::OutputKind::LLVM
+              : line.emit == Emit::Asm ? cpu::OutputKind::Assembly
+                                       : cpu::OutputKind::Object;
+  llvm::SmallVector<char, 0> contents;
+  llvm::raw_svector_ostream os(contents);
+  if (llvm::Error error = cpu::emitModule(code, kind, os))
+    return fail(llvm::toString(std::move(error)));
+  StringRef text(contents.data(), contents.size());
+  if (line.emit != Emit::Obj && line.emit != Emit::SO)
+    return write(output, text);
+
+  // The header last: it says that the rest is there.
+  if (line.emit == Emit::SO) {
+    StringRef soname =
+        output == "-" ? StringRef(code.getName()) : path::filename(output);
+    llvm::Expected<std::string> linked =
+        linkSharedObject(text, soname, getRuntimeFolder(line, program));
+    if (!linked)
+      return fail(llvm::toString(linked.takeError()));
+    if (failed(write(output, *linked)))
+      return failure();
+  } else if (failed(write(output, text))) {
+    return failure();
   }
-  return fail("attnc can't write this yet");
+  return output == "-" ? success() : writeHeader(interfaces, output);
 }
 
 static LogicalResult compile(const CommandLine &line, const char *program,

@@ -61,7 +61,7 @@ private:
 llvm::Constant *DescriptorBuilder::addConstant(llvm::Constant *value) {
   auto *global = new llvm::GlobalVariable(
       module, value->getType(), /*isConstant=*/true,
-      llvm::GlobalValue::PrivateLinkage, value, interface.name);
+      llvm::GlobalValue::PrivateLinkage, value, ".descriptor");
   global->setUnnamedAddr(llvm::GlobalValue::UnnamedAddr::Global);
   return global;
 }

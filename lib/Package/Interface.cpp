@@ -2,6 +2,8 @@
 
 #include "lib/Package/Interface.h"
 #include "dialect/Attn/Literals.h"
+#include "dialect/Attn/Reference/Json.h"
+#include "dialect/Attn/ReferenceImport.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
@@ -39,6 +41,22 @@ getPlaces(const llvm::StringMap<uint32_t> &rankPlaces,
   for (StringAttr name : names)
     places.push_back(rankPlaces.lookup(name));
   return places;
+}
+
+static llvm::StringMap<uint32_t> getRankPlaces(ArrayAttr ranks) {
+  llvm::StringMap<uint32_t> places;
+  for (auto rank : ranks.getAsRange<RankAttr>())
+    places.try_emplace(rank.getName(), places.size());
+  return places;
+}
+
+static std::vector<Rank> makeRanks(ArrayAttr attrs) {
+  llvm::StringMap<uint32_t> places = getRankPlaces(attrs);
+  std::vector<Rank> ranks;
+  for (auto rank : attrs.getAsRange<RankAttr>())
+    ranks.push_back({rank.getName().str(), rank.getKind(), rank.getValue(),
+                     getPlaces(places, rank.getOperands())});
+  return ranks;
 }
 
 /// Lays the struct and the frame out. The frame has the arguments in the order
@@ -92,14 +110,9 @@ FailureOr<Interface> attn::getInterface(CascadeOp cascade) {
     return cascade.emitOpError("name `")
            << interface.name << "` begins like the runtime's";
 
-  llvm::StringMap<uint32_t> places;
-  for (auto rank : cascade.getRanks().getAsRange<RankAttr>())
-    places.try_emplace(rank.getName(), places.size());
-  for (auto rank : cascade.getRanks().getAsRange<RankAttr>())
-    interface.ranks.push_back({rank.getName().str(), rank.getKind(),
-                               rank.getValue(),
-                               getPlaces(places, rank.getOperands())});
-
+  llvm::StringMap<uint32_t> places = getRankPlaces(cascade.getRanks());
+  interface.ranks = makeRanks(cascade.getRanks());
+  interface.numCascadeRanks = interface.ranks.size();
   ArrayRef<Type> inputs = cascade.getFunctionType().getInputs();
   SmallVector<unsigned> frameOrder(inputs.size());
   auto addArgs = [&](bool tensors) {
@@ -133,7 +146,28 @@ FailureOr<Interface> attn::getInterface(CascadeOp cascade) {
 
   llvm::raw_string_ostream os(interface.text);
   cascade.print(os);
+  FailureOr<reference::Cascade> meaning = importReference(cascade);
+  if (failed(meaning))
+    return failure();
+  interface.json = reference::toJson(*meaning);
   return interface;
+}
+
+LogicalResult attn::setProgramRanks(Interface &interface, ArrayAttr attrs) {
+  std::vector<Rank> ranks = makeRanks(attrs);
+  size_t numKnown = interface.ranks.size();
+  bool isFirst = numKnown == interface.numCascadeRanks;
+  if (ranks.size() < numKnown || (!isFirst && ranks.size() != numKnown) ||
+      !std::equal(interface.ranks.begin(), interface.ranks.end(),
+                  ranks.begin()))
+    return failure();
+  // In the frame, extents come before arguments.
+  uint32_t numAdded = ranks.size() - numKnown;
+  for (Argument &arg : interface.args)
+    arg.slot += numAdded;
+  interface.numArgSlots += numAdded;
+  interface.ranks = std::move(ranks);
+  return success();
 }
 
 FailureOr<std::vector<Interface>> attn::getInterfaces(ModuleOp module) {

@@ -33,6 +33,11 @@ struct Argument {
 };
 
 struct Rank {
+  bool operator==(const Rank &other) const {
+    return name == other.name && kind == other.kind && value == other.value &&
+           operands == other.operands;
+  }
+
   std::string name;
   RankKind kind;
   /// The fixed extent or the divisor.
@@ -43,7 +48,9 @@ struct Rank {
 
 struct Interface {
   std::string name;
+  /// Those of the cascade, in its order, then those of the mapping.
   std::vector<Rank> ranks;
+  uint32_t numCascadeRanks = 0;
   /// In the order of the struct: inputs, scalars, outputs.
   std::vector<Argument> args;
   /// sizeof(<name>_args).
@@ -60,6 +67,11 @@ struct Interface {
 /// The interface of `cascade`, or an error at what C can't say: a result
 /// without a name, a name that is taken.
 mlir::FailureOr<Interface> getInterface(CascadeOp cascade);
+
+/// Adds the ranks that the mapping made to those of the cascade; `ranks` are
+/// both. Fails if they were others before.
+mlir::LogicalResult setProgramRanks(Interface &interface,
+                                    mlir::ArrayAttr ranks);
 
 /// Those of all cascades of `module`, in order. Anything else at top level is
 /// an error, and so is a module without cascades.

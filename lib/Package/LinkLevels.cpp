@@ -1,9 +1,9 @@
 //===- LinkLevels.cpp - Several instruction sets in one object ------------===//
 //
 // Each level was lowered from its own clone of the cascades, with its own tile
-// sizes. Here its functions get the level's name and features, so that LLVM
-// selects instructions for each of them separately, and the levels are put into
-// one module.
+// sizes, to functions that carry their processor and features: LLVM selects
+// instructions for each function by itself. Here they get the level's name and
+// are put into one module.
 //
 //===----------------------------------------------------------------------===//
 
@@ -29,33 +29,21 @@ static std::string getLevelName(StringRef name, const CpuDescription &cpu) {
   return (name + "_" + cpu.isa).str();
 }
 
-/// Makes everything that `level` defines its own: named after it, not visible
-/// from outside, compiled for its features.
-static void isolate(LoweredLevel &level) {
-  const CpuDescription &cpu = level.cpu;
-  for (llvm::GlobalValue &value : level.module->global_values()) {
-    if (value.isDeclaration())
-      continue;
-    value.setName(getLevelName(value.getName(), cpu));
-    value.setLinkage(llvm::GlobalValue::InternalLinkage);
-    value.setVisibility(llvm::GlobalValue::DefaultVisibility);
-  }
-  for (llvm::Function &function : *level.module) {
-    if (function.isDeclaration())
-      continue;
-    function.addFnAttr("target-cpu", cpu.processor);
-    function.addFnAttr("target-features", cpu.features);
-    function.addFnAttr("prefer-vector-width", std::to_string(32 * cpu.lanes));
-  }
+/// Names everything that `level` defines after it.
+static void addLevelName(LoweredLevel &level) {
+  for (llvm::GlobalValue &value : level.module->global_values())
+    if (!value.isDeclaration())
+      value.setName(getLevelName(value.getName(), level.cpu));
 }
 
-/// How many frame slots `host` uses, the arguments' included.
-static uint32_t getFrameSlots(llvm::Function *host) {
-  uint32_t slots = 0;
-  host->getFnAttribute("attn-frame-slots")
-      .getValueAsString()
-      .getAsInteger(10, slots);
-  return slots;
+/// Makes everything that `module` defines its own.
+static void internalize(llvm::Module &module) {
+  for (llvm::GlobalValue &value : module.global_values()) {
+    if (value.isDeclaration() || value.hasLocalLinkage())
+      continue;
+    value.setVisibility(llvm::GlobalValue::DefaultVisibility);
+    value.setLinkage(llvm::GlobalValue::InternalLinkage);
+  }
 }
 
 FailureOr<std::unique_ptr<llvm::Module>>
@@ -63,13 +51,15 @@ attn::linkLevels(MutableArrayRef<LoweredLevel> levels,
                  ArrayRef<Interface> interfaces, Location loc) {
   std::unique_ptr<llvm::Module> whole;
   for (LoweredLevel &level : levels) {
-    isolate(level);
+    addLevelName(level);
     if (!whole)
       whole = std::move(level.module);
     else if (llvm::Linker::linkModules(*whole, std::move(level.module)))
       return emitError(loc, "can't link the code for ")
              << level.cpu.name << " with that for " << levels.front().cpu.name;
   }
+  // Not before: the linker drops what only the other module could refer to.
+  internalize(*whole);
 
   for (const Interface &interface : interfaces) {
     SmallVector<Variant> variants;
@@ -86,7 +76,8 @@ attn::linkLevels(MutableArrayRef<LoweredLevel> levels,
         return emitError(loc, "there is no code for @")
                << interface.name << " on " << level.cpu.name;
       variant.features = *features;
-      frameSlots = std::max(frameSlots, getFrameSlots(variant.host));
+      frameSlots =
+          std::max(frameSlots, level.frameSlots.lookup(interface.name));
       variants.push_back(variant);
     }
     addProgram(interface, variants, frameSlots, *whole);

@@ -5,15 +5,19 @@
 
 #include "lib/Machine/CpuModel.h"
 #include "lib/Package/Interface.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/IR/Module.h"
 #include <memory>
 
 namespace attn {
 
-/// The cascades of one module, lowered for one feature level.
+/// The cascades of one module, lowered for one feature level: functions
+/// `<name>_host` and `<name>_workspace`, and what they call.
 struct LoweredLevel {
   CpuDescription cpu;
   std::unique_ptr<llvm::Module> module;
+  /// By cascade: the frame slots that its functions use.
+  llvm::StringMap<uint32_t> frameSlots;
 };
 
 /// Makes one module of `levels`, best first, with the descriptor and the two C

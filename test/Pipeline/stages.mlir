@@ -5,7 +5,7 @@
 // RUN:   | sed -e 's/{.*//' -e 's/[(),]*$//' -e '/^ *$/d' \
 // RUN:   | FileCheck %s --strict-whitespace --match-full-lines
 
-//      CHECK:Pass Manager with 7 passes:
+//      CHECK:Pass Manager with 15 passes:
 // CHECK-NEXT:builtin.module
 // CHECK-NEXT:  attn.cascade
 // CHECK-NEXT:    attn-form-nests
@@ -17,4 +17,13 @@
 // CHECK-NEXT:    tile-intervals
 // CHECK-NEXT:  tile.kernel
 // CHECK-NEXT:    tile-bind
+// CHECK-NEXT:  tile.kernel
+// CHECK-NEXT:    tile-hoist-invariants
+// CHECK-NEXT:  cpu-lower-tiles
+// CHECK-NEXT:  cpu-approximate-math
+// CHECK-NEXT:  cse
+// CHECK-NEXT:  convert-scf-to-cf
+// CHECK-NEXT:  convert-vector-to-llvm
+// CHECK-NEXT:  convert-to-llvm
+// CHECK-NEXT:  reconcile-unrealized-casts
 //  CHECK-NOT:{{.}}
