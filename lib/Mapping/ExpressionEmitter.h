@@ -11,6 +11,7 @@
 #include "dialect/Tile/TileOps.h"
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/MapVector.h"
+#include <functional>
 
 namespace attn {
 
@@ -19,17 +20,19 @@ using Coordinates = llvm::SmallDenseMap<mlir::StringAttr, mlir::Value, 8>;
 
 /// Emits a read: gives the element, or null where the reader can't be emitted
 /// here (a filter over a box cannot read an element that varies inside it).
-using ReadHandler = llvm::function_ref<mlir::Value(ReadOp)>;
+using ReadHandler = std::function<mlir::Value(ReadOp)>;
+
+/// Gives a scalar argument of the cascade as a value of the kernel.
+using ScalarHandler = std::function<mlir::Value(mlir::Value)>;
 
 class ExpressionEmitter {
 public:
   /// `scalars` maps the cascade's scalar arguments to the kernel's.
   ExpressionEmitter(mlir::OpBuilder &builder, EinsumOp einsum,
                     const Coordinates &coordinates,
-                    llvm::function_ref<mlir::Value(mlir::Value)> scalars,
-                    ReadHandler reads)
+                    ScalarHandler scalars, ReadHandler reads)
       : builder(builder), einsum(einsum), coordinates(coordinates),
-        scalars(scalars), reads(reads) {}
+        scalars(std::move(scalars)), reads(std::move(reads)) {}
 
   /// The value that `value`, of the Einsum's region, has at the point; null
   /// where a read was not possible.
@@ -39,7 +42,7 @@ private:
   mlir::OpBuilder &builder;
   EinsumOp einsum;
   const Coordinates &coordinates;
-  llvm::function_ref<mlir::Value(mlir::Value)> scalars;
+  ScalarHandler scalars;
   ReadHandler reads;
   llvm::DenseMap<mlir::Value, mlir::Value> emitted;
 };
@@ -57,16 +60,17 @@ struct Condition {
 /// presence of what it reads.
 class PresenceEmitter {
 public:
-  using UniformRead = llvm::function_ref<mlir::Value(
-      EinsumOp, ReadOp, const Coordinates &)>;
+  /// Reads an element at coordinates of the Einsum that reads it.
+  using ReadAt =
+      std::function<mlir::Value(EinsumOp, ReadOp, const Coordinates &)>;
+  using Producer = std::function<EinsumOp(mlir::Value)>;
 
   /// `producer` finds the Einsum that makes a tensor, or null where the tensor
   /// is present everywhere (an input, a state).
-  PresenceEmitter(mlir::OpBuilder &builder,
-                  llvm::function_ref<EinsumOp(mlir::Value)> producer,
-                  llvm::function_ref<mlir::Value(mlir::Value)> scalars,
-                  UniformRead reads)
-      : builder(builder), producer(producer), scalars(scalars), reads(reads) {}
+  PresenceEmitter(mlir::OpBuilder &builder, Producer producer,
+                  ScalarHandler scalars, ReadAt reads)
+      : builder(builder), producer(std::move(producer)),
+        scalars(std::move(scalars)), reads(std::move(reads)) {}
 
   llvm::SmallVector<Condition> emit(EinsumOp einsum,
                                     const Coordinates &coordinates);
@@ -80,9 +84,9 @@ private:
   Condition makeCondition(mlir::Value value);
 
   mlir::OpBuilder &builder;
-  llvm::function_ref<EinsumOp(mlir::Value)> producer;
-  llvm::function_ref<mlir::Value(mlir::Value)> scalars;
-  UniformRead reads;
+  Producer producer;
+  ScalarHandler scalars;
+  ReadAt reads;
   /// Coordinates that stand for a variable which a producer reduces.
   llvm::SmallPtrSet<mlir::Attribute, 4> reducedInside;
   unsigned depth = 0;
