@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "lib/Cascade/LoopRank.h"
 #include "lib/Cascade/Passes.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/IRMapping.h"
@@ -57,8 +58,7 @@ private:
 } // namespace
 
 bool NestFormer::isLoopRank(StringAttr rank) {
-  std::optional<int64_t> extent = cascade.getFixedExtent(rank);
-  return !extent || *extent > maxResident;
+  return attn::isLoopRank(cascade, rank, maxResident);
 }
 
 SmallVector<StringAttr>

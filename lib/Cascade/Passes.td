@@ -58,4 +58,47 @@ def FormNests : Pass<"attn-form-nests", "::attn::CascadeOp"> {
   ];
 }
 
+def OnePass : Pass<"attn-one-pass", "::attn::CascadeOp"> {
+  let summary = "Turn a nest's reductions over a loop rank into streams";
+  let description = [{
+    A loop rank (see `attn-form-nests`) that a nest reduces is walked chunk by
+    chunk: its reductions become the states of an `attn.stream`, in as few
+    traversals as lib/Cascade/Derivation finds. What contracts other ranks is
+    kept, and computed again in each step.
+
+    Before:
+    ```mlir
+    %QK = attn.einsum [p, m] = %Q[p, e] * %K[m, e]
+    %GM = attn.einsum [p] = %QK[p, m] reduce(max m)
+    %SN = attn.einsum [p, m] = exp(%QK[p, m] - %GM[p])
+    %SD = attn.einsum [p] = %SN[p, m]
+    ```
+    After:
+    ```mlir
+    %RM, %RD = attn.stream m init(max %rm = -inf, add %rd = 0.0) -> (..) step {
+      %QK = attn.einsum [p, m] = %Q[p, e] * %K[m, e]
+      %LM = attn.einsum [p] = %QK[p, m] reduce(max m)
+      %RM1 = attn.einsum [p] = max(%rm[p], %LM[p])
+      %SN = attn.einsum [p, m] = exp(%QK[p, m] - %RM1[p])
+      %LD = attn.einsum [p] = %SN[p, m]
+      %PRM = attn.einsum [p] = exp(%rm[p] - %RM1[p])
+      %RD1 = attn.einsum [p] = %rd[p] * %PRM[p] + %LD[p]
+      attn.yield %RM1, %RD1
+    } merge(%rm_a, %rd_a, %rm_b, %rd_b) { .. }
+    ```
+    `L` is what a chunk contributes, `R` what was seen so far, `P` the factor
+    that corrects it: FuseMax's names. A reduction that needs one more traversal
+    gets a remark that says why.
+
+    With `one-pass=false` nothing is derived: every level of reductions is a
+    traversal of its own, to compare with. Reassociates floating point.
+  }];
+  let options = [
+    Option<"onePass", "one-pass", "bool", "true",
+           "derive the form with the fewest traversals">,
+    Option<"maxResident", "max-resident", "int64_t", "512",
+           "largest fixed extent that one tile may span">,
+  ];
+}
+
 #endif // LIB_CASCADE_PASSES_TD

@@ -1,0 +1,772 @@
+//===- EmitExpr.cpp - From expressions to Einsums -------------------------===//
+
+#include "lib/Cascade/EmitExpr.h"
+#include "lib/Analysis/ExprLowering.h"
+#include "mlir/AsmParser/AsmParser.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/OperationSupport.h"
+#include "llvm/ADT/DenseSet.h"
+
+#include <cmath>
+#include <vector>
+
+using namespace mlir;
+using namespace attn;
+
+//===----------------------------------------------------------------------===//
+// Regions
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// Operations that compute equal values.
+struct EqualOperation : llvm::DenseMapInfo<Operation *> {
+  static unsigned getHashValue(const Operation *op) {
+    return OperationEquivalence::computeHash(
+        const_cast<Operation *>(op), OperationEquivalence::directHashValue,
+        OperationEquivalence::ignoreHashValue,
+        OperationEquivalence::Flags::IgnoreLocations);
+  }
+  static bool isEqual(const Operation *lhs, const Operation *rhs) {
+    if (lhs == rhs)
+      return true;
+    if (lhs == getEmptyKey() || lhs == getTombstoneKey() ||
+        rhs == getEmptyKey() || rhs == getTombstoneKey())
+      return false;
+    return OperationEquivalence::isEquivalentTo(
+        const_cast<Operation *>(lhs), const_cast<Operation *>(rhs),
+        OperationEquivalence::Flags::IgnoreLocations);
+  }
+};
+
+/// Builds an Einsum's region the way the parser does: equal values are made
+/// once; constants, coordinates and extents stand first.
+class RegionBuilder {
+public:
+  RegionBuilder(Location loc) : loc(loc), builder(loc.getContext()) {
+    region.push_back(new Block);
+  }
+
+  Value getInput(Value tensor) {
+    auto [it, inserted] = arguments.try_emplace(tensor);
+    if (inserted) {
+      it->second = region.front().addArgument(tensor.getType(), loc);
+      inputs.push_back(tensor);
+    }
+    return it->second;
+  }
+  template <typename OpTy, typename... Args> Value make(Args &&...args) {
+    return insert(OpTy::create(builder, loc, std::forward<Args>(args)...));
+  }
+  Value makeVar(StringAttr rank) {
+    return make<RankVarOp>(builder.getIndexType(), rank);
+  }
+  Value makeCast(Value value, Type type) {
+    if (value.getType() == type)
+      return value;
+    return make<CastOp>(type, value, TypeAttr::get(type),
+                        builder.getUnitAttr());
+  }
+  Value read(const TensorAccess &access);
+  Value clone(Value value, IRMapping &tensors);
+  Value insert(Operation *op);
+
+  Location loc;
+  OpBuilder builder;
+  Region region;
+  SmallVector<Value> inputs;
+
+private:
+  llvm::DenseMap<Value, Value> arguments;
+  llvm::DenseSet<Operation *, EqualOperation> operations;
+  IRMapping cloned;
+  Operation *lastLeaf = nullptr;
+};
+
+} // namespace
+
+Value RegionBuilder::insert(Operation *op) {
+  auto [known, isNew] = operations.insert(op);
+  if (!isNew) {
+    op->destroy();
+    return (*known)->getResult(0);
+  }
+  Block &block = region.front();
+  bool isLeaf = isa<arith::ConstantOp, RankVarOp, ExtentOp>(op);
+  if (!isLeaf)
+    block.push_back(op);
+  else if (lastLeaf)
+    block.getOperations().insertAfter(Block::iterator(lastLeaf), op);
+  else
+    block.push_front(op);
+  if (isLeaf)
+    lastLeaf = op;
+  return op->getResult(0);
+}
+
+Value RegionBuilder::read(const TensorAccess &access) {
+  SmallVector<Value> indices;
+  for (ArrayRef<StringAttr> group : access.groups) {
+    SmallVector<Value> vars;
+    for (StringAttr var : group)
+      vars.push_back(makeVar(var));
+    if (vars.size() == 1) {
+      indices.push_back(vars.front());
+      continue;
+    }
+    SmallVector<Attribute> names(group.begin(), group.end());
+    indices.push_back(make<FlattenOp>(builder.getIndexType(), vars,
+                                      builder.getArrayAttr(names)));
+  }
+  auto type = cast<attn::TensorType>(access.tensor.getType());
+  return make<ReadOp>(getComputeType(type.getElementType()),
+                      getInput(access.tensor), indices);
+}
+
+/// Repeats the slice that ends in `value`.
+Value RegionBuilder::clone(Value value, IRMapping &tensors) {
+  SmallVector<Value> worklist{value};
+  llvm::DenseSet<Operation *> slice;
+  EinsumOp source;
+  while (!worklist.empty()) {
+    Value next = worklist.pop_back_val();
+    if (cloned.contains(next))
+      continue;
+    if (auto argument = dyn_cast<BlockArgument>(next)) {
+      auto owner = cast<EinsumOp>(argument.getOwner()->getParentOp());
+      Value input = owner.getInputs()[argument.getArgNumber()];
+      cloned.map(next, getInput(tensors.lookupOrDefault(input)));
+    } else if (slice.insert(next.getDefiningOp()).second) {
+      llvm::append_range(worklist, next.getDefiningOp()->getOperands());
+    }
+  }
+  SmallVector<Operation *> ordered(slice.begin(), slice.end());
+  llvm::sort(ordered, [](Operation *a, Operation *b) {
+    return a->isBeforeInBlock(b);
+  });
+  for (Operation *op : ordered) {
+    // A detached copy: insert() puts it in its place.
+    Operation *copy = op->clone(cloned);
+    cloned.map(op->getResult(0), insert(copy));
+  }
+  return cloned.lookup(value);
+}
+
+//===----------------------------------------------------------------------===//
+// Expressions
+//===----------------------------------------------------------------------===//
+
+namespace {
+class EinsumLowering : public ExprLowering<Value> {
+public:
+  EinsumLowering(RegionBuilder &region, EinsumEmitter &emitter,
+                 ExprImporter &importer, IRMapping &tensors)
+      : region(region), emitter(emitter), importer(importer), tensors(tensors),
+        type(emitter.getFloatType()) {}
+
+  /// The leaf in the type that it has.
+  Value getNative(Expr leaf);
+
+protected:
+  Value constant(double value) override;
+  Value leaf(Expr expr) override {
+    Value value = getNative(expr);
+    if (value.getType().isInteger(1))
+      return value;
+    return region.makeCast(value, type);
+  }
+  Value rankVar(unsigned rank) override {
+    return region.makeCast(region.makeVar(getName(rank)), type);
+  }
+  Value extent(unsigned rank) override {
+    Value extent = region.make<ExtentOp>(region.builder.getIndexType(),
+                                         getName(rank));
+    return region.makeCast(extent, type);
+  }
+  Value add(Value a, Value b) override {
+    return region.make<arith::AddFOp>(a, b);
+  }
+  Value sub(Value a, Value b) override {
+    return region.make<arith::SubFOp>(a, b);
+  }
+  Value mul(Value a, Value b) override {
+    return region.make<arith::MulFOp>(a, b);
+  }
+  Value div(Value a, Value b) override { return region.make<DivOp>(a, b); }
+  Value neg(Value a) override { return region.make<arith::NegFOp>(a); }
+  Value power(Value base, double exponent) override;
+  Value unary(ExprKind kind, Value a) override;
+  Value binary(ExprKind kind, Value a, Value b) override;
+  Value minimum(Value a, Value b) override {
+    return region.make<arith::MinimumFOp>(a, b);
+  }
+  Value select(Value condition, Value ifTrue, Value ifFalse) override {
+    return region.make<arith::SelectOp>(condition, ifTrue, ifFalse);
+  }
+  Value cast(Expr expr, Value a) override {
+    Type to = parseType(expr.name(), region.builder.getContext());
+    Value rounded = region.make<CastOp>(getComputeType(to), a,
+                                        TypeAttr::get(to), UnitAttr());
+    return region.makeCast(rounded, type);
+  }
+  Value call(Expr expr, ArrayRef<Value> operands) override;
+
+private:
+  StringAttr getName(unsigned rank) {
+    return region.builder.getStringAttr(
+        importer.getContext().getRankName(rank));
+  }
+  Value literal(double value) {
+    return region.make<arith::ConstantOp>(
+        region.builder.getFloatAttr(type, value));
+  }
+
+  RegionBuilder &region;
+  EinsumEmitter &emitter;
+  ExprImporter &importer;
+  IRMapping &tensors;
+  Type type;
+};
+} // namespace
+
+Value EinsumLowering::getNative(Expr leaf) {
+  if (const TensorAccess *access = emitter.lookup(leaf))
+    return region.read(*access);
+  const LeafSource *source = importer.lookup(leaf);
+  Value value = region.clone(source->value, tensors);
+  if (!source->rank)
+    return value;
+  Value zero =
+      region.make<arith::ConstantOp>(region.builder.getIndexAttr(0));
+  Value extent =
+      region.make<ExtentOp>(region.builder.getIndexType(), source->rank);
+  using P = arith::CmpIPredicate;
+  Value low = region.make<arith::CmpIOp>(P::sge, value, zero);
+  Value high = region.make<arith::CmpIOp>(P::slt, value, extent);
+  return region.make<arith::AndIOp>(low, high);
+}
+
+/// Whether `value` is an f32, but for rounding in f64.
+static bool isFloat(double value) {
+  return std::fabs(value - float(value)) <= 1e-13 * std::fabs(value);
+}
+
+/// A constant that f32 would round is written with a function of one that it
+/// would not: log(2), rsqrt(128), 1 / 3.
+Value EinsumLowering::constant(double value) {
+  if (type.isF64() || !std::isfinite(value) || isFloat(value))
+    return literal(value);
+  auto function = [&](ExprKind kind, double operand) {
+    return unary(kind, literal(operand));
+  };
+  auto scale = [&](double factor, Value part) {
+    return factor == 1 ? part : mul(literal(factor), part);
+  };
+  double magnitude = std::fabs(value);
+  if (isFloat(value / M_LN2))
+    return scale(value / M_LN2, function(ExprKind::Log, 2));
+  if (isFloat(value * M_LN2))
+    return div(literal(value * M_LN2), function(ExprKind::Log, 2));
+  for (double divisor = 3; divisor < 1000; ++divisor)
+    if (isFloat(value * divisor) && std::fabs(value * divisor) < (1 << 20) &&
+        std::fabs(value * divisor - std::nearbyint(value * divisor)) < 1e-9)
+      return div(literal(value * divisor), literal(divisor));
+  for (double square : {magnitude * magnitude, 1 / (magnitude * magnitude)}) {
+    double nearest = std::nearbyint(square);
+    if (nearest < 1 || nearest > 1e6 ||
+        std::fabs(square - nearest) > 1e-13 * square)
+      continue;
+    Value root = power(literal(nearest), magnitude < 1 ? -0.5 : 0.5);
+    return value < 0 ? neg(root) : root;
+  }
+  // As a sum of two, which f32 rounds only once.
+  return add(literal(float(value)), literal(value - float(value)));
+}
+
+Value EinsumLowering::power(Value base, double exponent) {
+  if (exponent == 0.5)
+    return region.make<math::SqrtOp>(base);
+  if (exponent == -0.5)
+    return region.make<math::RsqrtOp>(base);
+  constexpr double maxProduct = 8;
+  double magnitude = std::fabs(exponent);
+  if (std::floor(exponent) != exponent || magnitude > maxProduct)
+    return region.make<math::PowFOp>(base, constant(exponent));
+  Value product = base;
+  for (int i = 1; i < magnitude; ++i)
+    product = mul(product, base);
+  return exponent > 0 ? product : div(literal(1), product);
+}
+
+Value EinsumLowering::unary(ExprKind kind, Value a) {
+  switch (kind) {
+  case ExprKind::Exp:
+    return region.make<math::ExpOp>(a);
+  case ExprKind::Log:
+    return region.make<math::LogOp>(a);
+  case ExprKind::Tanh:
+    return region.make<math::TanhOp>(a);
+  case ExprKind::Sigmoid:
+    return region.make<SigmoidOp>(a);
+  case ExprKind::Erf:
+    return region.make<math::ErfOp>(a);
+  case ExprKind::Sin:
+    return region.make<math::SinOp>(a);
+  case ExprKind::Cos:
+    return region.make<math::CosOp>(a);
+  case ExprKind::Abs:
+    return region.make<math::AbsFOp>(a);
+  case ExprKind::Floor:
+    return region.make<math::FloorOp>(a);
+  case ExprKind::Round:
+    return region.make<math::RoundEvenOp>(a);
+  case ExprKind::Not: {
+    Value one =
+        region.make<arith::ConstantOp>(region.builder.getBoolAttr(true));
+    return region.make<arith::XOrIOp>(a, one);
+  }
+  default:
+    llvm_unreachable("not a function of one operand");
+  }
+}
+
+Value EinsumLowering::binary(ExprKind kind, Value a, Value b) {
+  using P = arith::CmpFPredicate;
+  switch (kind) {
+  case ExprKind::Max:
+    return region.make<arith::MaximumFOp>(a, b);
+  case ExprKind::And:
+    return region.make<arith::AndIOp>(a, b);
+  case ExprKind::Or:
+    return region.make<arith::OrIOp>(a, b);
+  case ExprKind::Less:
+    return region.make<arith::CmpFOp>(P::OLT, a, b);
+  case ExprKind::LessEqual:
+    return region.make<arith::CmpFOp>(P::OLE, a, b);
+  case ExprKind::Equal:
+    return region.make<arith::CmpFOp>(P::OEQ, a, b);
+  default:
+    llvm_unreachable("not a function of two operands");
+  }
+}
+
+Value EinsumLowering::call(Expr expr, ArrayRef<Value> operands) {
+  if (expr.name() == "pow")
+    return region.make<math::PowFOp>(operands[0], operands[1]);
+  OperationState state(region.loc, expr.name());
+  state.addOperands(operands);
+  state.addTypes(type);
+  return region.insert(Operation::create(state));
+}
+
+/// `a` and `b` reduced, in whatever type they have.
+static Value combine(RegionBuilder &region, ReducerKind kind, Value a,
+                     Value b) {
+  bool isReal = isa<FloatType>(a.getType());
+  switch (kind) {
+  case ReducerKind::Add:
+    return isReal ? region.make<arith::AddFOp>(a, b)
+                  : region.make<arith::AddIOp>(a, b);
+  case ReducerKind::Mul:
+    return isReal ? region.make<arith::MulFOp>(a, b)
+                  : region.make<arith::MulIOp>(a, b);
+  case ReducerKind::Max:
+    return isReal ? region.make<arith::MaximumFOp>(a, b)
+                  : region.make<arith::MaxSIOp>(a, b);
+  case ReducerKind::Min:
+    return isReal ? region.make<arith::MinimumFOp>(a, b)
+                  : region.make<arith::MinSIOp>(a, b);
+  case ReducerKind::And:
+    return region.make<arith::AndIOp>(a, b);
+  case ReducerKind::Or:
+    return region.make<arith::OrIOp>(a, b);
+  case ReducerKind::ArgMax:
+    break;
+  }
+  llvm_unreachable("not a reducer of two elements");
+}
+
+//===----------------------------------------------------------------------===//
+// One Einsum
+//===----------------------------------------------------------------------===//
+
+SmallVector<StringAttr> EinsumEmitter::getVars(const RankSet &ranks) {
+  SmallVector<StringAttr> vars;
+  for (auto rank : cascade.getRanks().getAsRange<RankAttr>())
+    if (ranks.test(importer.getRank(rank.getName())))
+      vars.push_back(rank.getName());
+  return vars;
+}
+
+RankSet EinsumEmitter::getRanks(ArrayRef<StringAttr> vars) {
+  RankSet ranks;
+  for (StringAttr var : vars)
+    ranks.set(importer.getRank(var));
+  return ranks;
+}
+
+SmallVector<Expr> EinsumEmitter::getImplied(const EinsumJob &job) {
+  SmallVector<Expr> implied;
+  for (Expr expr : postOrder(job.getRoots())) {
+    if (!expr.is(ExprKind::Leaf))
+      continue;
+    if (const TensorAccess *access = lookup(expr))
+      llvm::append_range(implied, access->conditions);
+    else if (const LeafSource *source = importer.lookup(expr))
+      llvm::append_range(implied, source->conditions);
+  }
+  return implied;
+}
+
+EinsumOp EinsumEmitter::emitOne(const EinsumJob &job, OpBuilder &builder) {
+  RegionBuilder region(job.loc);
+  EinsumLowering lowering(region, *this, importer, tensors);
+  // An integer stays one.
+  auto lower = [&](Expr expr) {
+    return expr.is(ExprKind::Leaf) ? lowering.getNative(expr)
+                                   : lowering.lower(expr);
+  };
+  Value value = lower(job.value);
+  if (job.other)
+    value = combine(region, job.combiner, value, lower(job.other));
+  SmallVector<Expr> implied = getImplied(job);
+  Value filter;
+  for (Expr condition : job.conditions) {
+    if (llvm::is_contained(implied, condition))
+      continue;
+    Value next = lower(condition);
+    filter = filter ? region.make<arith::AndIOp>(filter, next) : next;
+  }
+  region.builder.setInsertionPointToEnd(&region.region.front());
+  ValueOp::create(region.builder, job.loc, value, filter);
+
+  SmallVector<Attribute> vars, out, reducers;
+  SmallVector<StringAttr> ranks;
+  for (const auto &group : job.groups) {
+    SmallVector<Attribute> names(group.begin(), group.end());
+    llvm::append_range(vars, names);
+    out.push_back(builder.getArrayAttr(names));
+    ranks.push_back(group.front());
+    if (group.size() == 1)
+      continue;
+    for (auto rank : cascade.getRanks().getAsRange<RankAttr>())
+      if (rank.getKind() == RankKind::Product && rank.getOperands() == ArrayRef(group))
+        ranks.back() = rank.getName();
+  }
+  for (StringAttr var : job.reduced) {
+    vars.push_back(var);
+    reducers.push_back(ReduceAttr::get(builder.getContext(), job.reducer, var));
+  }
+  auto type = attn::TensorType::get(builder.getContext(), ranks,
+                                    job.elementType ? job.elementType
+                                                    : value.getType());
+  auto einsum = EinsumOp::create(
+      builder, job.loc, type, region.inputs, builder.getStringAttr(job.name),
+      builder.getArrayAttr(vars), builder.getArrayAttr(out),
+      builder.getArrayAttr(reducers));
+  einsum.getBody().takeBody(region.region);
+  if (!job.result)
+    return einsum;
+
+  TensorAccess access;
+  access.tensor = einsum.getResult();
+  access.groups = llvm::to_vector(job.groups);
+  RankSet reduced = getRanks(job.reduced);
+  llvm::append_range(implied, job.conditions);
+  llvm::SmallSetVector<Expr, 4> conditions;
+  for (Expr condition : implied)
+    if ((condition.ranks() & reduced).none())
+      conditions.insert(condition);
+  access.conditions = conditions.takeVector();
+  bind(job.result, std::move(access));
+  return einsum;
+}
+
+//===----------------------------------------------------------------------===//
+// Which Einsums
+//===----------------------------------------------------------------------===//
+
+struct EinsumEmitter::Plan {
+  std::vector<EinsumJob> jobs;
+  /// What the leaves of new Einsums stand for.
+  ExprMap original;
+};
+
+static bool isCostly(ExprKind kind) {
+  switch (kind) {
+  case ExprKind::Pow:
+  case ExprKind::Exp:
+  case ExprKind::Log:
+  case ExprKind::Tanh:
+  case ExprKind::Sigmoid:
+  case ExprKind::Erf:
+  case ExprKind::Sin:
+  case ExprKind::Cos:
+  case ExprKind::Call:
+    return true;
+  default:
+    return false;
+  }
+}
+
+/// The operations under each expression, about; a function counts for many.
+static llvm::DenseMap<Expr, unsigned> getCosts(ArrayRef<Expr> roots) {
+  constexpr unsigned functionCost = 8, maxCost = 1000;
+  llvm::DenseMap<Expr, unsigned> costs;
+  for (Expr expr : postOrder(roots)) {
+    unsigned cost = isCostly(expr.kind()) ? functionCost
+                    : expr.operands().empty() ? 0
+                                              : expr.operands().size() - 1;
+    for (Expr operand : expr.operands())
+      cost = std::min(cost + costs[operand], maxCost);
+    costs[expr] = cost;
+  }
+  return costs;
+}
+constexpr unsigned worthAnEinsum = 8;
+
+/// A divisor stays with what it divides: 0 / 0 is 0.
+static bool isDivisor(Expr expr) {
+  return expr.is(ExprKind::Pow) && expr.value() < 0;
+}
+
+/// Whether `expr` may be a tensor of its own.
+static bool mayStandAlone(Expr expr) {
+  if (expr.operands().empty() || isDivisor(expr))
+    return false;
+  for (Expr factor : getFactors(expr))
+    if (!isDivisor(factor) && !factor.is(ExprKind::Constant))
+      return expr.ranks().any() || expr.hasAccumulator();
+  return false;
+}
+
+RankSet EinsumEmitter::getIterated(const EinsumJob &job) {
+  RankSet ranks = getRanks(job.reduced);
+  for (const auto &group : job.groups)
+    ranks |= getRanks(group);
+  return ranks;
+}
+
+/// An Einsum for `value`, which `user` needs.
+EinsumJob EinsumEmitter::makePart(Plan &plan, const EinsumJob &user,
+                                  Expr value) {
+  EinsumJob part{user.loc};
+  Expr original = substitute(value, plan.original);
+  auto name = names.find(original);
+  part.name = name == names.end() ? "T" : name->second;
+  part.value = value;
+  for (StringAttr var : getVars(value.ranks()))
+    part.groups.push_back({var});
+  part.result =
+      context.freshLeaf(part.name, value.ranks(), value.hasAccumulator());
+  plan.original[part.result] = original;
+  return part;
+}
+
+/// Cuts out what several jobs compute.
+void EinsumEmitter::share(Plan &plan) {
+  SmallVector<Expr> roots;
+  for (const EinsumJob &job : plan.jobs)
+    llvm::append_range(roots, job.getRoots());
+  llvm::DenseMap<Expr, unsigned> costs = getCosts(roots);
+  SmallVector<Expr> order = postOrder(roots);
+
+  // The pieces that an expression is in directly: jobs, or what is cut out.
+  struct Pieces {
+    std::optional<unsigned> first;
+    bool several = false;
+    unsigned firstJob = ~0u;
+    void add(unsigned piece, unsigned job) {
+      several |= first && *first != piece;
+      first = first.value_or(piece);
+      firstJob = std::min(firstJob, job);
+    }
+  };
+  llvm::DenseMap<Expr, Pieces> piecesOf;
+  for (auto [i, job] : llvm::enumerate(plan.jobs))
+    for (Expr root : job.getRoots())
+      piecesOf[root].add(i, i);
+  unsigned numPieces = plan.jobs.size();
+  llvm::MapVector<Expr, unsigned> cut; // and the first job that needs it
+  for (Expr expr : llvm::reverse(order)) {
+    Pieces pieces = piecesOf[expr];
+    bool isCut = pieces.several && costs[expr] >= worthAnEinsum &&
+                 mayStandAlone(expr);
+    if (isCut) {
+      cut[expr] = pieces.firstJob;
+      pieces.several = false;
+      pieces.first = numPieces++;
+    }
+    for (Expr operand : expr.operands()) {
+      Pieces &inner = piecesOf[operand];
+      inner.add(*pieces.first, pieces.firstJob);
+      inner.several |= pieces.several;
+    }
+  }
+  if (cut.empty())
+    return;
+  ExprMap leaves;
+  std::vector<std::vector<EinsumJob>> before(plan.jobs.size());
+  for (auto [expr, job] : llvm::reverse(cut)) {
+    Expr value = substitute(expr, leaves);
+    EinsumJob part = makePart(plan, plan.jobs[job], value);
+    leaves[expr] = part.result;
+    before[job].push_back(std::move(part));
+  }
+  std::vector<EinsumJob> jobs;
+  for (auto [i, job] : llvm::enumerate(plan.jobs)) {
+    llvm::append_range(jobs, before[i]);
+    job.substitute(leaves);
+    jobs.push_back(job);
+  }
+  plan.jobs = std::move(jobs);
+}
+
+/// A sum over a sum: the factors that all terms have are taken out, so that
+/// it becomes a sum of products.
+void EinsumEmitter::splitSum(Plan &plan, unsigned index) {
+  EinsumJob &job = plan.jobs[index];
+  if (job.reducer != ReducerKind::Add || job.reduced.empty() ||
+      job.other || !job.value.is(ExprKind::Add))
+    return;
+  SmallVector<Expr> common = getFactors(job.value.operand(0));
+  llvm::erase_if(common, [&](Expr factor) {
+    return factor.is(ExprKind::Constant) ||
+           !llvm::all_of(job.value.operands(), [&](Expr term) {
+             return llvm::is_contained(getFactors(term), factor);
+           });
+  });
+  if (common.empty())
+    return;
+  SmallVector<Expr> rest;
+  for (Expr term : job.value.operands()) {
+    SmallVector<Expr> factors = getFactors(term);
+    llvm::erase_if(factors, [&](Expr factor) {
+      return llvm::is_contained(common, factor);
+    });
+    rest.push_back(factors.empty() ? context.constant(1)
+                                   : context.mul(factors));
+  }
+  common.push_back(context.add(rest));
+  job.value = context.mul(common);
+}
+
+/// A sum of products becomes one of plain accesses, one for each set of ranks.
+void EinsumEmitter::splitProduct(Plan &plan, unsigned index) {
+  EinsumJob job = plan.jobs[index];
+  if (job.reducer != ReducerKind::Add || job.reduced.empty() ||
+      job.other || !job.value.is(ExprKind::Mul))
+    return;
+  struct Group {
+    RankSet ranks;
+    SmallVector<Expr> factors;
+    bool isPlain() const {
+      return factors.size() == 1 && factors.front().is(ExprKind::Leaf);
+    }
+  };
+  SmallVector<Group> groups;
+  SmallVector<Expr> factors = getFactors(job.value);
+  llvm::stable_sort(factors, [](Expr a, Expr b) {
+    return a.ranks().count() > b.ranks().count();
+  });
+  for (Expr factor : factors) {
+    Group *best = nullptr;
+    for (Group &group : groups) {
+      bool covers = (factor.ranks() & ~group.ranks).none();
+      if (covers && (!best || (best->isPlain() && !group.isPlain())))
+        best = &group;
+    }
+    if (best) {
+      best->factors.push_back(factor);
+    } else if (isDivisor(factor)) {
+      return;
+    } else {
+      groups.push_back({factor.ranks(), {factor}});
+    }
+  }
+  if (groups.size() < 2)
+    return;
+  // What was computed comes first, as in `A * V`.
+  llvm::stable_sort(groups, [](const Group &a, const Group &b) {
+    return !a.isPlain() && b.isPlain();
+  });
+  SmallVector<Expr> product;
+  std::vector<EinsumJob> parts;
+  for (Group &group : groups) {
+    if (group.isPlain()) {
+      product.push_back(group.factors.front());
+      continue;
+    }
+    parts.push_back(makePart(plan, job, context.mul(group.factors)));
+    product.push_back(parts.back().result);
+  }
+  plan.jobs[index].value = product.front();
+  plan.jobs[index].other = context.mul(ArrayRef(product).drop_front());
+  plan.jobs[index].combiner = ReducerKind::Mul;
+  plan.jobs.insert(plan.jobs.begin() + index, parts.begin(), parts.end());
+}
+
+/// Cuts out what is costly and varies along fewer ranks than the Einsum.
+void EinsumEmitter::splitCostly(Plan &plan, unsigned index) {
+  EinsumJob job = plan.jobs[index];
+  RankSet iterated = getIterated(job);
+  SmallVector<Expr> roots = job.getRoots();
+  llvm::DenseMap<Expr, unsigned> costs = getCosts(roots);
+  SmallVector<Expr> order = postOrder(roots);
+  llvm::DenseSet<Expr> reached(roots.begin(), roots.end());
+  SmallVector<Expr> cut;
+  for (Expr expr : llvm::reverse(order)) {
+    if (!reached.contains(expr))
+      continue;
+    bool isWhole = !job.other && expr == job.value;
+    if (!isWhole && expr.ranks() != iterated &&
+        costs[expr] >= worthAnEinsum && mayStandAlone(expr)) {
+      cut.push_back(expr);
+      continue;
+    }
+    for (Expr operand : expr.operands())
+      reached.insert(operand);
+  }
+  ExprMap leaves;
+  std::vector<EinsumJob> parts;
+  for (Expr expr : llvm::reverse(cut)) {
+    parts.push_back(makePart(plan, job, expr));
+    leaves[expr] = parts.back().result;
+  }
+  if (parts.empty())
+    return;
+  plan.jobs[index].substitute(leaves);
+  plan.jobs.insert(plan.jobs.begin() + index, parts.begin(), parts.end());
+}
+
+void EinsumEmitter::emit(std::vector<EinsumJob> jobs, OpBuilder &builder,
+                         OpBuilder *outside, StringAttr streamed,
+                         const llvm::DenseSet<Expr> &moving) {
+  Plan plan;
+  plan.jobs = std::move(jobs);
+  share(plan);
+  for (unsigned i = plan.jobs.size(); i-- > 0;) {
+    unsigned before = plan.jobs.size();
+    splitSum(plan, i);
+    splitProduct(plan, i);
+    splitCostly(plan, i + plan.jobs.size() - before);
+    // What was cut out stands before, and is looked at next.
+    i += plan.jobs.size() - before;
+  }
+  llvm::DenseSet<Expr> inside = moving;
+  auto mayLeave = [&](const EinsumJob &job) {
+    if (!outside || !job.reduced.empty() || job.other)
+      return false;
+    if (streamed && job.value.ranks().test(importer.getRank(streamed)))
+      return false;
+    return !contains(job.value,
+                     [&](Expr expr) { return inside.contains(expr); });
+  };
+  for (const EinsumJob &job : plan.jobs) {
+    bool leaves = plan.original.count(job.result) && mayLeave(job);
+    if (!leaves && job.result)
+      inside.insert(job.result);
+    emitOne(job, leaves ? *outside : builder);
+  }
+}
