@@ -57,9 +57,18 @@ llvm::cl::ValuesClass attn::getStageValues() {
 }
 
 static void buildNestsStage(OpPassManager &pm, const PipelineOptions &options) {
+  OpPassManager &cascades = pm.nest<CascadeOp>();
+  cascades.addPass(createSplitReducers());
   FormNestsOptions nests;
   nests.fuse = options.fuse;
-  pm.addNestedPass<CascadeOp>(createFormNests(nests));
+  cascades.addPass(createFormNests(nests));
+}
+
+static void buildOnePassStage(OpPassManager &pm,
+                              const PipelineOptions &options) {
+  OnePassOptions onePass;
+  onePass.onePass = options.onePass;
+  pm.addNestedPass<CascadeOp>(createOnePass(onePass));
 }
 
 static void buildPartitionStage(OpPassManager &pm,
@@ -71,10 +80,11 @@ static void buildPartitionStage(OpPassManager &pm,
   partition.split = options.split;
   pm.addPass(createPartition(partition));
   // Partition emits each access where it is needed; a tile that is loaded twice
-  // would be two tiles in scratch.
+  // would be two tiles in scratch. Equal filters of a stream's reductions are
+  // one only after CSE, and fold only then.
+  pm.addPass(createCSEPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
-  pm.addPass(createLoopInvariantCodeMotionPass());
 }
 
 static void buildIntervalsStage(OpPassManager &pm) {
@@ -83,8 +93,10 @@ static void buildIntervalsStage(OpPassManager &pm) {
 
 static void buildBindStage(OpPassManager &pm) {
   pm.addNestedPass<tile::KernelOp>(createBind());
-  // Bind may leave an operand to the loop around; it has to be there first.
+  pm.addPass(createCanonicalizerPass());
+  // Both branches of a stream load the same tiles: once hoisted, CSE sees it.
   pm.addNestedPass<tile::KernelOp>(createHoistInvariants());
+  pm.addPass(createCSEPass());
 }
 
 static void buildLLVMStage(OpPassManager &pm, const PipelineOptions &options) {
@@ -107,7 +119,7 @@ void attn::buildStage(Stage stage, OpPassManager &pm,
   case Stage::Nests:
     return buildNestsStage(pm, options);
   case Stage::OnePass:
-    return;
+    return buildOnePassStage(pm, options);
   case Stage::Partition:
     return buildPartitionStage(pm, options);
   case Stage::Intervals:

@@ -43,6 +43,10 @@ struct PipelineOptions : mlir::PassPipelineOptions<PipelineOptions> {
   Option<bool> fuse{*this, "fuse",
                     llvm::cl::desc("make one kernel of several Einsums"),
                     llvm::cl::init(true)};
+  Option<bool> onePass{
+      *this, "one-pass",
+      llvm::cl::desc("derive the form with the fewest traversals"),
+      llvm::cl::init(true)};
   Option<int64_t> laneTile{
       *this, "lane-tile", llvm::cl::init(0),
       llvm::cl::desc(

@@ -5,20 +5,25 @@
 // RUN:   | sed -e 's/{.*//' -e 's/[(),]*$//' -e '/^ *$/d' \
 // RUN:   | FileCheck %s --strict-whitespace --match-full-lines
 
-//      CHECK:Pass Manager with 15 passes:
+//      CHECK:Pass Manager with 19 passes:
 // CHECK-NEXT:builtin.module
 // CHECK-NEXT:  attn.cascade
+// CHECK-NEXT:    attn-split-reducers
 // CHECK-NEXT:    attn-form-nests
+// CHECK-NEXT:  attn.cascade
+// CHECK-NEXT:    attn-one-pass
 // CHECK-NEXT:  attn-partition
+// CHECK-NEXT:  cse
 // CHECK-NEXT:  canonicalize
 // CHECK-NEXT:  cse
-// CHECK-NEXT:  loop-invariant-code-motion
 // CHECK-NEXT:  tile.kernel
 // CHECK-NEXT:    tile-intervals
 // CHECK-NEXT:  tile.kernel
 // CHECK-NEXT:    tile-bind
+// CHECK-NEXT:  canonicalize
 // CHECK-NEXT:  tile.kernel
 // CHECK-NEXT:    tile-hoist-invariants
+// CHECK-NEXT:  cse
 // CHECK-NEXT:  cpu-lower-tiles
 // CHECK-NEXT:  cpu-approximate-math
 // CHECK-NEXT:  cse
