@@ -3,6 +3,7 @@
 #include "lib/Target/Scalar.h"
 #include "dialect/Attn/AttnOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include <cmath>
@@ -15,6 +16,7 @@ namespace {
 struct Formula {
   ImplicitLocOpBuilder &b;
   Type type;
+  ScalarTarget target;
 
   Value number(double n) { return makeConstant(b, type, n); }
   Value fma(Value x, Value y, Value z) {
@@ -51,38 +53,53 @@ struct Formula {
 // Exponentials
 //===----------------------------------------------------------------------===//
 
-/// p * 2^n, where `shifted` is n plus `magic`, whose low bits hold n. Infinite
-/// above the largest number; the caller has excluded what is below the
-/// smallest normal one.
-static Value scaleByPower(Formula f, Value p, Value shifted) {
+/// p * 2^n for an integral n of any size: infinite above the largest number,
+/// rounded to 0 below the smallest.
+static Value emitScalef(Formula f, Value p, Value n) {
   ImplicitLocOpBuilder &b = f.b;
-  bool isDouble = getElementTypeOrSelf(f.type).isF64();
-  Type integer = getTypeLike(f.type, b.getIntegerType(isDouble ? 64 : 32));
-  Value n = arith::BitcastOp::create(b, integer, shifted);
-  Value exponent = arith::ShLIOp::create(
-      b, n, makeInteger(b, integer, isDouble ? 52 : 23));
-  Value word = arith::BitcastOp::create(b, integer, p);
+  Value all = makeInteger(b, b.getI16Type(), -1);
+  Value currentRounding = makeInteger(b, b.getI32Type(), 4);
+  return LLVM::CallIntrinsicOp::create(
+             b, f.type, b.getStringAttr("llvm.x86.avx512.mask.scalef.ps.512"),
+             ValueRange{p, n, p, all, currentRounding})
+      .getResult(0);
+}
+
+/// p * 2^n by adding n to p's exponent, which must not leave the normal range;
+/// n is in the low bits of `shifted`.
+static Value addToExponent(Formula f, Value p, Value shifted) {
+  ImplicitLocOpBuilder &b = f.b;
+  Type i32 = getTypeLike(f.type, b.getI32Type());
+  Value n = arith::BitcastOp::create(b, i32, shifted);
+  Value exponent = arith::ShLIOp::create(b, n, makeInteger(b, i32, 23));
+  Value word = arith::BitcastOp::create(b, i32, p);
   return arith::BitcastOp::create(
       b, f.type, arith::AddIOp::create(b, word, exponent));
 }
 
-/// exp(x) as 2^n exp(r), r in +-ln(2)/2, by a polynomial of degree 6 (relative
-/// error 3e-9 before rounding, below 2 ulp after). 0 where the result would be
-/// subnormal, infinite above the largest number.
+/// exp(x) or 2^x as 2^n exp(r), r in +-ln(2)/2, by a polynomial of degree 6
+/// (relative error 3e-9 before rounding, below 2 ulp after). Infinite above the
+/// largest number; below the smallest normal one 0, or rounded where the
+/// machine scales by itself.
 static Value emitExp(Formula f, Value x, bool isBase2) {
-  const double ln2 = std::log(2.0);
-  const double unit = isBase2 ? 1 : ln2;
-  const double low = -126 * unit, high = isBase2 ? 128 : 88.7228394;
+  auto vector = dyn_cast<VectorType>(f.type);
+  bool scales =
+      f.target.hasScalef && vector && vector.getNumElements() == 16;
+  const double ln2 = std::log(2.0), unit = isBase2 ? 1 : ln2;
+  // Beyond these the result is 0 or infinite.
+  const double low = scales ? -151 * unit : -126 * unit;
+  const double high = isBase2 ? 128 : scales ? 89 : 88.7228394;
+  Value clamped = f.atMost(f.atLeast(x, f.number(low)), f.number(high));
   // An integer in the last place, so that adding it rounds.
   Value magic = f.number(0x1.8p23);
-  Value clamped = f.atMost(f.atLeast(x, f.number(low)), f.number(high));
-  Value shifted, rest;
+  Value shifted, n, rest;
   if (isBase2) {
     shifted = f.add(clamped, magic);
-    rest = f.mul(f.sub(clamped, f.sub(shifted, magic)), f.number(ln2));
+    n = f.sub(shifted, magic);
+    rest = f.mul(f.sub(clamped, n), f.number(ln2));
   } else {
     shifted = f.fma(clamped, f.number(1 / ln2), magic);
-    Value n = f.sub(shifted, magic);
+    n = f.sub(shifted, magic);
     // ln(2) in two parts, the first with few enough bits that n times it is
     // exact.
     rest = f.fma(n, f.number(-0.693359375), clamped);
@@ -91,7 +108,9 @@ static Value emitExp(Formula f, Value x, bool isBase2) {
   Value p = f.polynomial(rest, {1.0, 1.0, 0.4999999403953552,
                                 0.1666651964187622, 0.04166839271783829,
                                 0.008368780836462975, 0.001381446490995586});
-  Value result = scaleByPower(f, p, shifted);
+  if (scales)
+    return emitScalef(f, p, n);
+  Value result = addToExponent(f, p, shifted);
   // "Not below", so that NaN stays.
   Value isNormal =
       f.compare(arith::CmpFPredicate::UGE, x, f.number(low));
@@ -152,11 +171,11 @@ static Value emitRoundedDivision(ImplicitLocOpBuilder &b, Value x, Value y,
 }
 
 Value attn::emitScalarOp(ImplicitLocOpBuilder &b, Operation *op,
-                         ValueRange operands) {
+                         ValueRange operands, ScalarTarget target) {
   if (op->getNumResults() != 1 || operands.empty())
     return {};
   Type type = operands[0].getType();
-  Formula f{b, type};
+  Formula f{b, type, target};
   bool isF32 = getElementTypeOrSelf(type).isF32();
   using F = arith::CmpFPredicate;
   return llvm::TypeSwitch<Operation *, Value>(op)

@@ -38,10 +38,16 @@ mlir::Value narrowElement(mlir::ImplicitLocOpBuilder &b, mlir::Value value,
 /// exponential.
 bool isGuardedDifference(mlir::Operation *op);
 
+/// Instructions that shorten an expansion.
+struct ScalarTarget {
+  /// AVX-512's vscalefps: x times two to the power of an integral float.
+  bool hasScalef = false;
+};
+
 /// Emits `op` on other operands (scalars or vectors of the types of its own).
 /// Returns null, without an error, for what has no expansion here.
 mlir::Value emitScalarOp(mlir::ImplicitLocOpBuilder &b, mlir::Operation *op,
-                         mlir::ValueRange operands);
+                         mlir::ValueRange operands, ScalarTarget target = {});
 
 } // namespace attn
 

@@ -11,6 +11,7 @@
 
 #include "lib/Target/CPU/Buffers.h"
 #include "lib/Target/CPU/Layout.h"
+#include "lib/Target/CPU/MapRegion.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/ADT/BitVector.h"
 #include "llvm/Support/MathExtras.h"
@@ -22,12 +23,29 @@ using llvm::BitVector;
 
 static bool isTile(Value value) { return isa<tile::TileType>(value.getType()); }
 
+/// The tiles that `op` reads when it runs: a contraction's accumulator may be
+/// computed as it is loaded, and reads what the map would have read.
+static SmallVector<Value> getTilesRead(Operation *op) {
+  if (auto map = dyn_cast<tile::MapOp>(op))
+    if (isFusedAccumulator(map))
+      return {};
+  SmallVector<Value> read;
+  auto contract = dyn_cast<tile::ContractOp>(op);
+  tile::MapOp map = contract ? getFusedAccumulator(contract) : tile::MapOp();
+  for (Value operand : op->getOperands())
+    if (isTile(operand) && !(map && operand == contract.getAcc()))
+      read.push_back(operand);
+  if (map)
+    llvm::append_range(read, map.getInputs());
+  return read;
+}
+
 /// Whether `op` may write its result over `operand` while it reads it: each
 /// element depends on the operand's same element only.
 static bool worksInPlace(Operation *op, Value operand) {
   if (auto contract = dyn_cast<tile::ContractOp>(op))
-    return operand == contract.getAcc() && operand != contract.getLhs() &&
-           operand != contract.getRhs();
+    return operand.getType() == contract.getResult().getType() &&
+           operand != contract.getLhs() && operand != contract.getRhs();
   if (auto map = dyn_cast<tile::MapOp>(op))
     return operand.getType() == map.getResult().getType();
   // A yield reads before it writes, by the order of its copies.
@@ -141,6 +159,9 @@ BitVector Planner::markBlock(Block &block, ValueRange joined, BitVector after) {
       set = markLoop(loop, std::move(set));
       continue;
     }
+    if (auto map = dyn_cast<tile::MapOp>(&op))
+      if (isFusedAccumulator(map))
+        continue; // it is nowhere
     ValueRange written = op.hasTrait<OpTrait::IsTerminator>()
                              ? joined
                              : ValueRange(op.getResults());
@@ -163,12 +184,11 @@ BitVector Planner::markBlock(Block &block, ValueRange joined, BitVector after) {
     }
     mark(set, begin[&op] + 1);
     setAll(set, written, ids, false);
-    for (Value operand : op.getOperands())
-      if (isTile(operand)) {
-        set.set(ids.lookup(operand));
-        if (!worksInPlace(&op, operand))
-          live[ids.lookup(operand)].set(begin[&op] + 1);
-      }
+    for (Value operand : getTilesRead(&op)) {
+      set.set(ids.lookup(operand));
+      if (!worksInPlace(&op, operand))
+        live[ids.lookup(operand)].set(begin[&op] + 1);
+    }
     mark(set, begin[&op]);
   }
   return set;
@@ -182,9 +202,8 @@ BitVector Planner::markLoop(scf::ForOp loop, BitVector after) {
   setAll(set, loop.getResults(), ids, false);
   // What the body reads from outside lives through every iteration.
   loop.getBody()->walk([&](Operation *op) {
-    for (Value operand : op->getOperands())
-      if (isTile(operand) && !loop.getRegion().isAncestor(
-                                 operand.getParentRegion()))
+    for (Value operand : getTilesRead(op))
+      if (!loop.getRegion().isAncestor(operand.getParentRegion()))
         set.set(ids.lookup(operand));
   });
   BitVector before = markBlock(*loop.getBody(), loop.getRegionIterArgs(), set);
@@ -217,8 +236,9 @@ void Planner::coalesce() {
   });
   kernel.walk([&](Operation *op) {
     if (auto contract = dyn_cast<tile::ContractOp>(op)) {
-      if (contract.getAcc())
-        join(contract.getResult(), contract.getAcc());
+      for (Value operand : getTilesRead(op))
+        if (worksInPlace(op, operand))
+          join(contract.getResult(), operand);
     } else if (auto map = dyn_cast<tile::MapOp>(op)) {
       if (map.getAcc())
         join(map.getResult(), map.getAcc());
@@ -273,7 +293,7 @@ void Planner::addMoves(Operation *at, ValueRange from, ValueRange to) {
 void Planner::place() {
   SmallVector<unsigned> order;
   for (unsigned id = 0; id != parent.size(); ++id)
-    if (find(id) == id)
+    if (find(id) == id && live[id].any())
       order.push_back(id);
   llvm::sort(order, [&](unsigned a, unsigned b) {
     return std::pair(-sizes[a], a) < std::pair(-sizes[b], b);

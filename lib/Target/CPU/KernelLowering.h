@@ -13,6 +13,7 @@
 #include "lib/Target/CPU/Buffers.h"
 #include "lib/Target/CPU/Frame.h"
 #include "lib/Target/CPU/Layout.h"
+#include "lib/Target/Scalar.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
@@ -58,6 +59,7 @@ public:
 
   mlir::ImplicitLocOpBuilder b;
   const VectorUnit unit;
+  const ScalarTarget scalarTarget;
 
   mlir::Value constant(int64_t number);
   mlir::Value add(mlir::Value x, mlir::Value y);
@@ -113,10 +115,13 @@ public:
   mlir::LogicalResult lowerLoad(tile::LoadOp op);
   mlir::LogicalResult lowerStore(tile::StoreOp op);
   void lowerFill(tile::FillOp op);
-  /// Whether `element` is inside `view`; its address, or one that can be read
-  /// anyway.
-  mlir::Value guardedAddress(const ViewOperand &view, mlir::Value pointer,
-                             mlir::Value inside);
+  /// An element of a view and whether it is inside; 0 where it is not.
+  std::pair<mlir::Value, mlir::Value> readElement(tile::ReadOp op,
+                                                  mlir::ValueRange indices);
+  /// What `pointer`, of `element`s in memory, holds; 0, and not read, unless
+  /// `isInside`.
+  mlir::Value loadGuarded(mlir::Value pointer, mlir::Value isInside,
+                          mlir::Type element);
 
 private:
   tile::KernelOp kernel;
@@ -125,6 +130,8 @@ private:
   ScratchPlan plan;
   mlir::IRMapping values;
   llvm::DenseMap<mlir::Value, ViewOperand> views;
+  /// Tiles that are used where the view has them, not copied.
+  llvm::DenseMap<mlir::Value, mlir::Value> directPointers;
   mlir::Value framePointer, scratchPointer;
 
   mlir::Value loadSlot(unsigned slot, mlir::Type type);

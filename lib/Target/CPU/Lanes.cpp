@@ -154,7 +154,7 @@ static void allowContraction(Operation *op) {
 
 /// `op` on other operands; `like` is a vector type, or null for a scalar.
 Value LaneEmitter::emitOn(Operation *op, ValueRange operands, Type like) {
-  if (Value result = emitScalarOp(b, op, operands)) {
+  if (Value result = emitScalarOp(b, op, operands, k.scalarTarget)) {
     if (Operation *made = result.getDefiningOp())
       allowContraction(made);
     return result;
@@ -240,45 +240,19 @@ LogicalResult LaneEmitter::emit(Block &block) {
 
 /// Each lane reads its own element; what is uniform is read once.
 LogicalResult LaneEmitter::emitRead(tile::ReadOp op) {
-  const ViewOperand &view = k.getView(op.getView());
-  Type element = view.type.getElementType();
-  Type memory = getMemoryType(element);
   SmallVector<LaneValue> indices;
   bool isUniform = true;
   for (Value index : op.getIndices()) {
     indices.push_back(get(index));
     isUniform &= indices.back().kind == LaneValue::Uniform;
   }
-  auto readAt = [&](ArrayRef<Value> at) -> std::pair<Value, Value> {
-    Value offset = k.constant(0), inside;
-    for (auto [index, stride, extent] :
-         llvm::zip(at, view.strides, view.extents)) {
-      Value place = k.toInt(index);
-      offset = k.add(offset, k.mul(place, stride));
-      // Unsigned, so that a negative index is outside too.
-      Value fits = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, place,
-                                         extent);
-      inside = inside ? k.both(inside, fits) : fits;
-    }
-    if (!inside)
-      inside = makeInteger(b, b.getI1Type(), 1);
-    Value address = k.guardedAddress(
-        view, k.advance(view.pointer, offset, memory), inside);
-    Value bits = k.load(memory, address,
-                        memory.getIntOrFloatBitWidth() / 8);
-    Value value = widenElement(b, bits, element);
-    Type wide = value.getType();
-    Value zero = isa<FloatType>(wide) ? makeConstant(b, wide, 0.0)
-                                      : makeInteger(b, wide, 0);
-    return {arith::SelectOp::create(b, inside, value, zero), inside};
-  };
   if (isUniform) {
     SmallVector<Value> at;
     for (const LaneValue &index : indices)
       at.push_back(index.scalar);
-    auto [value, inside] = readAt(at);
+    auto [value, valid] = k.readElement(op, at);
     bind(op.getResult(), LaneValue::uniform(value));
-    bind(op.getValid(), LaneValue::uniform(inside));
+    bind(op.getValid(), LaneValue::uniform(valid));
     return success();
   }
   SmallVector<Value> values, valids;
@@ -291,9 +265,9 @@ LogicalResult LaneEmitter::emitRead(tile::ReadOp op) {
                          ? index.scalar
                          : Value(vector::ExtractOp::create(
                                b, getVector(index, i), lane)));
-      auto [value, inside] = readAt(at);
+      auto [value, valid] = k.readElement(op, at);
       lanes.push_back(value);
-      insides.push_back(inside);
+      insides.push_back(valid);
     }
     values.push_back(vector::FromElementsOp::create(
         b, k.vectorOf(op.getResult().getType()), lanes));

@@ -9,7 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "lib/Target/CPU/KernelLowering.h"
+#include "lib/Target/CPU/MapRegion.h"
 #include "lib/Target/Scalar.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -33,15 +33,18 @@ private:
   tile::ContractOp op;
   Buffer result, lhs, rhs;
   std::optional<Buffer> acc;
+  std::optional<MapRegion> accMap; ///< computes acc as it is needed
   StringAttr rowRank; ///< null where lhs has no rank of its own
   int64_t numRows = 1;
   int64_t vectors = 1; ///< in a panel
+  bool hasFailed = false;
   SmallVector<std::pair<StringAttr, int64_t>> outer, contracted;
 
   void classifyRanks();
   int64_t getRowBlock() const;
   void emitRows(Position &at, int64_t first, int64_t count, int64_t block);
   void emitBlock(Position &at, int64_t rows);
+  SmallVector<Value> getStart(const Position &at, int64_t rows);
   SmallVector<Value> emitSum(Position &at, unsigned depth, int64_t rows,
                              SmallVector<Value> sums);
   void emitStep(Position &at, int64_t step, int64_t rows,
@@ -108,7 +111,9 @@ LogicalResult ContractLowering::run() {
            << " into " << element << ", which the CPU can't do";
   if (!element.isIntOrFloat() || element.isInteger(1))
     return op.emitOpError("sums ") << element << ", which the CPU can't do";
-  if (op.getAcc())
+  if (tile::MapOp map = getFusedAccumulator(op))
+    accMap.emplace(k, map);
+  else if (op.getAcc())
     acc = k.getBuffer(op.getAcc());
   if (result.layout.hasLanes())
     vectors = result.layout.panelVectors;
@@ -125,7 +130,7 @@ LogicalResult ContractLowering::run() {
       emitRows(at, numLarge * (small + 1), numBlocks - numLarge, small);
     });
   });
-  return success();
+  return failure(hasFailed);
 }
 
 /// `count` blocks of `block` rows from the row `first` on.
@@ -140,11 +145,29 @@ void ContractLowering::emitRows(Position &at, int64_t first, int64_t count,
   });
 }
 
-void ContractLowering::emitBlock(Position &at, int64_t rows) {
+/// What a block's sums start from.
+SmallVector<Value> ContractLowering::getStart(const Position &at,
+                                              int64_t rows) {
   Type type = getRegisterType();
   int64_t stride = getStride(result, rowRank);
   SmallVector<Value> sums;
-  for (int64_t r = 0; r != rows; ++r)
+  for (int64_t r = 0; r != rows; ++r) {
+    if (accMap) {
+      Position row = at;
+      if (rowRank)
+        row[rowRank] = k.add(at.lookup(rowRank), k.constant(r));
+      LaneValue filter;
+      FailureOr<LaneValue> start = accMap->emit(row, filter);
+      if (failed(start)) {
+        hasFailed = true;
+        return {};
+      }
+      if (start->kind == LaneValue::Varying)
+        llvm::append_range(sums, start->vectors);
+      else
+        sums.push_back(start->scalar);
+      continue;
+    }
     for (int64_t v = 0; v != vectors; ++v)
       sums.push_back(
           acc ? k.loadElements(
@@ -152,6 +175,15 @@ void ContractLowering::emitBlock(Position &at, int64_t rows) {
           : isa<FloatType>(result.getElementType())
               ? makeConstant(b, type, 0.0)
               : makeInteger(b, type, 0));
+  }
+  return sums;
+}
+
+void ContractLowering::emitBlock(Position &at, int64_t rows) {
+  int64_t stride = getStride(result, rowRank);
+  SmallVector<Value> sums = getStart(at, rows);
+  if (hasFailed)
+    return;
   sums = emitSum(at, 0, rows, std::move(sums));
   for (int64_t r = 0; r != rows; ++r)
     for (int64_t v = 0; v != vectors; ++v)

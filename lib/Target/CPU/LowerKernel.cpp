@@ -3,6 +3,7 @@
 #include "lib/Target/CPU/KernelLowering.h"
 #include "lib/Target/Scalar.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -11,7 +12,8 @@ using namespace attn::cpu;
 
 KernelLowering::KernelLowering(tile::KernelOp kernel,
                                const KernelOperands &operands, VectorUnit unit)
-    : b(kernel.getLoc(), kernel.getContext()), unit(unit), kernel(kernel),
+    : b(kernel.getLoc(), kernel.getContext()), unit(unit),
+      scalarTarget{/*hasScalef=*/unit.lanes == 16}, kernel(kernel),
       operands(operands), frame(operands.program),
       plan(planScratch(kernel, unit.lanes)) {}
 
@@ -219,10 +221,21 @@ LogicalResult KernelLowering::lowerOp(Operation *op) {
       .Case<tile::RangeOp, tile::TestOp>([&](Operation *op) {
         return op->emitOpError("has not been expanded by Intervals");
       })
+      .Case([&](tile::ReadOp read) {
+        SmallVector<Value> indices;
+        for (Value index : read.getIndices())
+          indices.push_back(getValue(index));
+        auto [value, valid] = readElement(read, indices);
+        values.map(read.getResult(), value);
+        values.map(read.getValid(), valid);
+        return success();
+      })
       .Default([&](Operation *op) -> LogicalResult {
-        bool isPlain = op->getNumRegions() == 0 &&
-                       isa_and_nonnull<arith::ArithDialect>(op->getDialect());
-        if (!isPlain)
+        bool isPlain =
+            isa<CastOp, DivOp, SigmoidOp>(op) ||
+            isa_and_nonnull<arith::ArithDialect, math::MathDialect>(
+                op->getDialect());
+        if (!isPlain || op->getNumRegions() != 0)
           return op->emitOpError("can't be lowered for the CPU here");
         SmallVector<Value> mapped;
         for (Value operand : op->getOperands())
@@ -310,6 +323,8 @@ void KernelLowering::loopNest(
 
 Buffer KernelLowering::getBuffer(Value tile) {
   auto type = cast<tile::TileType>(tile.getType());
+  if (Value pointer = directPointers.lookup(tile))
+    return {pointer, type, TileLayout::get(type, getLaneRank(), unit.lanes)};
   return {advance(scratchPointer, constant(plan.offsets.lookup(tile)),
                   b.getI8Type()),
           type, TileLayout::get(type, getLaneRank(), unit.lanes)};

@@ -7,7 +7,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "lib/Target/CPU/Lanes.h"
+#include "lib/Target/CPU/MapRegion.h"
 #include "lib/Target/Scalar.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -21,7 +21,8 @@ namespace {
 class MapLowering {
 public:
   MapLowering(KernelLowering &k, tile::MapOp op)
-      : k(k), b(k.b), op(op), result(k.getBuffer(op.getResult())) {}
+      : k(k), b(k.b), op(op), region(k, op),
+        result(k.getBuffer(op.getResult())) {}
   LogicalResult run();
 
 private:
@@ -30,17 +31,14 @@ private:
   KernelLowering &k;
   ImplicitLocOpBuilder &b;
   tile::MapOp op;
+  MapRegion region;
   Buffer result;
-  SmallVector<Buffer> inputs;
   std::optional<ReducerKind> reducer;
   SmallVector<Rank> outer, inner;
-  bool hasLanes = false, reducesLanes = false;
-  TileLayout lanes;
-  /// Vectors that are worked on at once, and the panels that they are of.
-  int64_t numVectors = 1, panels = 1;
+  bool reducesLanes = false;
+  /// Panels that are worked on at once.
+  int64_t panels = 1;
   Position at;
-  /// Inputs that don't vary in the inner loops.
-  DenseMap<unsigned, LaneValue> hoisted;
   bool hasFailed = false;
 
   LogicalResult classifyRanks();
@@ -48,15 +46,10 @@ private:
   void emitReduction();
   SmallVector<Value> emitSums(unsigned depth, SmallVector<Value> sums);
   SmallVector<Value> accumulate(SmallVector<Value> sums);
-  LaneValue emitPoint(LaneValue &filter);
-  LaneValue loadInput(const Buffer &buffer);
-  LaneValue loadLanes(const Buffer &buffer);
-  void storeLanes(const LaneValue &value);
   void hoistInputs();
   Value combine(Value x, Value y);
   Value makeIdentity(Type type);
   Type getSumType();
-  int64_t vectorOffset(const Buffer &buffer, int64_t vector);
 };
 } // namespace
 
@@ -74,105 +67,29 @@ LogicalResult MapLowering::classifyRanks() {
     return op.emitOpError("reduces by `argmax`, which the CPU can't do yet");
   for (auto [rank, size] :
        llvm::zip(op.getRanks().getAsRange<StringAttr>(), op.getSizes())) {
-    if (rank == laneRank) {
-      hasLanes = true;
+    if (rank == laneRank)
       reducesLanes = op.isReduced(rank);
-      auto type = tile::TileType::get({rank}, {size}, b.getF32Type());
-      lanes = TileLayout::get(type, rank, k.unit.lanes);
-    } else {
+    else
       (op.isReduced(rank) ? inner : outer).push_back({rank, size});
-    }
   }
   if (inner.empty() && !reducesLanes && !outer.empty())
     inner.push_back(outer.pop_back_val());
-  if (hasLanes) {
-    panels = lanes.numPanels % 2 == 0 && lanes.panelVectors <= 2 ? 2 : 1;
-    numVectors = panels * lanes.panelVectors;
+  // One panel after the other where the last one's tail is to be masked.
+  const TileLayout &lanes = region.lanes;
+  if (region.hasLanes && !reducesLanes && lanes.numPanels % 2 == 0 &&
+      lanes.panelVectors <= 2) {
+    panels = 2;
+    region.numVectors = panels * lanes.panelVectors;
   }
   return success();
 }
 
-//===----------------------------------------------------------------------===//
-// Elements
-//===----------------------------------------------------------------------===//
-
-/// Where the vector number `vector` of the ones worked on lies, from the first.
-int64_t MapLowering::vectorOffset(const Buffer &buffer, int64_t vector) {
-  return vector / lanes.panelVectors * buffer.layout.panelStride +
-         vector % lanes.panelVectors * k.unit.lanes;
-}
-
-LaneValue MapLowering::loadLanes(const Buffer &buffer) {
-  SmallVector<Value> vectors;
-  for (int64_t v = 0; v != numVectors; ++v)
-    vectors.push_back(
-        k.loadElements(k.vectorOf(buffer.getElementType()),
-                       k.address(buffer, at, vectorOffset(buffer, v))));
-  return LaneValue::varying(std::move(vectors));
-}
-
-LaneValue MapLowering::loadInput(const Buffer &buffer) {
-  if (buffer.layout.hasLanes())
-    return loadLanes(buffer);
-  return LaneValue::uniform(
-      k.loadElements(buffer.getElementType(), k.address(buffer, at)));
-}
-
+/// Loads what the inner loops don't change in front of them.
 void MapLowering::hoistInputs() {
-  hoisted.clear();
-  for (auto [index, buffer] : llvm::enumerate(inputs)) {
-    bool varies = llvm::any_of(inner, [&, &buffer = buffer](Rank rank) {
-      return buffer.type.getRankPosition(rank.first) >= 0;
-    });
-    if (!varies && !(reducesLanes && buffer.layout.hasLanes()))
-      hoisted[index] = loadInput(buffer);
-  }
-}
-
-/// The region at the point `at`.
-LaneValue MapLowering::emitPoint(LaneValue &filter) {
-  LaneEmitter emitter(k, numVectors);
-  for (auto rank : op.getRanks().getAsRange<StringAttr>()) {
-    Value position = at.lookup(rank), base = k.getValue(op.getOffset(rank));
-    bool isLane = rank == k.getLaneRank();
-    if (isLane)
-      position = k.mul(
-          position, k.constant(lanes.panelVectors * k.unit.lanes));
-    Value first = b.createOrFold<arith::AddIOp>(base, k.toIndex(position));
-    emitter.coordinates[rank] = LaneValue::linear(first, isLane ? 1 : 0);
-  }
-  Block &body = op.getBody().front();
-  for (auto [index, argument] : llvm::enumerate(body.getArguments())) {
-    auto it = hoisted.find(index);
-    emitter.bind(argument, it != hoisted.end() ? it->second
-                                               : loadInput(inputs[index]));
-  }
-  if (failed(emitter.emit(body))) {
-    hasFailed = true;
-    return {};
-  }
-  tile::YieldOp yield = op.getYield();
-  auto materialize = [&](Value value) {
-    LaneValue found = emitter.get(value);
-    if (hasLanes && found.kind != LaneValue::Varying) {
-      SmallVector<Value> vectors;
-      for (int64_t v = 0; v != numVectors; ++v)
-        vectors.push_back(emitter.getVector(found, v));
-      return LaneValue::varying(std::move(vectors));
-    }
-    return found;
-  };
-  if (yield.getFilter())
-    filter = materialize(yield.getFilter());
-  return materialize(yield.getValue());
-}
-
-void MapLowering::storeLanes(const LaneValue &value) {
-  if (value.kind == LaneValue::Uniform)
-    return k.storeElements(value.scalar, k.address(result, at));
-  for (auto [index, vector] : llvm::enumerate(value.vectors))
-    k.storeElements(vector,
-                    k.address(result, at, vectorOffset(result, index)));
+  region.hoistInputs(at, [&](StringAttr rank) {
+    return (rank == k.getLaneRank() && reducesLanes) ||
+           llvm::any_of(inner, [&](Rank r) { return r.first == rank; });
+  });
 }
 
 //===----------------------------------------------------------------------===//
@@ -227,21 +144,23 @@ Value MapLowering::makeIdentity(Type type) {
 
 Type MapLowering::getSumType() {
   Type element = result.getElementType();
-  return hasLanes ? Type(k.vectorOf(element)) : element;
+  return region.hasLanes ? Type(k.vectorOf(element)) : element;
 }
 
 /// The sums with the point `at` taken in.
 SmallVector<Value> MapLowering::accumulate(SmallVector<Value> sums) {
   LaneValue filter;
-  LaneValue value = emitPoint(filter);
-  if (hasFailed)
+  FailureOr<LaneValue> value = region.emit(at, filter);
+  if (failed(value)) {
+    hasFailed = true;
     return sums;
+  }
   auto part = [](const LaneValue &lane, int64_t v) {
     return lane.kind == LaneValue::Varying ? lane.vectors[v] : lane.scalar;
   };
   bool hasFilter = bool(op.getYield().getFilter());
   for (auto [v, sum] : llvm::enumerate(sums)) {
-    Value term = part(value, v);
+    Value term = part(*value, v);
     Value identity = makeIdentity(getSumType());
     if (hasFilter)
       term = arith::SelectOp::create(b, part(filter, v), term, identity);
@@ -278,12 +197,12 @@ static Value makeTailMask(KernelLowering &k, int64_t first, int64_t size) {
 void MapLowering::emitReduction() {
   SmallVector<Value> sums;
   Value identity = makeIdentity(getSumType());
-  sums.assign(numVectors, identity);
+  sums.assign(region.numVectors, identity);
   std::optional<Buffer> acc;
   if (op.getAcc())
     acc = k.getBuffer(op.getAcc());
   if (acc && !reducesLanes) {
-    LaneValue start = loadInput(*acc);
+    LaneValue start = region.load(*acc, at);
     sums = start.kind == LaneValue::Varying ? start.vectors
                                             : SmallVector<Value>{start.scalar};
   }
@@ -291,14 +210,12 @@ void MapLowering::emitReduction() {
   if (!reducesLanes) {
     sums = emitSums(0, std::move(sums));
     if (!hasFailed)
-      storeLanes(hasLanes ? LaneValue::varying(std::move(sums))
-                          : LaneValue::uniform(sums.front()));
+      region.store(region.hasLanes ? LaneValue::varying(std::move(sums))
+                                   : LaneValue::uniform(sums.front()),
+                   result, at);
     return;
   }
-  // One panel after the other, so that the last one's tail can be masked.
-  panels = 1;
-  numVectors = lanes.panelVectors;
-  sums.assign(numVectors, identity);
+  const TileLayout &lanes = region.lanes;
   auto addPanel = [&](Value panel, SmallVector<Value> sums) {
     at[k.getLaneRank()] = panel;
     return emitSums(0, std::move(sums));
@@ -310,7 +227,7 @@ void MapLowering::emitReduction() {
       return addPanel(panel, llvm::to_vector(carried));
     });
   if (numWhole != lanes.numPanels) {
-    SmallVector<Value> tail(numVectors, identity);
+    SmallVector<Value> tail(sums.size(), identity);
     tail = addPanel(k.constant(numWhole), tail);
     for (auto [v, sum] : llvm::enumerate(tail)) {
       int64_t first = numWhole * width + v * k.unit.lanes;
@@ -336,7 +253,7 @@ void MapLowering::emitReduction() {
   }
   Value sum = parts.front();
   if (acc)
-    sum = combine(loadInput(*acc).scalar, sum);
+    sum = combine(region.load(*acc, at).scalar, sum);
   k.storeElements(sum, k.address(result, at));
 }
 
@@ -351,21 +268,21 @@ void MapLowering::emitLanes() {
   hoistInputs();
   k.loopNest(inner, at, [&] {
     LaneValue filter;
-    LaneValue value = emitPoint(filter);
-    if (!hasFailed)
-      storeLanes(value);
+    FailureOr<LaneValue> value = region.emit(at, filter);
+    if (failed(value))
+      hasFailed = true;
+    else
+      region.store(*value, result, at);
   });
 }
 
 LogicalResult MapLowering::run() {
   if (failed(classifyRanks()))
     return failure();
-  for (Value input : op.getInputs())
-    inputs.push_back(k.getBuffer(input));
   k.loopNest(outer, at, [&] {
-    if (!hasLanes || reducesLanes)
+    if (!region.hasLanes || reducesLanes)
       return emitLanes();
-    k.loop(lanes.numPanels, panels, [&](Value panel) {
+    k.loop(region.lanes.numPanels, panels, [&](Value panel) {
       at[k.getLaneRank()] = panel;
       emitLanes();
     });
@@ -374,6 +291,8 @@ LogicalResult MapLowering::run() {
 }
 
 LogicalResult KernelLowering::lowerMap(tile::MapOp op) {
+  if (isFusedAccumulator(op))
+    return success();
   return MapLowering(*this, op).run();
 }
 

@@ -36,6 +36,9 @@ public:
     bind(offsets, dims);
   }
   void run();
+  /// Copies only where the view has not the tile's layout, and returns where
+  /// the tile is.
+  Value runUnlessDirect();
 
 private:
   KernelLowering &k;
@@ -364,12 +367,7 @@ void MoveLowering::moveElement() {
     });
     return;
   }
-  Value bits = k.load(memory, k.guardedAddress(view, pointer, valid),
-                      alignment);
-  Value zero = isa<FloatType>(memory) ? makeConstant(b, memory, 0.0)
-                                      : makeInteger(b, memory, 0);
-  bits = arith::SelectOp::create(b, valid, bits, zero);
-  k.storeElements(widenElement(b, bits, element), address);
+  k.storeElements(k.loadGuarded(pointer, valid, element), address);
 }
 
 void MoveLowering::emitElements() {
@@ -423,16 +421,76 @@ void MoveLowering::run() {
       otherwise);
 }
 
-Value KernelLowering::guardedAddress(const ViewOperand &, Value pointer,
-                                     Value inside) {
+Value MoveLowering::runUnlessDirect() {
+  Value isDirect = isWhole;
+  for (auto [dimension, stride] : llvm::zip(dimensions, tile.layout.strides))
+    isDirect = k.both(isDirect,
+                      arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                                            dimension.stride,
+                                            k.constant(stride)));
+  auto branch = scf::IfOp::create(b, base.getType(), isDirect,
+                                  /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToEnd(branch.thenBlock());
+  scf::YieldOp::create(b, base);
+  b.setInsertionPointToEnd(branch.elseBlock());
+  run();
+  scf::YieldOp::create(b, tile.pointer);
+  return branch.getResult(0);
+}
+
+/// Whether all that reads a tile are contractions that broadcast its elements
+/// one by one: they work as well on the view, if that has the tile's layout.
+static bool isOnlyBroadcast(tile::LoadOp op, StringAttr laneRank) {
+  tile::TileType type = op.getResult().getType();
+  bool isSame = op.getView().getType().getElementType() ==
+                getScratchType(type.getElementType());
+  if (!isSame || type.getRanks().empty() ||
+      (laneRank && type.getRankPosition(laneRank) >= 0))
+    return false;
+  return llvm::all_of(op->getUses(), [&](OpOperand &use) {
+    auto contract = dyn_cast<tile::ContractOp>(use.getOwner());
+    return contract && use.get() != contract.getAcc();
+  });
+}
+
+Value KernelLowering::loadGuarded(Value pointer, Value isInside,
+                                  Type element) {
   // The frame can always be read.
-  return arith::SelectOp::create(b, inside, pointer, framePointer);
+  Type memory = getMemoryType(element);
+  Value address =
+      arith::SelectOp::create(b, isInside, pointer, framePointer);
+  Value bits = load(memory, address, memory.getIntOrFloatBitWidth() / 8);
+  Value zero = isa<FloatType>(memory) ? makeConstant(b, memory, 0.0)
+                                      : makeInteger(b, memory, 0);
+  return widenElement(b, arith::SelectOp::create(b, isInside, bits, zero),
+                      element);
+}
+
+std::pair<Value, Value> KernelLowering::readElement(tile::ReadOp op,
+                                                    ValueRange indices) {
+  const ViewOperand &view = getView(op.getView());
+  Type element = view.type.getElementType();
+  Value offset = constant(0), isInside = makeInteger(b, b.getI1Type(), 1);
+  for (auto [index, stride, extent] :
+       llvm::zip(indices, view.strides, view.extents)) {
+    Value place = toInt(index);
+    offset = add(offset, mul(place, stride));
+    // Unsigned, so that a negative index is outside too.
+    isInside = both(isInside, arith::CmpIOp::create(
+                                  b, arith::CmpIPredicate::ult, place, extent));
+  }
+  Value pointer = advance(view.pointer, offset, getMemoryType(element));
+  return {loadGuarded(pointer, isInside, element), isInside};
 }
 
 LogicalResult KernelLowering::lowerLoad(tile::LoadOp op) {
-  MoveLowering(*this, op.getView(), op.getResult(), op.getOffsets(),
-               op.getDims(), /*isStore=*/false)
-      .run();
+  MoveLowering move(*this, op.getView(), op.getResult(), op.getOffsets(),
+                    op.getDims(), /*isStore=*/false);
+  if (isOnlyBroadcast(op, getLaneRank()))
+    directPointers[op.getResult()] = move.runUnlessDirect();
+  else
+    move.run();
   return success();
 }
 

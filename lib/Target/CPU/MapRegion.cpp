@@ -1,0 +1,109 @@
+//===- MapRegion.cpp - A tile.map at some of its points -------------------===//
+
+#include "lib/Target/CPU/MapRegion.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::cpu;
+
+MapRegion::MapRegion(KernelLowering &k, tile::MapOp op)
+    : k(k), b(k.b), op(op) {
+  for (Value input : op.getInputs())
+    inputs.push_back(k.getBuffer(input));
+  for (auto [rank, size] :
+       llvm::zip(op.getRanks().getAsRange<StringAttr>(), op.getSizes())) {
+    if (rank != k.getLaneRank())
+      continue;
+    hasLanes = true;
+    auto type = tile::TileType::get({rank}, {size}, b.getF32Type());
+    lanes = TileLayout::get(type, rank, k.unit.lanes);
+    numVectors = lanes.panelVectors;
+  }
+}
+
+/// Where the vector number `vector` of the ones worked on lies, from the first.
+int64_t MapRegion::vectorOffset(const Buffer &buffer, int64_t vector) {
+  return vector / lanes.panelVectors * buffer.layout.panelStride +
+         vector % lanes.panelVectors * k.unit.lanes;
+}
+
+LaneValue MapRegion::load(const Buffer &buffer, const Position &at) {
+  Type element = buffer.getElementType();
+  if (!buffer.layout.hasLanes())
+    return LaneValue::uniform(
+        k.loadElements(element, k.address(buffer, at)));
+  SmallVector<Value> vectors;
+  for (int64_t v = 0; v != numVectors; ++v)
+    vectors.push_back(
+        k.loadElements(k.vectorOf(element),
+                       k.address(buffer, at, vectorOffset(buffer, v))));
+  return LaneValue::varying(std::move(vectors));
+}
+
+void MapRegion::store(const LaneValue &value, const Buffer &buffer,
+                      const Position &at) {
+  if (value.kind == LaneValue::Uniform)
+    return k.storeElements(value.scalar, k.address(buffer, at));
+  for (auto [index, vector] : llvm::enumerate(value.vectors))
+    k.storeElements(vector,
+                    k.address(buffer, at, vectorOffset(buffer, index)));
+}
+
+void MapRegion::hoistInputs(const Position &at,
+                            llvm::function_ref<bool(StringAttr)> varies) {
+  hoisted.clear();
+  for (auto [index, buffer] : llvm::enumerate(inputs))
+    if (llvm::none_of(buffer.type.getRanks(), varies))
+      hoisted[index] = load(buffer, at);
+}
+
+FailureOr<LaneValue> MapRegion::emit(const Position &at, LaneValue &filter) {
+  LaneEmitter emitter(k, numVectors);
+  for (auto rank : op.getRanks().getAsRange<StringAttr>()) {
+    Value position = at.lookup(rank), base = k.getValue(op.getOffset(rank));
+    bool isLane = rank == k.getLaneRank();
+    if (isLane)
+      position = k.mul(position,
+                       k.constant(lanes.panelVectors * k.unit.lanes));
+    Value first = b.createOrFold<arith::AddIOp>(base, k.toIndex(position));
+    emitter.coordinates[rank] = LaneValue::linear(first, isLane ? 1 : 0);
+  }
+  Block &body = op.getBody().front();
+  for (auto [index, argument] : llvm::enumerate(body.getArguments())) {
+    auto it = hoisted.find(index);
+    emitter.bind(argument, it != hoisted.end() ? it->second
+                                               : load(inputs[index], at));
+  }
+  if (failed(emitter.emit(body)))
+    return failure();
+  auto materialize = [&](Value value) {
+    LaneValue found = emitter.get(value);
+    if (!hasLanes || found.kind == LaneValue::Varying)
+      return found;
+    SmallVector<Value> vectors;
+    for (int64_t v = 0; v != numVectors; ++v)
+      vectors.push_back(emitter.getVector(found, v));
+    return LaneValue::varying(std::move(vectors));
+  };
+  tile::YieldOp yield = op.getYield();
+  if (yield.getFilter())
+    filter = materialize(yield.getFilter());
+  return materialize(yield.getValue());
+}
+
+tile::MapOp cpu::getFusedAccumulator(tile::ContractOp contract) {
+  Value acc = contract.getAcc();
+  auto map = acc ? acc.getDefiningOp<tile::MapOp>() : tile::MapOp();
+  if (!map || !acc.hasOneUse() || !map.getReducers().empty() ||
+      map->getBlock() != contract->getBlock())
+    return {};
+  return map;
+}
+
+bool cpu::isFusedAccumulator(tile::MapOp map) {
+  if (!map.getResult().hasOneUse())
+    return false;
+  auto contract = dyn_cast<tile::ContractOp>(*map.getResult().user_begin());
+  return contract && getFusedAccumulator(contract) == map;
+}

@@ -1,0 +1,49 @@
+//===- MapRegion.h - A tile.map at some of its points -----------*- C++ -*-===//
+
+#ifndef LIB_TARGET_CPU_MAPREGION_H
+#define LIB_TARGET_CPU_MAPREGION_H
+
+#include "lib/Target/CPU/Lanes.h"
+
+namespace attn::cpu {
+
+/// Emits what a map computes at one position of its ranks and, where it has the
+/// lane rank, for some vectors of lanes from a panel on.
+class MapRegion {
+public:
+  MapRegion(KernelLowering &k, tile::MapOp op);
+
+  /// How the lane rank is cut; meaningless without it.
+  TileLayout lanes;
+  bool hasLanes = false;
+  /// Vectors that are worked on at once.
+  int64_t numVectors = 1;
+
+  /// The value there; `filter` is set if the map has one. Uniform without lanes,
+  /// else varying.
+  mlir::FailureOr<LaneValue> emit(const Position &at, LaneValue &filter);
+  /// Loads now what doesn't vary along `ranks`, for every `emit` that follows.
+  void hoistInputs(const Position &at,
+                   llvm::function_ref<bool(mlir::StringAttr)> varies);
+  LaneValue load(const Buffer &buffer, const Position &at);
+  void store(const LaneValue &value, const Buffer &buffer, const Position &at);
+
+private:
+  KernelLowering &k;
+  mlir::ImplicitLocOpBuilder &b;
+  tile::MapOp op;
+  llvm::SmallVector<Buffer> inputs;
+  llvm::DenseMap<unsigned, LaneValue> hoisted;
+
+  int64_t vectorOffset(const Buffer &buffer, int64_t vector);
+};
+
+/// The map whose result `contract` starts from, where nothing else reads that:
+/// it is computed as the contraction loads its accumulator. Null otherwise.
+tile::MapOp getFusedAccumulator(tile::ContractOp contract);
+/// Whether `map` is the fused accumulator of a contraction.
+bool isFusedAccumulator(tile::MapOp map);
+
+} // namespace attn::cpu
+
+#endif // LIB_TARGET_CPU_MAPREGION_H
