@@ -487,6 +487,10 @@ TermOr ExpressionParser::parsePrimary() {
   if (succeeded(parser.parseOptionalKeyword(&name)))
     return parseName(name, where);
   double real;
+  if (!isdigit(*where.getPointer())) {
+    error(where) << "expected an operand";
+    return failure();
+  }
   if (parser.parseFloat(real))
     return failure();
   return Term{{}, {}, real};
