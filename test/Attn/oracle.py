@@ -4,6 +4,11 @@ Every variant is imported into the reference model and evaluated on small random
 arrays; here the same attention is computed again from its definition in the
 paper, in float64, without the language's rules. So neither the parser, nor the
 importer, nor the reference is its own witness.
+
+  oracle.py ROOT [--without=CASE] [PASS.. [-- OPTION..]]
+
+With passes, the reference evaluates the cascades that the passes make, which
+must mean the same; options go to attn-evaluate.
 """
 import os
 import re
@@ -25,7 +30,7 @@ class Spec:
                                   text)
             assert count == 1, rank
         printed = subprocess.run(
-            ["attn-opt", "--attn-print-reference", "-o", os.devnull],
+            ["attn-opt", *PASSES, "--attn-print-reference", "-o", os.devnull],
             input=text, text=True, check=True, capture_output=True).stdout
         self.model = printed
 
@@ -35,7 +40,7 @@ class Spec:
             path = os.path.join(folder, "model.json")
             with open(path, "w") as model:
                 model.write(self.model)
-            command = ["attn-evaluate", path, folder, *options]
+            command = ["attn-evaluate", path, folder, *OPTIONS, *options]
             for name, value in arguments.items():
                 if np.ndim(value) or isinstance(value, np.ndarray):
                     file = os.path.join(folder, f"{name}.in.npy")
@@ -332,13 +337,10 @@ def streams():
 def top_keys():
     text = """
       attn.cascade @top(%X: !attn.tensor<[b, m, e], f32>)
-          -> (!attn.tensor<[b, s, e], f32>, !attn.tensor<[b, s, e], i32>,
-              !attn.tensor<[b, e], i32>, !attn.tensor<[e], i32>)
+          -> (!attn.tensor<[b, s, e], f32>, !attn.tensor<[b, s, e], i32>)
           ranks(b, m, e, s = 3) {
         %W, %I = attn.topk m to s of %X
-        %B = attn.einsum [b, e] = %X[b, m, e] reduce(argmax m)
-        %N = attn.einsum [e] = %X[0, m, e] where (m < 0) reduce(argmax m)
-        attn.yield %W, %I, %B, %N
+        attn.yield %W, %I
       }"""
     X = normal(2, 6, 4)
     X[0, 1] = X[0, 4]  # ties go to the smaller coordinate
@@ -346,6 +348,20 @@ def top_keys():
     order = np.argsort(-X, axis=1, kind="stable")[:, :3]
     yield result["I"], order
     yield result["W"], np.take_along_axis(X, order, axis=1)
+
+
+def best_key():
+    text = """
+      attn.cascade @best(%X: !attn.tensor<[b, m, e], f32>)
+          -> (!attn.tensor<[b, e], i32>, !attn.tensor<[e], i32>)
+          ranks(b, m, e) {
+        %B = attn.einsum [b, e] = %X[b, m, e] reduce(argmax m)
+        %N = attn.einsum [e] = %X[0, m, e] where (m < 0) reduce(argmax m)
+        attn.yield %B, %N
+      }"""
+    X = normal(2, 6, 4)
+    X[0, 1] = X[0, 4] = 10
+    result = Spec(text)(X=X)
     yield result["B"], X.argmax(axis=1)
     yield result["N"], -1
 
@@ -418,24 +434,31 @@ CASES = [softmax_naive, large_scores, causal_variants, causal_gqa, multi_query,
          alibi, softcap, sliding_window_sinks, sigmoid, cross_attention,
          additive_bias, key_padding, logsumexp, paged_keys, retention,
          int8_block_scales, softmax_backward, minilm, streams, top_keys,
-         expressions, filtered_contraction]
+         best_key, expressions, filtered_contraction]
 
 
 def main():
     failed = []
-    for case in CASES:
+    cases = [case for case in CASES if case.__name__ not in WITHOUT]
+    for case in cases:
         for number, (actual, expected, *tolerance) in enumerate(case()):
             # The reference is float64 too; what is left is order of sums, and
             # the rounding of literals and small integers to f32.
             if not agrees(actual, expected, tolerance[0] if tolerance else 1e-6):
                 failed.append(f"{case.__name__} {number}")
                 print(f"{failed[-1]}: got\n{actual}\nexpected\n{expected}")
-    print(f"{len(CASES)} cases, {len(failed)} disagree {failed}")
+    print(f"{len(cases)} cases, {len(failed)} disagree {failed}")
     return bool(failed)
 
 
 if __name__ == "__main__":
-    ROOT = sys.argv[1]
+    ROOT, *PASSES = sys.argv[1:]
+    WITHOUT = [arg[10:] for arg in PASSES if arg.startswith("--without=")]
+    PASSES = [arg for arg in PASSES if not arg.startswith("--without=")]
+    OPTIONS = []
+    if "--" in PASSES:
+        end = PASSES.index("--")
+        PASSES, OPTIONS = PASSES[:end], PASSES[end + 1:]
     VARIANTS = os.path.join(ROOT, "test", "Variants")
     DATA = os.path.join(ROOT, "test", "Data")
     sys.exit(main())
