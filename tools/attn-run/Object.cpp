@@ -2,13 +2,16 @@
 
 #include "tools/attn-run/Object.h"
 #include "dialect/Attn/Reference/Json.h"
+#include <algorithm>
 #include <cstring>
 #include <dlfcn.h>
 #include <elf.h>
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
+#include <set>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -114,15 +117,17 @@ bool isSharedObject(const std::string &path) {
          fs::path(path).extension() == ".so";
 }
 
-std::vector<std::string> findCascades(const std::string &path) {
-  static constexpr std::string_view suffix = "_program";
+/// Calls `visit` with the name and the type of every symbol that `path`
+/// defines.
+static void
+forSymbols(const std::string &path,
+           const std::function<void(const std::string &, int)> &visit) {
   ElfFile file(path);
-  std::vector<std::string> names;
   Elf64_Ehdr header;
   if (!file.read(0, header) ||
       std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
       header.e_ident[EI_CLASS] != ELFCLASS64)
-    return names;
+    return;
   auto getSection = [&](uint64_t index, Elf64_Shdr &section) {
     return file.read(header.e_shoff + index * sizeof(Elf64_Shdr), section);
   };
@@ -134,14 +139,27 @@ std::vector<std::string> findCascades(const std::string &path) {
     for (uint64_t at = 0; at < section.sh_size; at += sizeof(Elf64_Sym)) {
       Elf64_Sym symbol;
       if (!file.read(section.sh_offset + at, symbol))
-        break;
-      std::string name = file.readName(strings.sh_offset + symbol.st_name);
-      if (ELF64_ST_TYPE(symbol.st_info) == STT_OBJECT &&
-          symbol.st_shndx != SHN_UNDEF && name.size() > suffix.size() &&
-          name.compare(name.size() - suffix.size(), suffix.size(), suffix) == 0)
-        names.push_back(name.substr(0, name.size() - suffix.size()));
+        return;
+      if (symbol.st_shndx != SHN_UNDEF)
+        visit(file.readName(strings.sh_offset + symbol.st_name),
+              ELF64_ST_TYPE(symbol.st_info));
     }
   }
+}
+
+std::vector<std::string> findCascades(const std::string &path) {
+  static constexpr std::string_view suffix = "_program";
+  std::set<std::string> functions;
+  std::vector<std::string> programs, names;
+  forSymbols(path, [&](const std::string &name, int type) {
+    if (type == STT_FUNC)
+      functions.insert(name);
+    if (type == STT_OBJECT && name.size() > suffix.size() &&
+        name.compare(name.size() - suffix.size(), suffix.size(), suffix) == 0)
+      programs.push_back(name.substr(0, name.size() - suffix.size()));
+  });
+  std::copy_if(programs.begin(), programs.end(), std::back_inserter(names),
+               [&](const std::string &name) { return functions.count(name); });
   return names;
 }
 
