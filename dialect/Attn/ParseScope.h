@@ -15,6 +15,9 @@
 
 namespace attn {
 
+/// Parsed operands carry the `%`, names of results don't.
+mlir::StringRef dropPercent(mlir::StringRef name);
+
 class ParseScope {
 public:
   /// Opens the scope of a cascade with these ranks; the destructor closes it.
@@ -61,6 +64,16 @@ resolveInScope(mlir::OpAsmParser &parser,
 /// Declares the names on the left of the op being parsed; they go to `names`.
 void declareResults(mlir::OpAsmParser &parser, mlir::TypeRange types,
                     mlir::OperationState &state);
+
+/// Names the results. Without names every result is numbered by itself:
+/// `%0, %1`, not `%0:2`, because only `%name` is an access.
+void setResultNames(mlir::Operation *op, std::optional<mlir::ArrayAttr> names,
+                    mlir::OpAsmSetValueNameFn set);
+
+/// `type` or `(type, type)`.
+mlir::ParseResult parseTypes(mlir::OpAsmParser &parser,
+                             mlir::SmallVectorImpl<mlir::Type> &types);
+void printTypes(mlir::OpAsmPrinter &printer, mlir::TypeRange types);
 
 } // namespace attn
 
