@@ -13,6 +13,7 @@
 #include "lib/Target/CPU/Buffers.h"
 #include "lib/Target/CPU/Frame.h"
 #include "lib/Target/CPU/Layout.h"
+#include "lib/Target/CPU/Routines.h"
 #include "lib/Target/Scalar.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -49,7 +50,7 @@ using Position = llvm::SmallDenseMap<mlir::StringAttr, mlir::Value, 4>;
 class KernelLowering {
 public:
   KernelLowering(tile::KernelOp kernel, const KernelOperands &operands,
-                 VectorUnit unit);
+                 VectorUnit unit, Routines &routines);
 
   /// Emits the function before the kernel and returns it.
   mlir::FailureOr<mlir::LLVM::LLVMFuncOp> run();
@@ -80,6 +81,14 @@ public:
   mlir::Value getExtent(mlir::StringAttr rank);
   mlir::StringAttr getLaneRank() { return kernel.getLanesAttr(); }
 
+  //===--- Routines -------------------------------------------------------===//
+
+  Routines &routines;
+  /// Emits a function that is called by nothing else than this module.
+  mlir::LLVM::LLVMFuncOp
+  makeRoutine(llvm::StringRef kind, mlir::TypeRange types,
+              llvm::function_ref<void(mlir::ValueRange)> body);
+
   //===--- Loops ----------------------------------------------------------===//
 
   using Body = llvm::function_ref<llvm::SmallVector<mlir::Value>(
@@ -96,6 +105,7 @@ public:
   //===--- Memory ---------------------------------------------------------===//
 
   Buffer getBuffer(mlir::Value tile);
+  llvm::SmallVector<Buffer> getBuffers(mlir::ValueRange tiles);
   /// The address of an element: that at `at`, and `extra` elements further.
   mlir::Value address(const Buffer &buffer, const Position &at,
                       int64_t extra = 0);
@@ -119,9 +129,9 @@ public:
   std::pair<mlir::Value, mlir::Value> readElement(tile::ReadOp op,
                                                   mlir::ValueRange indices);
   /// What `pointer`, of `element`s in memory, holds; 0, and not read, unless
-  /// `isInside`.
+  /// `isInside`: `readable` is read instead.
   mlir::Value loadGuarded(mlir::Value pointer, mlir::Value isInside,
-                          mlir::Type element);
+                          mlir::Type element, mlir::Value readable);
 
 private:
   tile::KernelOp kernel;

@@ -33,7 +33,9 @@ private:
   tile::ContractOp op;
   Buffer result, lhs, rhs;
   std::optional<Buffer> acc;
-  std::optional<MapRegion> accMap; ///< computes acc as it is needed
+  tile::MapOp accMap; ///< computes acc as it is needed
+  SmallVector<Buffer> accInputs;
+  std::optional<MapRegion> accRegion;
   StringAttr rowRank; ///< null where lhs has no rank of its own
   int64_t numRows = 1;
   int64_t vectors = 1; ///< in a panel
@@ -41,6 +43,9 @@ private:
   SmallVector<std::pair<StringAttr, int64_t>> outer, contracted;
 
   void classifyRanks();
+  SmallVector<Buffer *> getOperands();
+  std::string getKey();
+  void emit();
   int64_t getRowBlock() const;
   void emitRows(Position &at, int64_t first, int64_t count, int64_t block);
   void emitBlock(Position &at, int64_t rows);
@@ -101,6 +106,45 @@ int64_t ContractLowering::getRowBlock() const {
   return std::max<int64_t>(1, (k.unit.registers - vectors - 1) / vectors);
 }
 
+/// All that the code depends on but the accumulator's region: ranks by their
+/// order of appearance, so that their names don't matter.
+std::string ContractLowering::getKey() {
+  std::string key;
+  llvm::raw_string_ostream os(key);
+  SmallVector<StringAttr> names;
+  auto print = [&](StringAttr rank) {
+    auto *it = llvm::find(names, rank);
+    os << it - names.begin() << (rank == k.getLaneRank() ? "l" : "");
+    if (it == names.end())
+      names.push_back(rank);
+  };
+  auto printTile = [&](const Buffer &buffer) {
+    os << buffer.getElementType() << "[";
+    for (auto [rank, size] :
+         llvm::zip(buffer.type.getRanks(), buffer.type.getSizes())) {
+      print(rank);
+      os << ":" << size << " ";
+    }
+    os << "]";
+  };
+  for (Buffer *buffer : getOperands())
+    printTile(*buffer);
+  for (auto [rank, size] : contracted)
+    print(rank);
+  os << (accMap ? "map" : acc ? "acc" : "");
+  return key;
+}
+
+/// What the code is given the addresses of.
+SmallVector<Buffer *> ContractLowering::getOperands() {
+  SmallVector<Buffer *> buffers{&result, &lhs, &rhs};
+  if (acc)
+    buffers.push_back(&*acc);
+  for (Buffer &input : accInputs)
+    buffers.push_back(&input);
+  return buffers;
+}
+
 LogicalResult ContractLowering::run() {
   if (lhs.layout.hasLanes() && !rhs.layout.hasLanes())
     std::swap(lhs, rhs);
@@ -111,13 +155,39 @@ LogicalResult ContractLowering::run() {
            << " into " << element << ", which the CPU can't do";
   if (!element.isIntOrFloat() || element.isInteger(1))
     return op.emitOpError("sums ") << element << ", which the CPU can't do";
-  if (tile::MapOp map = getFusedAccumulator(op))
-    accMap.emplace(k, map);
+  accMap = getFusedAccumulator(op);
+  if (accMap)
+    accInputs = k.getBuffers(accMap.getInputs());
   else if (op.getAcc())
     acc = k.getBuffer(op.getAcc());
   if (result.layout.hasLanes())
     vectors = result.layout.panelVectors;
   classifyRanks();
+  if (accMap && !isSelfContained(accMap)) {
+    emit();
+    return failure(hasFailed);
+  }
+  std::string key = getKey();
+  LLVM::LLVMFuncOp routine = k.routines.lookup(key, accMap);
+  auto pointers = llvm::map_to_vector(
+      getOperands(), [](Buffer *buffer) { return buffer->pointer; });
+  if (!routine) {
+    routine = k.makeRoutine("contract", ValueRange(pointers).getTypes(),
+                            [&](ValueRange arguments) {
+                              for (auto [buffer, pointer] :
+                                   llvm::zip(getOperands(), arguments))
+                                buffer->pointer = pointer;
+                              emit();
+                            });
+    k.routines.add(key, routine, accMap);
+  }
+  LLVM::CallOp::create(b, routine, pointers);
+  return failure(hasFailed);
+}
+
+void ContractLowering::emit() {
+  if (accMap)
+    accRegion.emplace(k, accMap, accInputs);
   // Blocks of nearly one size: the first few have a row more.
   int64_t numBlocks = llvm::divideCeil(numRows, getRowBlock());
   int64_t small = numRows / numBlocks, numLarge = numRows % numBlocks;
@@ -130,7 +200,6 @@ LogicalResult ContractLowering::run() {
       emitRows(at, numLarge * (small + 1), numBlocks - numLarge, small);
     });
   });
-  return failure(hasFailed);
 }
 
 /// `count` blocks of `block` rows from the row `first` on.
@@ -152,12 +221,12 @@ SmallVector<Value> ContractLowering::getStart(const Position &at,
   int64_t stride = getStride(result, rowRank);
   SmallVector<Value> sums;
   for (int64_t r = 0; r != rows; ++r) {
-    if (accMap) {
+    if (accRegion) {
       Position row = at;
       if (rowRank)
         row[rowRank] = k.add(at.lookup(rowRank), k.constant(r));
       LaneValue filter;
-      FailureOr<LaneValue> start = accMap->emit(row, filter);
+      FailureOr<LaneValue> start = accRegion->emit(row, filter);
       if (failed(start)) {
         hasFailed = true;
         return {};

@@ -11,9 +11,11 @@ using namespace attn;
 using namespace attn::cpu;
 
 KernelLowering::KernelLowering(tile::KernelOp kernel,
-                               const KernelOperands &operands, VectorUnit unit)
+                               const KernelOperands &operands, VectorUnit unit,
+                               Routines &routines)
     : b(kernel.getLoc(), kernel.getContext()), unit(unit),
-      scalarTarget{/*hasScalef=*/unit.lanes == 16}, kernel(kernel),
+      scalarTarget{/*hasScalef=*/unit.lanes == 16}, routines(routines),
+      kernel(kernel),
       operands(operands), frame(operands.program),
       plan(planScratch(kernel, unit.lanes)) {}
 
@@ -115,6 +117,22 @@ FailureOr<LLVM::LLVMFuncOp> KernelLowering::run() {
   if (failed(bindArguments(entry->getArgument(1))) ||
       failed(lowerBlock(kernel.getBody().front())))
     return failure();
+  LLVM::ReturnOp::create(b, ValueRange());
+  return function;
+}
+
+LLVM::LLVMFuncOp KernelLowering::makeRoutine(
+    StringRef kind, TypeRange types,
+    llvm::function_ref<void(ValueRange)> body) {
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(kernel);
+  auto type = LLVM::LLVMFunctionType::get(
+      LLVM::LLVMVoidType::get(b.getContext()), llvm::to_vector(types));
+  auto function = LLVM::LLVMFuncOp::create(b, routines.makeName(kind), type,
+                                           LLVM::Linkage::Internal);
+  Block *entry = function.addEntryBlock(b);
+  b.setInsertionPointToStart(entry);
+  body(entry->getArguments());
   LLVM::ReturnOp::create(b, ValueRange());
   return function;
 }
@@ -328,6 +346,11 @@ Buffer KernelLowering::getBuffer(Value tile) {
   return {advance(scratchPointer, constant(plan.offsets.lookup(tile)),
                   b.getI8Type()),
           type, TileLayout::get(type, getLaneRank(), unit.lanes)};
+}
+
+SmallVector<Buffer> KernelLowering::getBuffers(ValueRange tiles) {
+  return llvm::map_to_vector(tiles,
+                             [&](Value tile) { return getBuffer(tile); });
 }
 
 Value KernelLowering::address(const Buffer &buffer, const Position &at,

@@ -21,7 +21,7 @@ namespace {
 class MapLowering {
 public:
   MapLowering(KernelLowering &k, tile::MapOp op)
-      : k(k), b(k.b), op(op), region(k, op),
+      : k(k), b(k.b), op(op), region(k, op, k.getBuffers(op.getInputs())),
         result(k.getBuffer(op.getResult())) {}
   LogicalResult run();
 

@@ -55,6 +55,9 @@ private:
   Position at;
 
   void bind(ValueRange offsets, ArrayAttr dims);
+  SmallVector<Value *> getOperands();
+  std::string getKey();
+  void emit();
   bool hasVectors() const;
   void emitRows(bool isMasked);
   void emitSquares(bool isMasked);
@@ -367,7 +370,8 @@ void MoveLowering::moveElement() {
     });
     return;
   }
-  k.storeElements(k.loadGuarded(pointer, valid, element), address);
+  k.storeElements(k.loadGuarded(pointer, valid, element, tile.pointer),
+                  address);
 }
 
 void MoveLowering::emitElements() {
@@ -378,7 +382,48 @@ void MoveLowering::emitElements() {
 // The cases
 //===----------------------------------------------------------------------===//
 
+/// What the code is given: addresses, strides, bounds.
+SmallVector<Value *> MoveLowering::getOperands() {
+  SmallVector<Value *> operands{&base, &tile.pointer, &inside, &isWhole};
+  for (Dimension &dimension : dimensions)
+    operands.append({&dimension.stride, &dimension.low, &dimension.high});
+  return operands;
+}
+
+/// All that the code depends on.
+std::string MoveLowering::getKey() {
+  std::string key;
+  llvm::raw_string_ostream os(key);
+  os << (isStore ? "store " : "load ") << element << " " << last << " "
+     << tile.layout.lanePosition << tile.getElementType();
+  for (const Dimension &dimension : dimensions)
+    os << ":" << dimension.size;
+  return key;
+}
+
 void MoveLowering::run() {
+  std::string key = getKey();
+  LLVM::LLVMFuncOp routine = k.routines.lookup(key);
+  auto values =
+      llvm::map_to_vector(getOperands(), [](Value *value) { return *value; });
+  if (!routine) {
+    routine = k.makeRoutine(isStore ? "store" : "load",
+                            ValueRange(values).getTypes(),
+                            [&](ValueRange arguments) {
+                              for (auto [operand, argument] :
+                                   llvm::zip(getOperands(), arguments))
+                                *operand = argument;
+                              emit();
+                            });
+    // A view and scratch never overlap.
+    for (unsigned i : {0, 1})
+      routine.setArgAttr(i, "llvm.noalias", b.getUnitAttr());
+    k.routines.add(key, routine);
+  }
+  LLVM::CallOp::create(b, routine, values);
+}
+
+void MoveLowering::emit() {
   if (dimensions.empty())
     return emitElements();
   auto choose = [&](Value condition, llvm::function_ref<void()> yes,
@@ -434,8 +479,9 @@ Value MoveLowering::runUnlessDirect() {
   b.setInsertionPointToEnd(branch.thenBlock());
   scf::YieldOp::create(b, base);
   b.setInsertionPointToEnd(branch.elseBlock());
+  Value pointer = tile.pointer;
   run();
-  scf::YieldOp::create(b, tile.pointer);
+  scf::YieldOp::create(b, pointer);
   return branch.getResult(0);
 }
 
@@ -454,12 +500,10 @@ static bool isOnlyBroadcast(tile::LoadOp op, StringAttr laneRank) {
   });
 }
 
-Value KernelLowering::loadGuarded(Value pointer, Value isInside,
-                                  Type element) {
-  // The frame can always be read.
+Value KernelLowering::loadGuarded(Value pointer, Value isInside, Type element,
+                                  Value readable) {
   Type memory = getMemoryType(element);
-  Value address =
-      arith::SelectOp::create(b, isInside, pointer, framePointer);
+  Value address = arith::SelectOp::create(b, isInside, pointer, readable);
   Value bits = load(memory, address, memory.getIntOrFloatBitWidth() / 8);
   Value zero = isa<FloatType>(memory) ? makeConstant(b, memory, 0.0)
                                       : makeInteger(b, memory, 0);
@@ -481,7 +525,7 @@ std::pair<Value, Value> KernelLowering::readElement(tile::ReadOp op,
                                   b, arith::CmpIPredicate::ult, place, extent));
   }
   Value pointer = advance(view.pointer, offset, getMemoryType(element));
-  return {loadGuarded(pointer, isInside, element), isInside};
+  return {loadGuarded(pointer, isInside, element, framePointer), isInside};
 }
 
 LogicalResult KernelLowering::lowerLoad(tile::LoadOp op) {

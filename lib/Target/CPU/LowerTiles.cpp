@@ -55,7 +55,8 @@ void LowerTiles::setTarget(LLVM::LLVMFuncOp function) {
     function.setTargetFeaturesAttr(
         LLVM::TargetFeaturesAttr::get(&getContext(), features));
   function.setPreferVectorWidth(std::to_string(32 * lanes));
-  function.setVisibility_(LLVM::Visibility::Hidden);
+  if (function.getLinkage() != LLVM::Linkage::Internal)
+    function.setVisibility_(LLVM::Visibility::Hidden);
   function->setAttr("passthrough",
                     b.getArrayAttr({b.getStringAttr("nounwind")}));
 }
@@ -68,16 +69,14 @@ LogicalResult LowerTiles::run() {
     return success();
   declareRuntime();
   llvm::StringMap<LoweredKernel> kernels;
-  SmallVector<LLVM::LLVMFuncOp> functions;
+  Routines routines;
   for (tile::KernelOp kernel : kernelOps) {
     FailureOr<KernelOperands> operands = findOperands(kernel, module);
     if (failed(operands))
       return failure();
-    KernelLowering lowering(kernel, *operands, {lanes, registers});
-    FailureOr<LLVM::LLVMFuncOp> function = lowering.run();
-    if (failed(function))
+    KernelLowering lowering(kernel, *operands, {lanes, registers}, routines);
+    if (failed(lowering.run()))
       return failure();
-    functions.push_back(*function);
     kernels[kernel.getSymName()] = {kernel, lowering.getScratchBytes()};
   }
   for (tile::ProgramOp program : programs)
@@ -91,7 +90,7 @@ LogicalResult LowerTiles::run() {
     if (function.isExternal())
       continue;
     setTarget(function);
-    if (suffix.empty())
+    if (suffix.empty() || function.getLinkage() == LLVM::Linkage::Internal)
       continue;
     StringAttr name = StringAttr::get(&getContext(), function.getSymName() +
                                                          Twine(suffix));

@@ -7,10 +7,11 @@ using namespace mlir;
 using namespace attn;
 using namespace attn::cpu;
 
-MapRegion::MapRegion(KernelLowering &k, tile::MapOp op)
-    : k(k), b(k.b), op(op) {
-  for (Value input : op.getInputs())
-    inputs.push_back(k.getBuffer(input));
+MapRegion::MapRegion(KernelLowering &k, tile::MapOp op,
+                     SmallVector<Buffer> inputs)
+    : k(k), b(k.b), op(op), inputs(std::move(inputs)) {
+  for (auto coord : op.getBody().getOps<tile::CoordOp>())
+    usedCoordinates.insert(coord.getRankAttr());
   for (auto [rank, size] :
        llvm::zip(op.getRanks().getAsRange<StringAttr>(), op.getSizes())) {
     if (rank != k.getLaneRank())
@@ -61,6 +62,8 @@ void MapRegion::hoistInputs(const Position &at,
 FailureOr<LaneValue> MapRegion::emit(const Position &at, LaneValue &filter) {
   LaneEmitter emitter(k, numVectors);
   for (auto rank : op.getRanks().getAsRange<StringAttr>()) {
+    if (!usedCoordinates.contains(rank))
+      continue;
     Value position = at.lookup(rank), base = k.getValue(op.getOffset(rank));
     bool isLane = rank == k.getLaneRank();
     if (isLane)
@@ -99,6 +102,15 @@ tile::MapOp cpu::getFusedAccumulator(tile::ContractOp contract) {
       map->getBlock() != contract->getBlock())
     return {};
   return map;
+}
+
+bool cpu::isSelfContained(tile::MapOp map) {
+  return llvm::all_of(map.getBody().front(), [&](Operation &op) {
+    return !isa<tile::CoordOp, tile::ExtentOp, tile::ReadOp>(op) &&
+           llvm::all_of(op.getOperands(), [&](Value operand) {
+             return map.getBody().isAncestor(operand.getParentRegion());
+           });
+  });
 }
 
 bool cpu::isFusedAccumulator(tile::MapOp map) {

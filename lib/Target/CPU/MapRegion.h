@@ -11,7 +11,8 @@ namespace attn::cpu {
 /// lane rank, for some vectors of lanes from a panel on.
 class MapRegion {
 public:
-  MapRegion(KernelLowering &k, tile::MapOp op);
+  MapRegion(KernelLowering &k, tile::MapOp op,
+            llvm::SmallVector<Buffer> inputs);
 
   /// How the lane rank is cut; meaningless without it.
   TileLayout lanes;
@@ -34,6 +35,8 @@ private:
   tile::MapOp op;
   llvm::SmallVector<Buffer> inputs;
   llvm::DenseMap<unsigned, LaneValue> hoisted;
+  /// The ranks whose coordinates the region reads.
+  llvm::SmallDenseSet<mlir::StringAttr> usedCoordinates;
 
   int64_t vectorOffset(const Buffer &buffer, int64_t vector);
 };
@@ -41,6 +44,9 @@ private:
 /// The map whose result `contract` starts from, where nothing else reads that:
 /// it is computed as the contraction loads its accumulator. Null otherwise.
 tile::MapOp getFusedAccumulator(tile::ContractOp contract);
+/// Whether the region of `map` computes from its arguments alone, at every
+/// coordinate alike.
+bool isSelfContained(tile::MapOp map);
 /// Whether `map` is the fused accumulator of a contraction.
 bool isFusedAccumulator(tile::MapOp map);
 
