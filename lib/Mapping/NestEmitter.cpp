@@ -22,26 +22,41 @@ static llvm::SmallPtrSet<Attribute, 4> getGrouped(NestOp nest) {
   return grouped;
 }
 
-/// Whether an Einsum that reduces has no other tile rank than the lanes to
-/// reuse its operands along.
-static bool wantsRows(NestOp nest, StringAttr lanes,
+/// Whether the accesses of `read` depend on `var`.
+static bool readsAlong(ReadOp read, StringAttr var) {
+  SetVector<Value> slice(read.getIndices().begin(), read.getIndices().end());
+  for (unsigned i = 0; i != slice.size(); ++i) {
+    Operation *op = slice[i].getDefiningOp();
+    if (!op)
+      continue;
+    if (auto found = dyn_cast<RankVarOp>(op))
+      if (found.getRankAttr() == var)
+        return true;
+    slice.insert(op->operand_begin(), op->operand_end());
+  }
+  return false;
+}
+
+/// Whether the nest gains from a tile of `rows` besides the lanes. Where a
+/// result has other tile ranks there are rows already. A product of a tensor
+/// without the lanes and one without the rows uses each element of both many
+/// times; a nest that reduces nothing has more to do in a task.
+static bool wantsRows(NestOp nest, StringAttr lanes, StringAttr rows,
                       ArrayRef<StringAttr> parallel) {
-  bool wants = false;
+  bool hasOthers = false, reduces = false, reuses = false;
   nest.walk([&](EinsumOp einsum) {
-    if (einsum.getReducers().empty())
-      return;
-    bool hasRows = llvm::any_of(einsum.getOutVars(), [&](StringAttr var) {
-      return var != lanes && !llvm::is_contained(parallel, var);
-    });
-    wants |= !hasRows;
-  });
-  bool hasStates = false;
-  nest.walk([&](EinsumOp einsum) {
-    hasStates |= llvm::any_of(einsum.getOutVars(), [&](StringAttr var) {
+    hasOthers |= llvm::any_of(einsum.getOutVars(), [&](StringAttr var) {
       return !llvm::is_contained(parallel, var);
     });
+    reduces |= !einsum.getReducers().empty();
+    bool lacksLanes = false, lacksRows = false;
+    einsum.getBody().walk([&](ReadOp read) {
+      lacksLanes |= !readsAlong(read, lanes);
+      lacksRows |= !readsAlong(read, rows);
+    });
+    reuses |= lacksLanes && lacksRows;
   });
-  return wants && !hasStates;
+  return !hasOthers && (reuses || !reduces);
 }
 
 GridChoice attn::chooseGrid(NestOp nest, const TileSizes &sizes) {
@@ -66,7 +81,7 @@ GridChoice attn::chooseGrid(NestOp nest, const TileSizes &sizes) {
     grid.lanes = grid.ranks[i];
     choose(i, sizes.lanes);
     if (i > 0 && !grouped.contains(grid.ranks[i - 1]) &&
-        wantsRows(nest, grid.lanes, grid.ranks))
+        wantsRows(nest, grid.lanes, grid.ranks[i - 1], grid.ranks))
       choose(i - 1, sizes.rows);
     break;
   }
