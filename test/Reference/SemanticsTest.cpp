@@ -42,7 +42,7 @@ TEST(Semantics, S1_a_factor_follows_from_its_product) {
   EXPECT_EQ(bindExtents(b.cascade, {{"h", 13}, {"k", 4}}, extents),
             "extent 13 of rank `h` is not a multiple of 4");
   EXPECT_EQ(bindExtents(b.cascade, {{"k", 4}}, extents),
-            "the extent of rank `g` is not given");
+            "no extent is given for `g`, `h`");
   EXPECT_EQ(bindExtents(b.cascade, {{"q", 4}}, extents),
             "no rank is named `q`");
   EXPECT_EQ(bindExtents(b.cascade, {{"h", 12}, {"k", 4}, {"g", 2}}, extents),

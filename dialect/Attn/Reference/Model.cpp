@@ -193,10 +193,11 @@ bindExtents(const Cascade &cascade,
   std::string error = solver.solve();
   if (!error.empty())
     return error;
+  std::string missing;
   for (RankId id = 0; id != extents.size(); ++id)
     if (extents[id] == unknown)
-      return "the extent of rank `" + cascade.ranks[id].name + "` is not given";
-  return "";
+      missing += (missing.empty() ? "`" : ", `") + cascade.ranks[id].name + "`";
+  return missing.empty() ? "" : "no extent is given for " + missing;
 }
 
 } // namespace attn::reference
