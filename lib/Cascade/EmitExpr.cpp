@@ -345,6 +345,8 @@ Value EinsumLowering::binary(ExprKind kind, Value a, Value b) {
   case ExprKind::LessEqual:
     return region.make<arith::CmpFOp>(P::OLE, a, b);
   case ExprKind::Equal:
+    if (a.getDefiningOp<arith::ConstantOp>())
+      std::swap(a, b);
     return region.make<arith::CmpFOp>(P::OEQ, a, b);
   default:
     llvm_unreachable("not a function of two operands");
@@ -406,16 +408,20 @@ RankSet EinsumEmitter::getRanks(ArrayRef<StringAttr> vars) {
   return ranks;
 }
 
+/// What holds where the tensors that `leaf` reads are present.
+ArrayRef<Expr> EinsumEmitter::getConditions(Expr leaf) {
+  if (const TensorAccess *access = lookup(leaf))
+    return access->conditions;
+  if (const LeafSource *source = importer.lookup(leaf))
+    return source->conditions;
+  return {};
+}
+
 SmallVector<Expr> EinsumEmitter::getImplied(const EinsumJob &job) {
   SmallVector<Expr> implied;
-  for (Expr expr : postOrder(job.getRoots())) {
-    if (!expr.is(ExprKind::Leaf))
-      continue;
-    if (const TensorAccess *access = lookup(expr))
-      llvm::append_range(implied, access->conditions);
-    else if (const LeafSource *source = importer.lookup(expr))
-      llvm::append_range(implied, source->conditions);
-  }
+  for (Expr expr : postOrder(job.getRoots()))
+    if (expr.is(ExprKind::Leaf))
+      llvm::append_range(implied, getConditions(expr));
   return implied;
 }
 
@@ -428,8 +434,14 @@ EinsumOp EinsumEmitter::emitOne(const EinsumJob &job, OpBuilder &builder) {
                                    : lowering.lower(expr);
   };
   Value value = lower(job.value);
-  if (job.other)
-    value = combine(region, job.combiner, value, lower(job.other));
+  if (job.other) {
+    Value other = lower(job.other);
+    if (value.getType() != other.getType()) {
+      value = region.makeCast(value, floatType);
+      other = region.makeCast(other, floatType);
+    }
+    value = combine(region, job.combiner, value, other);
+  }
   SmallVector<Expr> implied = getImplied(job);
   Value filter;
   for (Expr condition : job.conditions) {
@@ -472,13 +484,11 @@ EinsumOp EinsumEmitter::emitOne(const EinsumJob &job, OpBuilder &builder) {
   TensorAccess access;
   access.tensor = einsum.getResult();
   access.groups = llvm::to_vector(job.groups);
-  RankSet reduced = getRanks(job.reduced);
-  llvm::append_range(implied, job.conditions);
-  llvm::SmallSetVector<Expr, 4> conditions;
-  for (Expr condition : implied)
-    if ((condition.ranks() & reduced).none())
-      conditions.insert(condition);
-  access.conditions = conditions.takeVector();
+  if (job.reduced.empty()) {
+    llvm::append_range(implied, job.conditions);
+    llvm::SmallSetVector<Expr, 4> conditions(implied.begin(), implied.end());
+    access.conditions = conditions.takeVector();
+  }
   bind(job.result, std::move(access));
   return einsum;
 }
@@ -541,6 +551,11 @@ static bool mayStandAlone(Expr expr) {
   return false;
 }
 
+static std::pair<double, Expr> splitSign(Expr expr) {
+  auto [coefficient, rest] = splitCoefficient(expr);
+  return coefficient == -1 ? std::pair(-1.0, rest) : std::pair(1.0, expr);
+}
+
 RankSet EinsumEmitter::getIterated(const EinsumJob &job) {
   RankSet ranks = getRanks(job.reduced);
   for (const auto &group : job.groups)
@@ -548,7 +563,7 @@ RankSet EinsumEmitter::getIterated(const EinsumJob &job) {
   return ranks;
 }
 
-/// An Einsum for `value`, which `user` needs.
+/// An Einsum for `value`, which `user` needs. A sign is left to the user.
 EinsumJob EinsumEmitter::makePart(Plan &plan, const EinsumJob &user,
                                   Expr value) {
   EinsumJob part{user.loc};
@@ -609,9 +624,9 @@ void EinsumEmitter::share(Plan &plan) {
   ExprMap leaves;
   std::vector<std::vector<EinsumJob>> before(plan.jobs.size());
   for (auto [expr, job] : llvm::reverse(cut)) {
-    Expr value = substitute(expr, leaves);
+    auto [sign, value] = splitSign(substitute(expr, leaves));
     EinsumJob part = makePart(plan, plan.jobs[job], value);
-    leaves[expr] = part.result;
+    leaves[expr] = sign * part.result;
     before[job].push_back(std::move(part));
   }
   std::vector<EinsumJob> jobs;
@@ -688,8 +703,11 @@ void EinsumEmitter::splitProduct(Plan &plan, unsigned index) {
   if (groups.size() < 2)
     return;
   // What was computed comes first, as in `A * V`.
-  llvm::stable_sort(groups, [](const Group &a, const Group &b) {
-    return !a.isPlain() && b.isPlain();
+  auto isComputed = [&](const Group &group) {
+    return !group.isPlain() || plan.original.count(group.factors.front());
+  };
+  llvm::stable_sort(groups, [&](const Group &a, const Group &b) {
+    return isComputed(a) && !isComputed(b);
   });
   SmallVector<Expr> product;
   std::vector<EinsumJob> parts;
@@ -731,13 +749,64 @@ void EinsumEmitter::splitCostly(Plan &plan, unsigned index) {
   ExprMap leaves;
   std::vector<EinsumJob> parts;
   for (Expr expr : llvm::reverse(cut)) {
-    parts.push_back(makePart(plan, job, expr));
-    leaves[expr] = parts.back().result;
+    auto [sign, value] = splitSign(expr);
+    parts.push_back(makePart(plan, job, value));
+    leaves[expr] = sign * parts.back().result;
   }
   if (parts.empty())
     return;
   plan.jobs[index].substitute(leaves);
   plan.jobs.insert(plan.jobs.begin() + index, parts.begin(), parts.end());
+}
+
+/// A condition that is read or written without a reduced variable would take
+/// coordinates from the result of a reduction (S4). It only takes points if it
+/// stands on an Einsum before it.
+void EinsumEmitter::keepResult(EinsumJob &job, OpBuilder &builder) {
+  RankSet reduced = getRanks(job.reduced);
+  SmallVector<Expr> implied = getImplied(job);
+  auto isOnResult = [&](Expr expr) { return (expr.ranks() & reduced).none(); };
+  auto readsOnResult = [&](Expr root) {
+    return llvm::any_of(getLeaves(root), [&](Expr leaf) {
+      return isOnResult(leaf) && !getConditions(leaf).empty();
+    });
+  };
+  SmallVector<Expr> filter;
+  RankSet filterRanks;
+  llvm::erase_if(job.conditions, [&](Expr condition) {
+    if (!isOnResult(condition))
+      return false;
+    if (!llvm::is_contained(implied, condition)) {
+      filter.push_back(condition);
+      filterRanks |= condition.ranks();
+    }
+    return true;
+  });
+  // The filter goes to the factor that has its ranks.
+  Expr *filtered = &job.value;
+  if (job.other && (filterRanks & ~job.value.ranks()).any() &&
+      (filterRanks & ~job.other.ranks()).none())
+    filtered = &job.other;
+  for (Expr *root : {&job.value, &job.other}) {
+    bool needsFilter = root == filtered && !filter.empty();
+    if (!*root || !(readsOnResult(*root) || needsFilter))
+      continue;
+    EinsumJob part{job.loc};
+    part.name = "T";
+    part.value = *root;
+    RankSet ranks = root->ranks();
+    if (needsFilter) {
+      part.conditions = filter;
+      ranks |= filterRanks;
+    }
+    if ((ranks & reduced).none())
+      ranks |= getRanks(job.reduced.front());
+    for (StringAttr var : getVars(ranks))
+      part.groups.push_back({var});
+    part.result = context.freshLeaf(part.name, ranks);
+    emitOne(part, builder);
+    *root = part.result;
+  }
 }
 
 void EinsumEmitter::emit(std::vector<EinsumJob> jobs, OpBuilder &builder,
@@ -763,10 +832,12 @@ void EinsumEmitter::emit(std::vector<EinsumJob> jobs, OpBuilder &builder,
     return !contains(job.value,
                      [&](Expr expr) { return inside.contains(expr); });
   };
-  for (const EinsumJob &job : plan.jobs) {
+  for (EinsumJob &job : plan.jobs) {
     bool leaves = plan.original.count(job.result) && mayLeave(job);
     if (!leaves && job.result)
       inside.insert(job.result);
+    if (!job.reduced.empty())
+      keepResult(job, builder);
     emitOne(job, leaves ? *outside : builder);
   }
 }

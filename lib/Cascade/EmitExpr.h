@@ -34,6 +34,7 @@ struct EinsumJob {
   llvm::SmallVector<mlir::StringAttr> reduced;
   ReducerKind reducer = ReducerKind::Add;
   /// Where a point is present. Those that an access implies are not written.
+  /// Of a reduction: they remove points, never coordinates of the result.
   llvm::SmallVector<Expr> conditions;
   mlir::Type elementType;
   /// The leaf that stands for the result from then on.
@@ -110,9 +111,11 @@ private:
   void splitSum(Plan &plan, unsigned index);
   void splitProduct(Plan &plan, unsigned index);
   void splitCostly(Plan &plan, unsigned index);
+  void keepResult(EinsumJob &job, mlir::OpBuilder &builder);
   RankSet getIterated(const EinsumJob &job);
   EinsumJob makePart(Plan &plan, const EinsumJob &user, Expr value);
   EinsumOp emitOne(const EinsumJob &job, mlir::OpBuilder &builder);
+  llvm::ArrayRef<Expr> getConditions(Expr leaf);
   llvm::SmallVector<Expr> getImplied(const EinsumJob &job);
 
   ExprImporter &importer;

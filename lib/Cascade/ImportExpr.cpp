@@ -12,6 +12,7 @@ using namespace attn;
 
 struct ExprImporter::Region {
   EinsumOp einsum;
+  RankSet reduced;
   llvm::DenseMap<Value, Slice> slices;
   llvm::DenseMap<Value, Expr> exprs;
   ImportedEinsum result;
@@ -80,8 +81,7 @@ std::string ExprImporter::getText(Region &region, Operation &op) {
   return text;
 }
 
-/// The name that a person gave `value`, or none.
-static std::string getName(Value value) {
+std::string attn::getSourceName(Value value) {
   if (auto result = dyn_cast<OpResult>(value)) {
     if (auto einsum = result.getDefiningOp<EinsumOp>())
       return einsum.getName().value_or("?").str();
@@ -172,8 +172,12 @@ void ExprImporter::visit(Region &region, Operation &op) {
       else
         region.result.opaque = &op;
     }
-    for (Expr condition : slice.conditions)
+    bool isOnResult = (slice.ranks & region.reduced).none();
+    for (Expr condition : slice.conditions) {
       region.result.conditions.insert(condition);
+      if (isOnResult)
+        region.result.resultConditions.insert(condition);
+    }
   }
   Value result = op.getResult(0);
   region.slices[result] = std::move(slice);
@@ -339,12 +343,14 @@ Expr ExprImporter::importOp(Region &region, Operation &op) {
 ImportedEinsum ExprImporter::import(EinsumOp einsum) {
   Region region;
   region.einsum = einsum;
+  for (auto reducer : einsum.getReducers().getAsRange<ReduceAttr>())
+    region.reduced.set(getRank(reducer.getVar()));
   Block &block = einsum.getBody().front();
   for (auto [argument, input] :
        llvm::zip(block.getArguments(), einsum.getInputs())) {
     Slice slice;
     slice.id = intern({input.getAsOpaquePointer()});
-    slice.text = getName(input);
+    slice.text = getSourceName(input);
     slice.isBlocked = blocked.contains(input);
     slice.inputs.insert(input);
     region.slices[argument] = std::move(slice);
@@ -364,6 +370,8 @@ ImportedEinsum ExprImporter::import(EinsumOp einsum) {
       conjuncts.push_back(both.getLhs());
     } else if (Expr condition = region.exprs.lookup(conjunct)) {
       region.result.conditions.insert(condition);
+      if ((region.slices[conjunct].ranks & region.reduced).none())
+        region.result.resultConditions.insert(condition);
     } else {
       region.result.opaque = conjunct.getDefiningOp();
     }

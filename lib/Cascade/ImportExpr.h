@@ -41,7 +41,13 @@ struct ImportedEinsum {
   mlir::Operation *opaque = nullptr;
   /// A point is present where all of them hold.
   llvm::SmallSetVector<Expr, 4> conditions;
+  /// The result is present where all of them hold: those that are read or
+  /// written without a reduced variable (S4).
+  llvm::SmallSetVector<Expr, 4> resultConditions;
 };
+
+/// The name that the source gives `value`, or `?`.
+std::string getSourceName(mlir::Value value);
 
 class ExprImporter {
 public:

@@ -110,6 +110,7 @@ private:
   void classify();
   void classify(Member &member, EinsumOp einsum);
   void importReduction(Member &member, EinsumOp einsum);
+  Expr splitInvariant(Expr body, const RankSet &reduced, Expr &factor);
   void markNeeded();
   void emitSegment(unsigned segment);
   void emitStream(std::vector<State> states, ArrayRef<EinsumJob> collected);
@@ -120,6 +121,10 @@ private:
   State makeState(const Member &member);
   void finish(ArrayRef<EinsumJob> jobs, ArrayRef<Member *> members);
   EinsumJob makeOutput(Member &member, Expr value);
+  std::optional<NormalForm> splitTerms(const NormalForm &form, unsigned index);
+  Derivation deriveBest(NormalForm &form, SmallVector<Member *> &owners);
+  std::string describeTraversal(ArrayRef<Expr> roots);
+  void explainSegments();
   void explain(const Derivation &derivation, ArrayRef<Member *> reductions,
                ArrayRef<Member *> outputs);
   void cleanUp();
@@ -227,23 +232,37 @@ SmallVector<Value> StreamFormer::getReads(Operation *op) {
   return reads.takeVector();
 }
 
-/// Whether what `op` makes, or what it iterates over, varies along the rank.
+/// Whether what `op` makes varies along the rank.
 bool StreamFormer::walksRank(Operation *op) {
   if (auto einsum = dyn_cast<EinsumOp>(op))
-    return llvm::is_contained(einsum.getVars(), rank);
+    return llvm::is_contained(einsum.getOutVars(), rank);
   return llvm::any_of(op->getResultTypes(), [&](Type type) {
     return cast<attn::TensorType>(type).getRankPosition(rank) >= 0;
   });
 }
 
 /// Takes out of a sum's body what does not vary along the reduction: the state
-/// is then the plain sum, and the factor is applied once, at the end.
-static Expr splitInvariant(ExprContext &context, Expr body,
-                           const RankSet &reduced, Expr &factor) {
+/// is then the plain sum, and the factor is applied once, at the end. What
+/// might be infinite stays: over no points, the sum is 0 whatever it is.
+Expr StreamFormer::splitInvariant(Expr body, const RankSet &reduced,
+                                  Expr &factor) {
+  auto isScalar = [&](Expr leaf) {
+    const LeafSource *source = importer.lookup(leaf);
+    return source && llvm::none_of(source->inputs, [](Value input) {
+      return isa<attn::TensorType>(input.getType());
+    });
+  };
+  auto isAlwaysPresent = [&](Expr leaf) {
+    const LeafSource *source = importer.lookup(leaf);
+    return source && source->conditions.empty();
+  };
   SmallVector<Expr> staying, leaving;
   for (Expr part : getFactors(body)) {
+    bool isDivisor = part.is(ExprKind::Pow) && part.value() < 0;
     bool leaves = (part.ranks() & reduced).none() && !part.hasAccumulator() &&
-                  !part.is(ExprKind::Exp);
+                  !part.is(ExprKind::Exp) &&
+                  (isDivisor ? llvm::all_of(getLeaves(part), isAlwaysPresent)
+                             : llvm::all_of(getLeaves(part), isScalar));
     (leaves ? leaving : staying).push_back(part);
   }
   if (leaving.empty() || staying.empty())
@@ -259,7 +278,7 @@ void StreamFormer::importReduction(Member &member, EinsumOp einsum) {
   member.body = member.imported.value;
   Expr factor;
   if (kind == ReducerKind::Add)
-    member.body = splitInvariant(context, member.body, reduced, factor);
+    member.body = splitInvariant(member.body, reduced, factor);
   LeafInfo info;
   RankSet ranks = emitter.getRanks(einsum.getOutVars());
   member.leaf = context.freshLeaf(einsum.getName().value_or("R"), ranks,
@@ -287,22 +306,22 @@ void StreamFormer::classify(Member &member, EinsumOp einsum) {
   }
   member.imported = importer.import(einsum);
   ImportedEinsum &imported = member.imported;
-  RankSet reduced = emitter.getRanks(getReduced(einsum));
-  SmallVector<Expr> conditions;
-  bool moves = false;
-  for (Expr condition : imported.conditions) {
-    moves |= condition.hasAccumulator();
-    if ((condition.ranks() & reduced).none())
-      conditions.push_back(condition);
-  }
-  importer.setPresence(einsum.getResult(), conditions);
+  importer.setPresence(einsum.getResult(),
+                       imported.resultConditions.getArrayRef());
+  bool moves = llvm::any_of(imported.conditions, [](Expr condition) {
+    return condition.hasAccumulator();
+  });
 
   bool isAlgebra = derives && imported.value && !moves;
   bool isReal = isa<FloatType>(einsum.getValue().getType());
-  if (einsum.getReducer(rank)) {
+  bool isReduction = einsum.getReducer(rank).has_value();
+  if (isReduction && getReducerKind(einsum) == ReducerKind::ArgMax) {
+    einsum.emitRemark() << "argmax along `" << rank.getValue()
+                        << "` cannot be streamed yet; it stays as it is";
+  } else if (isReduction) {
     ReducerKind kind = getReducerKind(einsum);
     member.ready = member.segment;
-    if (isAlgebra && getReducer(getExprReducer(kind)).scalar) {
+    if (isAlgebra) {
       member.role = Role::Reduction;
       return importReduction(member, einsum);
     }
@@ -311,7 +330,14 @@ void StreamFormer::classify(Member &member, EinsumOp einsum) {
     member.ready = finished + 1;
     return;
   }
-  if (einsum.getReducers().empty() && isAlgebra && isReal) {
+  member.segment = isReduction ? 0 : member.segment;
+  // A filter that takes whole fibers stays where it is written: in a reduction
+  // it would take coordinates of the result.
+  bool isKept = !depends && walksRank(einsum) &&
+                llvm::any_of(imported.conditions, [&](Expr condition) {
+                  return (condition.ranks() & streamed).none();
+                });
+  if (einsum.getReducers().empty() && isAlgebra && isReal && !isKept) {
     member.role = depends ? Role::Map : Role::Independent;
     member.ready = member.segment;
     importer.define(einsum.getResult(), imported.value, /*varies=*/depends);
@@ -466,13 +492,9 @@ static SmallVector<Expr> getConjuncts(Expr condition) {
 State StreamFormer::makeState(const Accumulator &accumulator,
                               const Member &member) {
   EinsumOp einsum = cast<EinsumOp>(member.op);
-  std::string base = getBase(einsum.getName().value_or("R"));
-  if (accumulator.auxiliary || accumulator.leaf != member.leaf) {
-    // Named by the derivation: AV_acc, moment1.
-    StringRef own = accumulator.leaf.leaf().name;
-    if (accumulator.auxiliary)
-      base += own.substr(own.rfind('_')).str();
-  }
+  // `AV` also where the derivation calls it AV_acc; but AV_count, AV_1.
+  StringRef own = accumulator.leaf.leaf().name;
+  std::string base = getBase(own.ends_with("_acc") ? own.drop_back(4) : own);
   State state;
   state.name = "R" + base;
   state.reducer = getReducerKind(accumulator.reducer);
@@ -540,7 +562,7 @@ State StreamFormer::makeState(const Member &member) {
 static EinsumJob makeUpdate(const State &state, Expr previous, Expr local,
                             Location loc) {
   EinsumJob job{loc};
-  job.name = state.name + "1";
+  job.name = state.name + (llvm::isDigit(state.name.back()) ? "_1" : "1");
   job.groups = state.groups;
   job.result = state.leaf;
   job.value = previous;
@@ -733,13 +755,168 @@ void StreamFormer::finish(ArrayRef<EinsumJob> jobs,
       emitter.map(member->op->getResult(0), emitter.lookup(job.result)->tensor);
 }
 
+/// What one more traversal costs: Einsums computed again, tensors read again.
+std::string StreamFormer::describeTraversal(ArrayRef<Expr> roots) {
+  llvm::SetVector<Value> worklist;
+  for (Expr expr : postOrder(roots))
+    if (expr.is(ExprKind::Leaf))
+      if (const LeafSource *source = importer.lookup(expr))
+        worklist.insert(source->inputs.begin(), source->inputs.end());
+  std::string computed, read;
+  auto append = [](std::string &list, Value value) {
+    list += (list.empty() ? "`" : ", `") + getSourceName(value) + "`";
+  };
+  for (unsigned i = 0; i < worklist.size(); ++i) {
+    Value value = worklist[i];
+    Member *member = lookup(value);
+    if (member && walksRank(member->op)) {
+      append(computed, value);
+      SmallVector<Value> reads = getReads(member->op);
+      worklist.insert(reads.begin(), reads.end());
+    } else if (auto type = dyn_cast<attn::TensorType>(value.getType());
+               type && !member && type.getRankPosition(rank) >= 0) {
+      append(read, value);
+    }
+  }
+  if (!computed.empty())
+    computed = " computes " + computed + " again";
+  if (!read.empty())
+    read = std::string(computed.empty() ? "" : " and") + " reads " + read +
+           " again";
+  return computed + read;
+}
+
 void StreamFormer::explain(const Derivation &derivation,
                            ArrayRef<Member *> reductions,
                            ArrayRef<Member *> outputs) {
+  if (derivation.refusals.empty())
+    return;
+  SmallVector<Expr> later;
+  for (auto [i, phase] : llvm::enumerate(derivation.phases))
+    for (const Accumulator &accumulator : phase.accumulators)
+      if (i > 0)
+        later.push_back(accumulator.body);
+  std::string cost = describeTraversal(later);
   for (const Refusal &refusal : derivation.refusals) {
     ArrayRef<Member *> list = refusal.isOutput ? outputs : reductions;
-    list[refusal.index]->op->emitRemark() << refusal.text;
+    InFlightDiagnostic remark =
+        list[refusal.index]->op->emitRemark() << refusal.text;
+    if (!cost.empty())
+      remark << ", which" << cost;
   }
+}
+
+/// Says what keeps reductions out of the first segment.
+void StreamFormer::explainSegments() {
+  llvm::DenseSet<Operation *> explained;
+  for (Member &member : members) {
+    bool isLater = member.isReached && member.segment > 0 &&
+                   (member.role == Role::Reduction ||
+                    member.role == Role::Plain);
+    if (!isLater)
+      continue;
+    // What it depends on that is ready no sooner.
+    SmallVector<Value> worklist = getReads(member.op);
+    while (!worklist.empty()) {
+      Member *producer = lookup(worklist.pop_back_val());
+      if (!producer || producer->ready < member.segment)
+        continue;
+      if (producer->role == Role::Map) {
+        llvm::append_range(worklist, getReads(producer->op));
+        continue;
+      }
+      bool waits = producer->role == Role::Late ||
+                   producer->role == Role::Plain;
+      if (!waits || !explained.insert(producer->op).second)
+        continue;
+      InFlightDiagnostic remark = producer->op->emitRemark();
+      if (Operation *opaque = producer->imported.opaque)
+        remark << "`" << opaque->getName() << "` of what is reduced along `"
+               << rank.getValue() << "` is no algebra that could be corrected";
+      else
+        remark << "reduces other ranks of what is reduced along `"
+               << rank.getValue() << "` before";
+      remark << "; what reads it along `" << rank.getValue()
+             << "` needs one more traversal";
+    }
+  }
+}
+
+/// The terms of the body of reduction `index`, by what they depend on, as
+/// reductions of their own: a sum of sums. Null if there is only one.
+std::optional<NormalForm> StreamFormer::splitTerms(const NormalForm &form,
+                                                   unsigned index) {
+  const Reduction &whole = form.reductions[index];
+  if (whole.reducer != ExprReducer::Add)
+    return std::nullopt;
+  using Part = std::pair<SmallVector<Expr>, SmallVector<Expr>>;
+  SmallVector<Part> parts;
+  for (Expr term : getTerms(expand(whole.body))) {
+    SmallVector<Expr> moving = getLeaves(term);
+    llvm::erase_if(moving, [](Expr leaf) { return !leaf.isAccumulator(); });
+    auto *part = llvm::find_if(
+        parts, [&](const Part &other) { return other.first == moving; });
+    if (part == parts.end())
+      part = &parts.emplace_back(moving, SmallVector<Expr>());
+    part->second.push_back(term);
+  }
+  if (parts.size() < 2)
+    return std::nullopt;
+  NormalForm split;
+  split.rank = form.rank;
+  split.reductions.append(form.reductions.begin(),
+                          form.reductions.begin() + index);
+  SmallVector<Expr> results;
+  for (auto &[moving, terms] : parts) {
+    Reduction part = whole;
+    Expr factor;
+    part.body = splitInvariant(context.add(terms), whole.reduced, factor);
+    std::string name = whole.result.leaf().name + "_" +
+                       std::to_string(results.size() + 1);
+    part.result = context.freshLeaf(name, whole.result.ranks(),
+                                    /*accumulator=*/true);
+    results.push_back(factor ? factor * part.result : part.result);
+    split.reductions.push_back(part);
+  }
+  ExprMap sum;
+  sum[whole.result] = context.add(results);
+  for (Reduction reduction :
+       ArrayRef(form.reductions).drop_front(index + 1)) {
+    reduction.body = substitute(reduction.body, sum);
+    split.reductions.push_back(reduction);
+  }
+  for (Expr output : form.outputs)
+    split.outputs.push_back(output ? substitute(output, sum) : output);
+  return split;
+}
+
+/// Derives the form, or one with sums taken apart that needs fewer traversals.
+Derivation StreamFormer::deriveBest(NormalForm &form,
+                                    SmallVector<Member *> &owners) {
+  constexpr unsigned maxAttempts = 8;
+  Derivation best = derive(form);
+  unsigned attempts = 0;
+  for (unsigned i = 0; i < best.refusals.size() && attempts < maxAttempts;) {
+    unsigned index = best.refusals[i].index;
+    bool isOutput = best.refusals[i].isOutput;
+    ++i;
+    std::optional<NormalForm> split;
+    if (!isOutput)
+      split = splitTerms(form, index);
+    if (!split)
+      continue;
+    ++attempts;
+    Derivation derivation = derive(*split);
+    if (derivation.getNumTraversals() >= best.getNumTraversals())
+      continue;
+    owners.insert(owners.begin() + index,
+                  split->reductions.size() - form.reductions.size(),
+                  owners[index]);
+    form = std::move(*split);
+    best = std::move(derivation);
+    i = 0;
+  }
+  return best;
 }
 
 void StreamFormer::emitSegment(unsigned segment) {
@@ -780,7 +957,7 @@ void StreamFormer::emitSegment(unsigned segment) {
     form.outputs.push_back(getValue(member));
   for (Member *member : leaves)
     form.outputs.push_back(member->leaf);
-  Derivation derivation = derive(form);
+  Derivation derivation = deriveBest(form, reductions);
   llvm::append_range(outputs, leaves);
   explain(derivation, reductions, outputs);
 
@@ -851,6 +1028,8 @@ void StreamFormer::cleanUp() {
 void StreamFormer::run() {
   classify();
   markNeeded();
+  if (derives)
+    explainSegments();
   unsigned numSegments = 0;
   for (const Member &member : members)
     numSegments = std::max(numSegments, member.segment + 1);
