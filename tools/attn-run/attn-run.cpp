@@ -7,6 +7,7 @@
 
 #include "tools/attn-run/Bench.h"
 #include "tools/attn-run/Check.h"
+#include "tools/attn-run/Progress.h"
 #include <cstdio>
 #include <cstring>
 #include <optional>
@@ -89,7 +90,9 @@ static int run(const Options &options) {
   if (!isObject)
     path = compileSpec(options, folder.emplace().path);
   Object object(path, options.cascade);
+  std::optional<Waiting> generating("making the inputs");
   Arguments arguments(object, options);
+  generating.reset();
   Context context;
   attnrt_call call = {};
   call.size = sizeof(call);
@@ -110,7 +113,10 @@ static int run(const Options &options) {
     require(object.entry(context.get(), arguments.getStruct(), &call));
   };
   arguments.poisonOutputs();
-  invoke();
+  {
+    Waiting waiting("running");
+    invoke();
+  }
   arguments.checkPadding();
   arguments.writeOutputs(options);
   bool passed = !options.check || check(arguments, options);
