@@ -5,7 +5,7 @@
 // RUN:   | sed -e 's/{.*//' -e 's/[(),]*$//' -e '/^ *$/d' \
 // RUN:   | FileCheck %s --strict-whitespace --match-full-lines
 
-//      CHECK:Pass Manager with 19 passes:
+//      CHECK:Pass Manager with 18 passes:
 // CHECK-NEXT:builtin.module
 // CHECK-NEXT:  attn.cascade
 // CHECK-NEXT:    attn-split-reducers
