@@ -24,6 +24,13 @@ for name in ["HOME", "OMP_NUM_THREADS", "LD_LIBRARY_PATH", "CCACHE_DIR"]:
     if name in os.environ:
         config.environment[name] = os.environ[name]
 
+if config.sanitized:
+    # LLVM's shared library is not instrumented, so what one side poisons in a
+    # common allocator the other doesn't unpoison; and it frees little at exit.
+    config.environment["ASAN_OPTIONS"] = \
+        "allow_user_poisoning=0:detect_leaks=0:detect_container_overflow=0"
+    config.environment["UBSAN_OPTIONS"] = "halt_on_error=1:print_stacktrace=1"
+
 
 def has_module(python, module):
     """Asks that a Python can import a module, without the cost of doing so."""

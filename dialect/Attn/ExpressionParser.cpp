@@ -3,6 +3,7 @@
 #include "dialect/Attn/ExpressionParser.h"
 #include "dialect/Attn/Literals.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/SaveAndRestore.h"
 
@@ -321,7 +322,7 @@ TermOr ExpressionParser::parseNumber(bool &found) {
     return failure();
   SMLoc next = parser.getCurrentLocation();
   // `1e-3` lexes as `1`, `e`, `-3`, and `e` may well be a rank.
-  if (*next.getPointer() == 'e' && isdigit(next.getPointer()[-1])) {
+  if (*next.getPointer() == 'e' && llvm::isDigit(next.getPointer()[-1])) {
     error(next) << "a number with an exponent needs a decimal point, as in "
                    "1.0e-3";
     return failure();
@@ -356,7 +357,7 @@ TermOr ExpressionParser::parsePrimary() {
   if (succeeded(parser.parseOptionalKeyword(&name)))
     return parseName(name, where);
   double real;
-  if (!isdigit(*where.getPointer())) {
+  if (!llvm::isDigit(*where.getPointer())) {
     error(where) << "expected an operand";
     return failure();
   }

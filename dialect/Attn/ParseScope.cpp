@@ -4,6 +4,7 @@
 #include "dialect/Attn/AttnOps.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/OpImplementation.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 using namespace attn;
@@ -92,7 +93,7 @@ void attn::declareResults(OpAsmParser &parser, TypeRange types,
                               : std::pair(StringRef(), 0u);
     if (scope && !name.empty())
       scope->declare(name, type, number);
-    named &= !name.empty() && !isdigit(name.front());
+    named &= !name.empty() && !llvm::isDigit(name.front());
     names.push_back((number == 0 ? name : name + "_" + Twine(number)).str());
   }
   if (!named || names.empty())
