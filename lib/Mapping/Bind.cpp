@@ -36,6 +36,7 @@ private:
   void collectFactors();
   RankSet getRanks(Value value);
   bool group();
+  Value getSteadyFilter(Value filter);
   Value makeOperand(ArrayRef<Factor> factors, Value filter);
 
   tile::MapOp map;
@@ -148,6 +149,44 @@ bool ContractionBinder::group() {
       if (!right.contains(rank))
         return false;
   return true;
+}
+
+/// Whether `condition` is only the end of a rank, where loads give 0.
+static bool isRankEnd(Value condition) {
+  auto cmp = condition.getDefiningOp<arith::CmpIOp>();
+  if (!cmp || cmp.getPredicate() != arith::CmpIPredicate::slt)
+    return false;
+  auto coord = cmp.getLhs().getDefiningOp<tile::CoordOp>();
+  auto extent = cmp.getRhs().getDefiningOp<tile::ExtentOp>();
+  return coord && extent && coord.getRankAttr() == extent.getRankAttr();
+}
+
+/// The part of `filter` that is the same for all lanes, as one condition. What
+/// it removes must not be read: 0 times a NaN in padding would be NaN.
+Value ContractionBinder::getSteadyFilter(Value filter) {
+  RankSet left;
+  for (const Factor &factor : withoutLanes)
+    left.insert(factor.ranks.begin(), factor.ranks.end());
+  OpBuilder inside(map.getYield());
+  Value steady;
+  SmallVector<Value> conjuncts;
+  if (filter)
+    conjuncts.push_back(filter);
+  while (!conjuncts.empty()) {
+    Value conjunct = conjuncts.pop_back_val();
+    if (auto both = conjunct.getDefiningOp<arith::AndIOp>()) {
+      conjuncts.append({both.getLhs(), both.getRhs()});
+      continue;
+    }
+    bool isSteady = llvm::all_of(
+        getRanks(conjunct), [&](StringAttr rank) { return left.contains(rank); });
+    if (!isSteady || isRankEnd(conjunct))
+      continue;
+    steady = steady ? Value(arith::AndIOp::create(inside, map.getLoc(), steady,
+                                                  conjunct))
+                    : conjunct;
+  }
+  return steady;
 }
 
 /// The product of `factors` as a tile; a factor that is a tile already needs no
@@ -299,7 +338,7 @@ bool ContractionBinder::bind() {
   }
   Value filter = map.getYield().getFilter();
   Value rhs = makeOperand(withLanes, filter);
-  Value lhs = makeOperand(withoutLanes, Value());
+  Value lhs = makeOperand(withoutLanes, getSteadyFilter(filter));
   SmallVector<Attribute> over(reduced.begin(), reduced.end());
   bool startsFromAcc = map.getAcc() && after.empty();
   Value result = tile::ContractOp::create(
