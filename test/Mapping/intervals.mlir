@@ -1,0 +1,123 @@
+// RUN: attn-opt %s --split-input-file --pass-pipeline="builtin.module(tile.kernel(tile-intervals),canonicalize,cse)" | FileCheck %s
+
+/// m <= p over p in [p0, p0 + 128): keys up to p0 + 127 may be left.
+// CHECK-LABEL: tile.kernel @causal
+//  CHECK-SAME:   %[[P0:.*]] = p: 128
+//       CHECK:   %[[END:.*]] = arith.addi %[[P0]], %c128
+//       CHECK:   %[[M:.*]] = tile.extent "m"
+//       CHECK:   arith.minsi
+//       CHECK:   %[[LAST:.*]] = arith.addi %{{.*}}, %c63
+//   CHECK-DAG:   arith.cmpi sle, %[[M0:[a-z0-9]+]], %{{.*}}
+//   CHECK-DAG:   arith.cmpi sle, %[[LAST]], %[[P0]]
+//   CHECK-NOT:   tile.range
+//   CHECK-NOT:   tile.test
+tile.kernel @causal grid(%p0 = p: 128) lanes p (%A: !tile.view<[p], f32>, %B: !tile.view<[m], f32>)
+    attributes {ranks = [#attn.rank<"p", free, 0>, #attn.rank<"m", free, 0>]} {
+  %c64 = arith.constant 64 : index
+  %lo, %hi = tile.range "m" step 64 ranks ["p"] sizes [128] at(%p0) {
+    %m = tile.coord "m"
+    %p = tile.coord "p"
+    %c = arith.cmpi sle, %m, %p : index
+    tile.yield where %c
+  }
+  %z = tile.fill 0.0 : f32 : !tile.tile<[p: 128], f32>
+  %r = scf.for %m0 = %lo to %hi step %c64 iter_args(%acc = %z) -> (!tile.tile<[p: 128], f32>) {
+    %some, %every = tile.test ranks ["p", "m"] sizes [128, 64] at(%p0, %m0) {
+      %m = tile.coord "m"
+      %p = tile.coord "p"
+      %c = arith.cmpi sle, %m, %p : index
+      tile.yield where %c
+    }
+    %k = tile.load %B[%m0] dims ["m"] : !tile.view<[m], f32> -> !tile.tile<[m: 64], f32>
+    %n = scf.if %some -> (!tile.tile<[p: 128], f32>) {
+      %y = scf.if %every -> (!tile.tile<[p: 128], f32>) {
+        %x = tile.map ranks ["m", "p"] sizes [64, 128] at(%m0, %p0) ins(%k : !tile.tile<[m: 64], f32>) acc(%acc : !tile.tile<[p: 128], f32>) reducers [#attn.reduce<add "m">] {
+        ^bb0(%e: f32):
+          tile.yield %e : f32
+        } : !tile.tile<[p: 128], f32>
+        scf.yield %x : !tile.tile<[p: 128], f32>
+      } else {
+        scf.yield %acc : !tile.tile<[p: 128], f32>
+      }
+      scf.yield %y : !tile.tile<[p: 128], f32>
+    } else {
+      scf.yield %acc : !tile.tile<[p: 128], f32>
+    }
+    scf.yield %n : !tile.tile<[p: 128], f32>
+  }
+  tile.store %r, %A[%p0] dims ["p"] : !tile.tile<[p: 128], f32>, !tile.view<[p], f32>
+}
+
+// -----
+
+/// A window: both ends, the lower one down to a multiple of the step.
+// CHECK-LABEL: tile.kernel @window
+//       CHECK:   arith.maxsi
+//       CHECK:   %[[REST:.*]] = arith.remsi %[[LO:.*]], %c16
+//       CHECK:   %[[FROM:.*]] = arith.subi %[[LO]], %[[REST]]
+//       CHECK:   scf.for %{{.*}} = %[[FROM]] to
+tile.kernel @window grid(%p0 = p: 16) lanes p (%A: !tile.view<[p], f32>, %window: i32)
+    attributes {ranks = [#attn.rank<"p", free, 0>, #attn.rank<"m", free, 0>]} {
+  %c16 = arith.constant 16 : index
+  %w = arith.index_cast %window : i32 to index
+  %lo, %hi = tile.range "m" step 16 ranks ["p"] sizes [16] at(%p0) {
+    %m = tile.coord "m"
+    %p = tile.coord "p"
+    %c = arith.cmpi sle, %m, %p : index
+    %d = arith.subi %p, %m : index
+    %near = arith.cmpi slt, %d, %w : index
+    %both = arith.andi %c, %near : i1
+    tile.yield where %both
+  }
+  scf.for %m0 = %lo to %hi step %c16 {
+    %z = tile.fill 0.0 : f32 : !tile.tile<[p: 16], f32>
+    tile.store %z, %A[%m0] dims ["p"] : !tile.tile<[p: 16], f32>, !tile.view<[p], f32>
+  }
+}
+
+// -----
+
+/// Sinks or a window: the hull of the two starts at 0.
+// CHECK-LABEL: tile.kernel @sinks
+//   CHECK-NOT:   arith.remsi
+//       CHECK:   scf.for %{{.*}} = %c0 to
+tile.kernel @sinks grid(%p0 = p: 16) lanes p (%A: !tile.view<[p], f32>)
+    attributes {ranks = [#attn.rank<"p", free, 0>, #attn.rank<"m", free, 0>]} {
+  %c4 = arith.constant 4 : index
+  %c16 = arith.constant 16 : index
+  %lo, %hi = tile.range "m" step 16 ranks ["p"] sizes [16] at(%p0) {
+    %m = tile.coord "m"
+    %p = tile.coord "p"
+    %sink = arith.cmpi slt, %m, %c4 : index
+    %d = arith.subi %p, %m : index
+    %near = arith.cmpi slt, %d, %c16 : index
+    %either = arith.ori %sink, %near : i1
+    tile.yield where %either
+  }
+  scf.for %m0 = %lo to %hi step %c16 {
+    %z = tile.fill 0.0 : f32 : !tile.tile<[p: 16], f32>
+    tile.store %z, %A[%m0] dims ["p"] : !tile.tile<[p: 16], f32>, !tile.view<[p], f32>
+  }
+}
+
+// -----
+
+/// What a box can't say is true somewhere and false somewhere.
+// CHECK-LABEL: tile.kernel @negative_open
+//       CHECK:   tile.fill 0.000000e+00
+//   CHECK-NOT:   tile.fill 1.000000e+00
+tile.kernel @negative_open grid(%p0 = p: 16) lanes p (%A: !tile.view<[p], f32>)
+    attributes {ranks = [#attn.rank<"p", free, 0>]} {
+  %some, %every = tile.test ranks ["p"] sizes [16] at(%p0) {
+    %true = arith.constant true
+    tile.yield where %true
+  } {open}
+  %t = scf.if %every -> (!tile.tile<[p: 16], f32>) {
+    %x = tile.fill 1.0 : f32 : !tile.tile<[p: 16], f32>
+    scf.yield %x : !tile.tile<[p: 16], f32>
+  } else {
+    %x = tile.fill 0.0 : f32 : !tile.tile<[p: 16], f32>
+    scf.yield %x : !tile.tile<[p: 16], f32>
+  }
+  tile.store %t, %A[%p0] dims ["p"] : !tile.tile<[p: 16], f32>, !tile.view<[p], f32>
+}

@@ -1,0 +1,60 @@
+// RUN: attn-opt %s --split-input-file --pass-pipeline="builtin.module(attn.cascade(attn-form-nests,attn-one-pass),attn-partition{target=x86-64-v4},cse,canonicalize,cse)" | FileCheck %s
+
+/// The lane rank is the innermost parallel rank. A long stream with few tasks
+/// is split and merged, few lanes take narrow tiles, the rest wide ones.
+// CHECK-LABEL: tile.kernel @sum_0
+//  CHECK-SAME:   grid(%split0 = split, %b0 = b, %p0 = p: 16) lanes p
+// CHECK-LABEL: tile.kernel @sum_1
+//       CHECK:   scf.for {{.*}} iter_args
+//       CHECK:     tile.load %ws
+// CHECK-LABEL: tile.kernel @sum_2
+//  CHECK-SAME:   %p0 = p: 128) lanes p
+//       CHECK:   scf.for
+/// Whole tiles have no filter, the last one has the rank's end.
+//       CHECK:     %{{.*}}, %[[EVERY:.*]] = tile.test
+//       CHECK:     scf.if %[[EVERY]]
+//   CHECK-NOT:       arith.cmpi
+//       CHECK:     } else {
+//       CHECK:       arith.cmpi slt
+// CHECK-LABEL: tile.program @sum
+//       CHECK:   tile.extent "threads"
+//       CHECK:   tile.workspace if %{{.*}} : <[split, b, p], f32>
+//       CHECK:   scf.if
+//       CHECK:     tile.launch @sum_0
+//       CHECK:     tile.launch @sum_1
+//       CHECK:   } else {
+//       CHECK:     scf.if
+//       CHECK:       tile.launch @sum_3
+//       CHECK:     } else {
+//       CHECK:       tile.launch @sum_2
+attn.cascade @sum(%A: !attn.tensor<[b, p, m], f32>) -> !attn.tensor<[b, p], f32>
+    ranks(b, p, m) {
+  %S = attn.einsum [b, p] = %A[b, p, m]
+  attn.yield %S
+}
+
+// -----
+
+/// A gather reads element by element; what is read outside is not there.
+// CHECK-LABEL: tile.kernel @gather_0
+//       CHECK:   tile.map
+//       CHECK:     %[[I:.*]], %{{.*}} = tile.read %I
+//       CHECK:     tile.read %A[%{{.*}}]
+attn.cascade @gather(%A: !attn.tensor<[n], f32>, %I: !attn.tensor<[p], i32>) -> !attn.tensor<[p], f32>
+    ranks(n, p) {
+  %G = attn.einsum [p] = %A[%I[p]] * 2.0
+  attn.yield %G
+}
+
+// -----
+
+/// What another nest made keeps its presence: the filter comes again.
+// CHECK-LABEL: tile.kernel @stored_
+//       CHECK: tile.program @stored
+//       CHECK:   tile.workspace : <[m], f32>
+attn.cascade @stored(%A: !attn.tensor<[m], f32>, %B: !attn.tensor<[p, m], f32>) -> !attn.tensor<[p], f32>
+    ranks(p, m) {
+  %S = attn.einsum [m] = %B[p, m]
+  %G = attn.einsum [p] = %S[m] * %B[p, m]
+  attn.yield %G
+}
