@@ -5,6 +5,7 @@
     attnc_ctypes.py libattnrt.so softmax.so
 """
 import ctypes
+import os
 import sys
 
 # Every array library exports DLPack: a capsule that begins with a DLTensor.
@@ -20,7 +21,8 @@ class Kernel:
         self.runtime = ctypes.CDLL(runtime, mode=ctypes.RTLD_GLOBAL)
         self.runtime.attnrt_status_message.restype = ctypes.c_char_p
         self.runtime.attnrt_context_create.restype = ctypes.c_void_p
-        self.function = getattr(ctypes.CDLL(library), name)
+        self.function = getattr(
+            ctypes.CDLL(os.path.abspath(library)), name)
         self.function.restype = ctypes.c_void_p
         self.Args = type("Args", (ctypes.Structure,), {
             "_fields_": [("size", ctypes.c_uint32)] + fields})
