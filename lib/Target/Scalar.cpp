@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/Matchers.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include <cmath>
 
@@ -50,7 +51,7 @@ struct Formula {
 } // namespace
 
 //===----------------------------------------------------------------------===//
-// Exponentials
+// Exponentials and sines
 //===----------------------------------------------------------------------===//
 
 /// p * 2^n for an integral n of any size: infinite above the largest number,
@@ -121,6 +122,44 @@ static Value emitExp(Formula f, Value x, bool isBase2) {
   return f.choose(overflows, f.number(INFINITY), result);
 }
 
+/// sin(x), or cos(x), by reduction to +-pi/4. Accurate to 2 units of the last
+/// place of 1 up to |x| = 2^22, where a float is no longer an angle; bounded
+/// everywhere.
+static Value emitSine(Formula f, Value x, bool isCosine) {
+  ImplicitLocOpBuilder &b = f.b;
+  Value magic = f.number(0x1.8p23);
+  Value shifted = f.fma(x, f.number(2 / M_PI), magic);
+  Value n = f.sub(shifted, magic);
+  // pi/2 in three parts; each product is exact inside its fma.
+  Value r = f.fma(n, f.number(-0x1.921fb6p+0), x);
+  r = f.fma(n, f.number(0x1.777a5cp-25), r);
+  r = f.fma(n, f.number(0x1.ee59dap-50), r);
+  r = f.atMost(f.atLeast(r, f.number(-0.8)), f.number(0.8));
+  Value square = f.mul(r, r);
+  Value sine = f.polynomial(square, {-0.16666654611, 8.3321608736e-3,
+                                     -1.9515295891e-4});
+  sine = f.fma(f.mul(square, r), sine, r);
+  Value cosine = f.polynomial(
+      square, {4.166664568298827e-2, -1.388731625493765e-3,
+               2.443315711809948e-5});
+  cosine = f.fma(f.mul(square, square), cosine,
+                 f.fma(square, f.number(-0.5), f.number(1.0)));
+  // Quadrants take turns; the second two are negative.
+  Type i32 = getTypeLike(f.type, b.getI32Type());
+  Value quadrant = arith::BitcastOp::create(b, i32, shifted);
+  if (isCosine)
+    quadrant =
+        arith::AddIOp::create(b, quadrant, makeInteger(b, i32, 1));
+  auto hasBit = [&](int64_t bit) -> Value {
+    Value masked =
+        arith::AndIOp::create(b, quadrant, makeInteger(b, i32, bit));
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::ne, masked,
+                                 makeInteger(b, i32, 0));
+  };
+  Value result = f.choose(hasBit(1), cosine, sine);
+  return f.choose(hasBit(2), arith::NegFOp::create(b, result), result);
+}
+
 bool attn::isGuardedDifference(Operation *op) {
   return isa<arith::SubFOp>(op) && !op->use_empty() &&
          llvm::all_of(op->getUsers(), [](Operation *user) {
@@ -140,34 +179,45 @@ static Value emitCast(ImplicitLocOpBuilder &b, CastOp cast, Value value) {
   return widenElement(b, narrowElement(b, value, to), to);
 }
 
-/// Division by a divisor that may be anything where the result isn't used.
-static Value getSafeDivisor(ImplicitLocOpBuilder &b, Value divisor) {
-  Type type = divisor.getType();
-  Value isZero = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, divisor,
-                                       makeInteger(b, type, 0));
-  return arith::SelectOp::create(b, isZero, makeInteger(b, type, 1), divisor);
+/// x / y (or its remainder) in which a division by 0 gives 0 and no
+/// quotient traps: both occur at points that don't count.
+template <typename DivisionOp>
+static Value emitIntegerDivision(ImplicitLocOpBuilder &b, Value x, Value y) {
+  Type type = x.getType();
+  APInt constant;
+  if (matchPattern(y, m_ConstantInt(&constant)) && constant.sgt(0))
+    return DivisionOp::create(b, x, y);
+  Value zero = makeInteger(b, type, 0), one = makeInteger(b, type, 1);
+  auto equals = [&](int64_t number) -> Value {
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, y,
+                                 makeInteger(b, type, number));
+  };
+  Value isZero = equals(0), isMinusOne = equals(-1);
+  Value isSpecial = arith::OrIOp::create(b, isZero, isMinusOne);
+  Value divisor = arith::SelectOp::create(b, isSpecial, one, y);
+  Value quotient = DivisionOp::create(b, x, divisor);
+  bool isRemainder = std::is_same_v<DivisionOp, arith::RemSIOp>;
+  Value negated = isRemainder ? zero
+                              : Value(arith::SubIOp::create(b, zero, x));
+  quotient = arith::SelectOp::create(b, isMinusOne, negated, quotient);
+  return arith::SelectOp::create(b, isZero, zero, quotient);
 }
 
-/// Rounds a quotient down (or up) that was rounded towards 0.
-static Value emitRoundedDivision(ImplicitLocOpBuilder &b, Value x, Value y,
-                                 bool up) {
-  Type type = x.getType();
-  y = getSafeDivisor(b, y);
-  Value zero = makeInteger(b, type, 0), one = makeInteger(b, type, 1);
-  auto compare = [&](arith::CmpIPredicate predicate, Value l, Value r) -> Value {
-    return arith::CmpIOp::create(b, predicate, l, r);
-  };
-  Value quotient = arith::DivSIOp::create(b, x, y);
-  Value product = arith::MulIOp::create(b, quotient, y);
-  Value inexact = compare(arith::CmpIPredicate::ne, product, x);
-  Value signs = arith::XOrIOp::create(b, x, y);
-  Value adjusts = arith::AndIOp::create(
-      b, inexact,
-      compare(up ? arith::CmpIPredicate::sge : arith::CmpIPredicate::slt,
-              signs, zero));
-  Value adjusted = up ? Value(arith::AddIOp::create(b, quotient, one))
-                      : Value(arith::SubIOp::create(b, quotient, one));
-  return arith::SelectOp::create(b, adjusts, adjusted, quotient);
+Value attn::emitMax(ImplicitLocOpBuilder &b, Value kept, Value other) {
+  Formula f{b, kept.getType(), {}};
+  // The first is one instruction, in which `kept` stays where it is NaN.
+  Value larger = f.choose(f.compare(arith::CmpFPredicate::OGT, other, kept),
+                          other, kept);
+  Value isNaN = f.compare(arith::CmpFPredicate::UNO, other, other);
+  return f.choose(isNaN, other, larger);
+}
+
+Value attn::emitMin(ImplicitLocOpBuilder &b, Value kept, Value other) {
+  Formula f{b, kept.getType(), {}};
+  Value smaller = f.choose(f.compare(arith::CmpFPredicate::OLT, other, kept),
+                           other, kept);
+  Value isNaN = f.compare(arith::CmpFPredicate::UNO, other, other);
+  return f.choose(isNaN, other, smaller);
 }
 
 Value attn::emitScalarOp(ImplicitLocOpBuilder &b, Operation *op,
@@ -200,6 +250,12 @@ Value attn::emitScalarOp(ImplicitLocOpBuilder &b, Operation *op,
       .Case([&](math::Exp2Op) -> Value {
         return isF32 ? emitExp(f, operands[0], /*isBase2=*/true) : Value();
       })
+      .Case([&](math::SinOp) -> Value {
+        return isF32 ? emitSine(f, operands[0], /*isCosine=*/false) : Value();
+      })
+      .Case([&](math::CosOp) -> Value {
+        return isF32 ? emitSine(f, operands[0], /*isCosine=*/true) : Value();
+      })
       .Case([&](math::RsqrtOp) {
         return f.div(f.number(1.0), math::SqrtOp::create(b, operands[0]));
       })
@@ -211,28 +267,16 @@ Value attn::emitScalarOp(ImplicitLocOpBuilder &b, Operation *op,
         return f.choose(f.compare(F::OEQ, operands[0], infinity), infinity,
                         difference);
       })
-      // One instruction; of two NaNs and numbers the second operand stays.
       .Case([&](arith::MaximumFOp) {
-        return f.choose(f.compare(F::OGT, operands[0], operands[1]),
-                        operands[0], operands[1]);
+        return emitMax(b, operands[0], operands[1]);
       })
       .Case([&](arith::MinimumFOp) {
-        return f.choose(f.compare(F::OLT, operands[0], operands[1]),
-                        operands[0], operands[1]);
+        return emitMin(b, operands[0], operands[1]);
       })
-      .Case([&](arith::DivSIOp) -> Value {
-        return arith::DivSIOp::create(b, operands[0],
-                                      getSafeDivisor(b, operands[1]));
-      })
-      .Case([&](arith::RemSIOp) -> Value {
-        return arith::RemSIOp::create(b, operands[0],
-                                      getSafeDivisor(b, operands[1]));
-      })
-      .Case([&](arith::FloorDivSIOp) {
-        return emitRoundedDivision(b, operands[0], operands[1], /*up=*/false);
-      })
-      .Case([&](arith::CeilDivSIOp) {
-        return emitRoundedDivision(b, operands[0], operands[1], /*up=*/true);
+      .Case<arith::DivSIOp, arith::RemSIOp, arith::FloorDivSIOp,
+            arith::CeilDivSIOp>([&](auto division) {
+        return emitIntegerDivision<decltype(division)>(b, operands[0],
+                                                       operands[1]);
       })
       .Default([](Operation *) { return Value(); });
 }

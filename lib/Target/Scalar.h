@@ -30,9 +30,17 @@ mlir::Type getMemoryType(mlir::Type type);
 /// What was loaded from memory as `getMemoryType(element)`, widened.
 mlir::Value widenElement(mlir::ImplicitLocOpBuilder &b, mlir::Value bits,
                          mlir::Type element);
-/// The inverse: rounds to nearest even; integers truncate and saturate.
+/// The inverse (S8): rounds floats to nearest even; from float to integer
+/// truncates and saturates; between integers keeps the low bits.
 mlir::Value narrowElement(mlir::ImplicitLocOpBuilder &b, mlir::Value value,
                           mlir::Type element);
+
+/// The larger (smaller) one; NaN if one is. `kept` is the operand that a chain
+/// of these runs through.
+mlir::Value emitMax(mlir::ImplicitLocOpBuilder &b, mlir::Value kept,
+                    mlir::Value other);
+mlir::Value emitMin(mlir::ImplicitLocOpBuilder &b, mlir::Value kept,
+                    mlir::Value other);
 
 /// Whether two -inf make -inf in this difference (S6): all that reads it is an
 /// exponential.

@@ -222,15 +222,7 @@ static Value floatToInteger(ImplicitLocOpBuilder &b, Value value,
                                  result);
 }
 
-static Value saturateInteger(ImplicitLocOpBuilder &b, Value value,
-                             Type element) {
-  auto [low, high] = getRange(element);
-  Type type = value.getType();
-  value = arith::MaxSIOp::create(b, value, makeInteger(b, type, low));
-  return arith::MinSIOp::create(b, value, makeInteger(b, type, high));
-}
-
-/// An integer of another width: extended, or cut when it is known to fit.
+/// An integer of another width; the low bits of a wider one.
 static Value resizeInteger(ImplicitLocOpBuilder &b, Value value, Type element) {
   Type type = getTypeLike(value.getType(), element);
   unsigned from = getElementTypeOrSelf(value).getIntOrFloatBitWidth();
@@ -286,7 +278,5 @@ Value attn::narrowElement(ImplicitLocOpBuilder &b, Value value, Type element) {
   }
   if (isa<FloatType>(from))
     value = floatToInteger(b, value, element);
-  else if (from.getIntOrFloatBitWidth() > element.getIntOrFloatBitWidth())
-    value = saturateInteger(b, value, element);
   return resizeInteger(b, value, memory);
 }

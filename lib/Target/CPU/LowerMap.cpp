@@ -98,10 +98,6 @@ void MapLowering::hoistInputs() {
 
 Value MapLowering::combine(Value x, Value y) {
   bool isFloat = isa<FloatType>(getElementTypeOrSelf(x));
-  auto select = [&](arith::CmpFPredicate predicate) -> Value {
-    Value decides = arith::CmpFOp::create(b, predicate, x, y);
-    return arith::SelectOp::create(b, decides, x, y);
-  };
   switch (*reducer) {
   case ReducerKind::Add:
     return isFloat ? Value(arith::AddFOp::create(b, x, y))
@@ -110,10 +106,10 @@ Value MapLowering::combine(Value x, Value y) {
     return isFloat ? Value(arith::MulFOp::create(b, x, y))
                    : Value(arith::MulIOp::create(b, x, y));
   case ReducerKind::Max:
-    return isFloat ? select(arith::CmpFPredicate::OGT)
+    return isFloat ? emitMax(b, x, y)
                    : Value(arith::MaxSIOp::create(b, x, y));
   case ReducerKind::Min:
-    return isFloat ? select(arith::CmpFPredicate::OLT)
+    return isFloat ? emitMin(b, x, y)
                    : Value(arith::MinSIOp::create(b, x, y));
   case ReducerKind::And:
     return arith::AndIOp::create(b, x, y);
@@ -160,11 +156,10 @@ SmallVector<Value> MapLowering::accumulate(SmallVector<Value> sums) {
   };
   bool hasFilter = bool(op.getYield().getFilter());
   for (auto [v, sum] : llvm::enumerate(sums)) {
-    Value term = part(*value, v);
-    Value identity = makeIdentity(getSumType());
-    if (hasFilter)
-      term = arith::SelectOp::create(b, part(filter, v), term, identity);
-    sum = combine(sum, term);
+    Value next = combine(sum, part(*value, v));
+    sum = hasFilter
+              ? Value(arith::SelectOp::create(b, part(filter, v), next, sum))
+              : next;
   }
   return sums;
 }

@@ -3,7 +3,7 @@
 #include "lib/Target/CPU/KernelLowering.h"
 #include "lib/Target/CPU/LowerHost.h"
 #include "lib/Target/CPU/Passes.h"
-#include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Conversion/ConvertToLLVM/ToLLVMPass.h"
 #include "mlir/Conversion/ReconcileUnrealizedCasts/ReconcileUnrealizedCasts.h"
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
@@ -116,6 +116,7 @@ struct ApproximateMath : cpu::impl::ApproximateMathBase<ApproximateMath> {
 void cpu::buildTileToLLVM(OpPassManager &pm, const LowerTilesOptions &options) {
   pm.addPass(createLowerTiles(options));
   pm.addPass(createApproximateMath());
+  pm.addPass(arith::createArithExpandOpsPass()); // rounded divisions
   pm.addPass(createCSEPass());
   pm.addPass(createSCFToControlFlowPass());
   // Before the rest: it has patterns of its own that the interface lacks.

@@ -1,0 +1,185 @@
+//===- MathTest.cpp - The error of every function -------------------------===//
+//
+// Largest errors in units in the last place, over numbers of all magnitudes,
+// against the C library in double precision. The bounds are those that
+// docs/spec.md and Scalar.cpp state.
+//
+//===----------------------------------------------------------------------===//
+
+#include "test/Target/CPU/Compiled.h"
+
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <random>
+
+using namespace attn::test;
+
+namespace {
+class MathTest : public CpuTest {};
+
+const char *mapText = R"(
+tile.kernel @k grid(%n0 = n: 512)$lanes
+    (%A: !tile.view<[n], f32>, %B: !tile.view<[n], f32>)
+    attributes {ranks = []} {
+  %a = tile.load %A[%n0] dims ["n"] : !tile.view<[n], f32> -> !tile.tile<[n: 512], f32>
+  %b = tile.map ranks ["n"] sizes [512] at(%n0) ins(%a : !tile.tile<[n: 512], f32>) reducers [] {
+  ^bb0(%x: f32):
+    %y = $op %x : f32
+    tile.yield %y : f32
+  } : !tile.tile<[n: 512], f32>
+  tile.store %b, %B[%n0] dims ["n"] : !tile.tile<[n: 512], f32>, !tile.view<[n], f32>
+}
+tile.program @p(%A: !tile.view<[n], f32>) -> (%B: !tile.view<[n], f32>)
+    attributes {ranks = [#attn.rank<"n", free, 0>]} {
+  tile.launch @k(%A, %B) : !tile.view<[n], f32>, !tile.view<[n], f32>
+}
+)";
+
+struct Function {
+  const char *op;
+  double (*exact)(double);
+  double low, high; ///< where it is measured
+  double maxUlps;
+  double smallest = 0; ///< below it in size, the absolute error counts
+};
+
+double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+double rsqrt(double x) { return 1 / std::sqrt(x); }
+
+const Function functions[] = {
+    {"math.exp", std::exp, -87.3, 88.72, 1},
+    {"math.exp2", std::exp2, -125.9, 127.99, 1},
+    {"math.log", std::log, 1e-37, 3e38, 1},
+    {"math.log2", std::log2, 1e-37, 3e38, 1},
+    {"math.tanh", std::tanh, -20, 20, 5},
+    {"attn.sigmoid", sigmoid, -80, 80, 3},
+    {"math.sqrt", std::sqrt, 0, 3e38, 0.5001},
+    {"math.rsqrt", rsqrt, 1e-37, 3e38, 1.5},
+    {"math.erf", std::erf, -5, 5, 5},
+    {"math.sin", std::sin, -1e5, 1e5, 2, 1e-3},
+    {"math.cos", std::cos, -1e5, 1e5, 2, 1e-3},
+};
+
+/// Distances are counted in units of the float at `exact`.
+double getUlps(float actual, double exact, double smallest) {
+  double magnitude = std::max(std::fabs(exact), smallest);
+  int exponent = std::max(std::ilogb(magnitude), -126);
+  return std::fabs(actual - exact) / std::ldexp(1.0, exponent - 23);
+}
+
+/// Half of the numbers are spread evenly, half over all magnitudes.
+std::vector<float> getNumbers(double low, double high) {
+  std::vector<float> numbers;
+  std::mt19937_64 random(7);
+  std::uniform_real_distribution<double> uniform(0, 1);
+  for (int i = 0; i != 100000; ++i)
+    numbers.push_back(static_cast<float>(low + (high - low) * uniform(random)));
+  double largest = std::max(std::fabs(low), std::fabs(high));
+  while (numbers.size() != 200000) {
+    double x = largest * std::exp2(-40 * uniform(random));
+    x = uniform(random) < 0.5 ? x : -x;
+    if (x >= low && x <= high)
+      numbers.push_back(static_cast<float>(x));
+  }
+  return numbers;
+}
+
+std::vector<float> evaluate(const std::string &op, const Level &level,
+                            const std::vector<float> &numbers,
+                            bool hasLanes = true) {
+  Compiled compiled(
+      substitute(mapText, {{"op", op}, {"lanes", hasLanes ? " lanes n" : ""}}),
+      level);
+  int64_t count = static_cast<int64_t>(numbers.size());
+  Tensor from(ElementType::F32, {count}), to(ElementType::F32, {count});
+  std::memcpy(from.data(), numbers.data(), 4 * numbers.size());
+  EXPECT_EQ(compiled.run({count}, {&from, &to}), 0);
+  std::vector<float> results(numbers.size());
+  std::memcpy(results.data(), to.data(), 4 * numbers.size());
+  return results;
+}
+
+TEST_P(MathTest, ErrorsAreBounded) {
+  for (const Function &function : functions) {
+    auto numbers = getNumbers(function.low, function.high);
+    auto results = evaluate(function.op, GetParam(), numbers);
+    double worst = 0, at = 0;
+    for (size_t i = 0; i != numbers.size(); ++i) {
+      double ulps = getUlps(results[i], function.exact(numbers[i]),
+                            function.smallest);
+      if (!(ulps <= worst)) {
+        worst = ulps;
+        at = numbers[i];
+      }
+    }
+    RecordProperty(function.op, std::to_string(worst));
+    printf("%-14s %6.3f ulp at %.9g (bound %g)\n", function.op, worst, at,
+           function.maxUlps);
+    EXPECT_LE(worst, function.maxUlps) << function.op << " at " << at;
+  }
+}
+
+/// Values without the lane rank take the same formulas on scalars.
+TEST_P(MathTest, ScalarsAgreeWithVectors) {
+  for (const Function &function : functions) {
+    auto numbers = getNumbers(function.low, function.high);
+    numbers.resize(2000);
+    auto vectors = evaluate(function.op, GetParam(), numbers);
+    auto scalars = evaluate(function.op, GetParam(), numbers, false);
+    for (size_t i = 0; i != numbers.size(); ++i)
+      EXPECT_LE(getUlps(scalars[i], vectors[i], function.smallest),
+                function.maxUlps)
+          << function.op << " at " << numbers[i];
+  }
+}
+
+TEST_P(MathTest, ExponentialsKeepSpecialValues) {
+  const float inf = INFINITY;
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const char *op : {"math.exp", "math.exp2"}) {
+    auto results = evaluate(
+        op, GetParam(), {-inf, inf, nan, 0.0f, -0.0f, -1e30f, 1e30f, 200.0f,
+                         -200.0f, 88.8f, 128.0f});
+    EXPECT_EQ(results[0], 0) << op;
+    EXPECT_EQ(results[1], inf) << op;
+    EXPECT_TRUE(std::isnan(results[2])) << op;
+    EXPECT_EQ(results[3], 1) << op;
+    EXPECT_EQ(results[4], 1) << op;
+    EXPECT_EQ(results[5], 0) << op;
+    EXPECT_EQ(results[6], inf) << op;
+    EXPECT_EQ(results[7], inf) << op;
+    EXPECT_EQ(results[8], 0) << op;
+    if (std::string(op) == "math.exp")
+      EXPECT_EQ(results[9], inf);
+    EXPECT_EQ(results[10], inf) << op;
+  }
+}
+
+TEST_P(MathTest, OtherFunctionsKeepSpecialValues) {
+  const float inf = INFINITY;
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  std::vector<float> numbers{-inf, inf, nan, 0.0f, -1.0f};
+  auto log = evaluate("math.log", GetParam(), numbers);
+  EXPECT_TRUE(std::isnan(log[0]));
+  EXPECT_EQ(log[1], inf);
+  EXPECT_TRUE(std::isnan(log[2]));
+  EXPECT_EQ(log[3], -inf);
+  EXPECT_TRUE(std::isnan(log[4]));
+  auto tanh = evaluate("math.tanh", GetParam(), numbers);
+  EXPECT_EQ(tanh[0], -1);
+  EXPECT_EQ(tanh[1], 1);
+  EXPECT_TRUE(std::isnan(tanh[2]));
+  EXPECT_EQ(tanh[3], 0);
+  auto sigmoids = evaluate("attn.sigmoid", GetParam(), numbers);
+  EXPECT_EQ(sigmoids[0], 0);
+  EXPECT_EQ(sigmoids[1], 1);
+  EXPECT_TRUE(std::isnan(sigmoids[2]));
+  EXPECT_EQ(sigmoids[3], 0.5f);
+  auto rsqrts = evaluate("math.rsqrt", GetParam(), numbers);
+  EXPECT_EQ(rsqrts[1], 0);
+  EXPECT_EQ(rsqrts[3], inf);
+}
+} // namespace
+
+INSTANTIATE_LEVELS(MathTest);
