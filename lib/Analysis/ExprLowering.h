@@ -62,6 +62,10 @@ protected:
   virtual Value expOfDifference(Value base, Value shift) {
     return unary(ExprKind::Exp, sub(base, shift));
   }
+  /// exp(operand) as 2 to the power of operand / ln2, if the client has such an
+  /// operation and prefers it here.
+  virtual bool prefersExp2(Expr operand) { return false; }
+  virtual Value exp2(Value a) { llvm_unreachable("exp2 was not preferred"); }
   /// Max, And, Or, Less, LessEqual, Equal.
   virtual Value binary(ExprKind kind, Value a, Value b) = 0;
   virtual Value minimum(Value a, Value b) = 0;
@@ -139,11 +143,17 @@ private:
     return value;
   }
 
-  /// As getMagnitude, for the terms of a sum.
-  Value getTermMagnitude(Expr term) {
+  /// As getMagnitude, for the terms of a sum, times a positive factor.
+  Value getTermMagnitude(Expr term, double factor = 1) {
     if (term.is(ExprKind::Constant))
-      return constant(std::fabs(term.value()));
-    return getMagnitude(term);
+      return constant(factor * std::fabs(term.value()));
+    if (factor == 1)
+      return getMagnitude(term);
+    double magnitude = std::fabs(getCoefficient(term)) * factor;
+    // What cancels up to rounding is 1.
+    if (std::fabs(magnitude - 1) < 1e-14)
+      magnitude = 1;
+    return scale(magnitude, cores.find(term)->second);
   }
 
   Value get(Expr expr) {
@@ -154,7 +164,7 @@ private:
   }
 
   /// Positive terms first, so that nothing needs a negation if one exists.
-  Value lowerSum(llvm::ArrayRef<Expr> terms) {
+  Value lowerSum(llvm::ArrayRef<Expr> terms, double factor = 1) {
     llvm::SmallVector<Expr> plus, minus;
     std::optional<double> common;
     bool agree = true;
@@ -165,9 +175,10 @@ private:
       agree &= !term.is(ExprKind::Constant);
       common = std::fabs(coefficient);
     }
-    bool factorOut = agree && terms.size() > 1 && *common != 1;
+    bool factorOut = agree && terms.size() > 1 && *common != 1 && factor == 1;
     auto getTerm = [&](Expr term) -> Value {
-      return factorOut ? cores.find(term)->second : getTermMagnitude(term);
+      return factorOut ? cores.find(term)->second
+                       : getTermMagnitude(term, factor);
     };
     bool negate = plus.empty();
     if (negate)
@@ -213,14 +224,19 @@ private:
     for (Expr term : terms)
       ((hasShift ? isShift(term) : isNegative(term)) ? shift : base)
           .push_back(term);
-    if (base.empty() || shift.empty())
-      return unary(ExprKind::Exp, lowerSum(terms));
-    Value baseValue = lowerSum(base);
+    bool isExp2 = prefersExp2(operand);
+    double factor = isExp2 ? 1 / M_LN2 : 1;
+    if (base.empty() || shift.empty()) {
+      Value sum = lowerSum(terms, factor);
+      return isExp2 ? exp2(sum) : unary(ExprKind::Exp, sum);
+    }
+    Value baseValue = lowerSum(base, factor);
     // -(a + b) as a sum: the shift's terms with their signs turned.
-    Value shiftValue = getTermMagnitude(shift.front());
+    Value shiftValue = getTermMagnitude(shift.front(), factor);
     for (Expr term : llvm::drop_begin(shift))
-      shiftValue = add(shiftValue, getTermMagnitude(term));
-    return expOfDifference(baseValue, shiftValue);
+      shiftValue = add(shiftValue, getTermMagnitude(term, factor));
+    return isExp2 ? exp2(sub(baseValue, shiftValue))
+                  : expOfDifference(baseValue, shiftValue);
   }
 
   Value lowerCore(Expr expr) {

@@ -197,6 +197,8 @@ protected:
   Value neg(Value a) override { return region.make<arith::NegFOp>(a); }
   Value power(Value base, double exponent) override;
   Value unary(ExprKind kind, Value a) override;
+  bool prefersExp2(Expr operand) override;
+  Value exp2(Value a) override { return region.make<math::Exp2Op>(a); }
   Value binary(ExprKind kind, Value a, Value b) override;
   Value minimum(Value a, Value b) override {
     return region.make<arith::MinimumFOp>(a, b);
@@ -250,6 +252,19 @@ Value EinsumLowering::getNative(Expr leaf) {
 /// Whether `value` is an f32, but for rounding in f64.
 static bool isFloat(double value) {
   return std::fabs(value - float(value)) <= 1e-13 * std::fabs(value);
+}
+
+/// Whether all coefficients are multiples of ln2 by numbers that are no worse:
+/// what the source wrote with exp2.
+bool EinsumLowering::prefersExp2(Expr operand) {
+  bool gains = false;
+  for (Expr term : getTerms(operand)) {
+    double coefficient = splitCoefficient(term).first;
+    if (!isFloat(coefficient / M_LN2))
+      return false;
+    gains |= !isFloat(coefficient);
+  }
+  return gains;
 }
 
 /// A constant that f32 would round is written with a function of one that it
@@ -681,6 +696,9 @@ void EinsumEmitter::splitProduct(Plan &plan, unsigned index) {
     }
   };
   SmallVector<Group> groups;
+  auto isComputed = [&](const Group &group) {
+    return !group.isPlain() || plan.original.count(group.factors.front());
+  };
   SmallVector<Expr> factors = getFactors(job.value);
   llvm::stable_sort(factors, [](Expr a, Expr b) {
     return a.ranks().count() > b.ranks().count();
@@ -689,7 +707,7 @@ void EinsumEmitter::splitProduct(Plan &plan, unsigned index) {
     Group *best = nullptr;
     for (Group &group : groups) {
       bool covers = (factor.ranks() & ~group.ranks).none();
-      if (covers && (!best || (best->isPlain() && !group.isPlain())))
+      if (covers && (!best || (!isComputed(*best) && isComputed(group))))
         best = &group;
     }
     if (best) {
@@ -703,9 +721,6 @@ void EinsumEmitter::splitProduct(Plan &plan, unsigned index) {
   if (groups.size() < 2)
     return;
   // What was computed comes first, as in `A * V`.
-  auto isComputed = [&](const Group &group) {
-    return !group.isPlain() || plan.original.count(group.factors.front());
-  };
   llvm::stable_sort(groups, [&](const Group &a, const Group &b) {
     return isComputed(a) && !isComputed(b);
   });

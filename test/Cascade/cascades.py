@@ -14,6 +14,7 @@ import numpy as np
 
 NESTS = "attn-split-reducers,attn-form-nests"
 DERIVED = NESTS + ",attn-one-pass"
+NAIVE = NESTS + ",attn-one-pass{one-pass=false}"
 ORDERS = [("whole",), ("stream", "--chunk=1"), ("tile", "--chunk=3"),
           ("tree", "--chunk=2", "--tree")]
 
@@ -74,11 +75,11 @@ def error(actual, expected):
     return np.nan_to_num(gap, nan=np.inf).max(initial=0)
 
 
-def compare(naive, derived, arguments, what, tolerance=1e-12):
-    """Checks one model against another; returns the largest error."""
-    expected = evaluate(naive, arguments)
+def compare(expected, derived, arguments, what, orders=ORDERS,
+            tolerance=1e-12):
+    """Checks a model's outputs; returns the largest error."""
     worst = 0
-    for order, *options in ORDERS:
+    for order, *options in orders:
         actual = evaluate(derived, arguments, *options)
         assert actual.keys() == expected.keys(), what
         for name in expected:
@@ -87,10 +88,3 @@ def compare(naive, derived, arguments, what, tolerance=1e-12):
                 f"{what}: {name} differs by {gap} in {order} order"
             worst = max(worst, gap)
     return worst
-
-
-def shrink(text, **extents):
-    """A spec with other fixed extents."""
-    for rank, extent in extents.items():
-        text = re.sub(rf"\b{rank} = \d+", f"{rank} = {extent}", text)
-    return text

@@ -1,0 +1,315 @@
+// A cascade for each rule of the cascade stage, evaluated by equivalence.py.
+
+// A closed set of moments, about a mean over the extent.
+attn.cascade @variance(%X: !attn.tensor<[p, m], f32>)
+    -> !attn.tensor<[p], f32>
+    ranks(p, m) {
+  %S = attn.einsum [p] = %X[p, m]
+  %N = attn.einsum [p, m] = %X[p, m] - %S[p] / extent(m)
+  %Y = attn.einsum [p] = %N[p, m] * %N[p, m]
+  %VAR = attn.einsum [p] = %Y[p] / extent(m)
+  attn.yield %VAR
+}
+
+// .. and about a mean over the present points.
+attn.cascade @counted_variance(%X: !attn.tensor<[p, m], f32>)
+    -> !attn.tensor<[p], f32>
+    ranks(p, m) {
+  %XX = attn.einsum [p, m] = %X[p, m] where (m <= p)
+  %C = attn.einsum [p] = 1.0 where (m <= p) reduce(add m)
+  %S = attn.einsum [p] = %XX[p, m]
+  %MU = attn.einsum [p] = %S[p] / %C[p]
+  %Y = attn.einsum [p] = (%XX[p, m] - %MU[p]) * (%XX[p, m] - %MU[p])
+  %VAR = attn.einsum [p] = %Y[p] / %C[p]
+  attn.yield %VAR
+}
+
+// An integer state beside a float one.
+attn.cascade @int_count(%X: !attn.tensor<[p, m], f32>)
+    -> !attn.tensor<[p], f32>
+    ranks(p, m) {
+  %C = attn.einsum [p] = 1 where (m <= p) reduce(add m)
+  %S = attn.einsum [p] = %X[p, m] where (m <= p)
+  %MU = attn.einsum [p] = %S[p] / %C[p]
+  attn.yield %MU
+}
+
+// Two traversals: no correction distributes over the sum.
+attn.cascade @z_score(%X: !attn.tensor<[p, m], f32>, %V: !attn.tensor<[m, f], f32>)
+    -> !attn.tensor<[p, f], f32>
+    ranks(p, m, f = 6) {
+  %S = attn.einsum [p] = %X[p, m]
+  %MU = attn.einsum [p] = %S[p] / extent(m)
+  %Y = attn.einsum [p] = (%X[p, m] - %MU[p]) * (%X[p, m] - %MU[p])
+  %SD = attn.einsum [p] = sqrt(%Y[p] / extent(m))
+  %E = attn.einsum [p, m] = exp((%X[p, m] - %MU[p]) / %SD[p])
+  %D = attn.einsum [p] = %E[p, m]
+  %O = attn.einsum [p, f] = %E[p, m] / %D[p] * %V[m, f]
+  attn.yield %O
+}
+
+// A linear correction, whose matrix is undefined for an empty state.
+attn.cascade @entropy(%X: !attn.tensor<[p, m], f32>)
+    -> (!attn.tensor<[p], f32>, !attn.tensor<[p], f32>)
+    ranks(p, m) {
+  %GM = attn.einsum [p] = %X[p, m] reduce(max m)
+  %SD = attn.einsum [p] = exp(%X[p, m] - %GM[p]) reduce(add m)
+  %L = attn.einsum [p] = %GM[p] + log(%SD[p])
+  %H = attn.einsum [p] = exp(%X[p, m] - %L[p]) * (%L[p] - %X[p, m]) reduce(add m)
+  attn.yield %H, %L
+}
+
+// Filters on maps, which move to the reductions.
+attn.cascade @filtered_map(%X: !attn.tensor<[p, m], f32>, %V: !attn.tensor<[m, f], f32>, %cut: i32)
+    -> !attn.tensor<[p, f], f32>
+    ranks(p, m, f = 6) {
+  %GM = attn.einsum [p] = %X[p, m] reduce(max m)
+  %SN = attn.einsum [p, m] = exp(%X[p, m] - %GM[p]) where (m > %cut)
+  %SD = attn.einsum [p] = %SN[p, m]
+  %A = attn.einsum [p, m] = %SN[p, m] / %SD[p] where (m ne 3)
+  %O = attn.einsum [p, f] = %A[p, m] * %V[m, f]
+  attn.yield %O
+}
+
+// A filter on whole rows: absent in XX, present in what reduces it (S4).
+attn.cascade @padded_queries(%X: !attn.tensor<[p, m], f32>, %V: !attn.tensor<[m, f], f32>, %n: i32)
+    -> (!attn.tensor<[p, f], f32>, !attn.tensor<[p], f32>, !attn.tensor<[p], f32>, !attn.tensor<[p], f32>)
+    ranks(p, m, f = 6) {
+  %XX = attn.einsum [p, m] = %X[p, m] where (p < %n and m <= p)
+  %GM = attn.einsum [p] = %XX[p, m] reduce(max m)
+  %SN = attn.einsum [p, m] = exp(%XX[p, m] - %GM[p])
+  %SD = attn.einsum [p] = %SN[p, m]
+  %A = attn.einsum [p, m] = %SN[p, m] / %SD[p]
+  %O = attn.einsum [p, f] = %A[p, m] * %V[m, f]
+  %LSE = attn.einsum [p] = %GM[p] + log(%SD[p])
+  %ONE = attn.einsum [p] = %SD[p] + 1.0
+  %G = attn.einsum [p] = max(%GM[p], 3.0) where (p ne 1)
+  attn.yield %O, %LSE, %ONE, %G
+}
+
+// States as outputs, with every reducer.
+attn.cascade @raw_states(%X: !attn.tensor<[p, m], f32>)
+    -> (!attn.tensor<[p], f32>, !attn.tensor<[p], f32>, !attn.tensor<[p], f32>, !attn.tensor<[p], f32>)
+    ranks(p, m) {
+  %GM = attn.einsum [p] = %X[p, m] reduce(max m)
+  %SD = attn.einsum [p] = exp(%X[p, m] - %GM[p]) reduce(add m)
+  %LO = attn.einsum [p] = %X[p, m] reduce(min m)
+  %PR = attn.einsum [p] = 0.1 * %X[p, m] reduce(mul m)
+  attn.yield %GM, %SD, %LO, %PR
+}
+
+attn.cascade @negated_min(%X: !attn.tensor<[p, m], f32>, %V: !attn.tensor<[m, f], f32>)
+    -> !attn.tensor<[p, f], f32>
+    ranks(p, m, f = 6) {
+  %NM = attn.einsum [p] = -%X[p, m] reduce(min m)
+  %SN = attn.einsum [p, m] = exp2((%X[p, m] + %NM[p]) * 1.4426950408889634)
+  %SD = attn.einsum [p] = %SN[p, m]
+  %A = attn.einsum [p, m] = %SN[p, m] / %SD[p]
+  %O = attn.einsum [p, f] = %A[p, m] * %V[m, f]
+  attn.yield %O
+}
+
+attn.cascade @log2e(%X: !attn.tensor<[p, m], f32>, %V: !attn.tensor<[m, f], f32>)
+    -> !attn.tensor<[p, f], f32>
+    ranks(p, m, f = 6) {
+  %Y = attn.einsum [p, m] = %X[p, m] * 1.4426950408889634
+  %GM = attn.einsum [p] = %Y[p, m] reduce(max m)
+  %SN = attn.einsum [p, m] = exp2(%Y[p, m] - %GM[p])
+  %SD = attn.einsum [p] = %SN[p, m]
+  %A = attn.einsum [p, m] = %SN[p, m] / %SD[p]
+  %O = attn.einsum [p, f] = %A[p, m] * %V[m, f]
+  attn.yield %O
+}
+
+// Stays as it is.
+attn.cascade @argmax(%X: !attn.tensor<[p, m], f32>)
+    -> (!attn.tensor<[p], i32>, !attn.tensor<[p], f32>)
+    ranks(p, m) {
+  %I = attn.einsum [p] = %X[p, m] reduce(argmax m)
+  %GM = attn.einsum [p] = %X[p, m] where (m <= p) reduce(max m)
+  attn.yield %I, %GM
+}
+
+// States of conditions.
+attn.cascade @bools(%X: !attn.tensor<[p, m], f32>, %V: !attn.tensor<[m], f32>)
+    -> (!attn.tensor<[p], f32>, !attn.tensor<[p], f32>)
+    ranks(p, m) {
+  %ALL = attn.einsum [p] = %X[p, m] > -10.0 reduce(and m)
+  %ANY = attn.einsum [p] = %X[p, m] > 20.0 reduce(or m)
+  %S = attn.einsum [p] = select(%ALL[p], %X[p, m], %V[m]) reduce(add m)
+  %Y = attn.einsum [p] = select(%ANY[p], 1.0, 2.0) * %S[p]
+  %Z = attn.einsum [p] = select(%ALL[p], 1.0, 0.0)
+  attn.yield %Y, %Z
+}
+
+// A contraction of finished reductions, twice.
+attn.cascade @late(%X: !attn.tensor<[p, m, e], f32>, %W: !attn.tensor<[e, f], f32>, %V: !attn.tensor<[m, f], f32>)
+    -> (!attn.tensor<[p, f], f32>)
+    ranks(p, m, e = 8, f = 6) {
+  %S = attn.einsum [p, e] = %X[p, m, e] reduce(max m)
+  %T = attn.einsum [p, f] = tanh(%S[p, e]) * %W[e, f]
+  %U = attn.einsum [p, m] = %T[p, f] * %V[m, f]
+  %GM = attn.einsum [p] = %U[p, m] reduce(max m)
+  %SD = attn.einsum [p] = exp(%U[p, m] - %GM[p]) reduce(add m)
+  %O = attn.einsum [p, f] = exp(%U[p, m] - %GM[p]) / %SD[p] * %V[m, f] + 0.0 * %T[p, f]
+  attn.yield %O
+}
+
+// A stream in a stream.
+attn.cascade @two_loops(%X: !attn.tensor<[p, m], f32>, %V: !attn.tensor<[g, m], f32>)
+    -> (!attn.tensor<[p], f32>, !attn.tensor<[p], f32>)
+    ranks(p, g, m) {
+  %S = attn.einsum [p] = %X[p, m] * %V[g, m]
+  %GM = attn.einsum [p] = %X[p, m] + %V[g, m] reduce(max g, max m)
+  %SD = attn.einsum [p] = exp(%X[p, m] + %V[g, m] - %GM[p]) reduce(add m, add g)
+  %L = attn.einsum [p] = %GM[p] + log(%SD[p])
+  attn.yield %S, %L
+}
+
+// Two kinds of reducers in one Einsum.
+attn.cascade @mixed(%X: !attn.tensor<[p, m], f32>, %V: !attn.tensor<[g, m], f32>)
+    -> (!attn.tensor<[p], f32>, !attn.tensor<[p], f32>)
+    ranks(p, g, m) {
+  %S = attn.einsum [p] = %X[p, m] * %V[g, m] reduce(max m, add g)
+  %T = attn.einsum [p] = %X[p, m] * %V[g, m] reduce(add g, max m)
+  attn.yield %S, %T
+}
+
+// Accesses outside of the tensor, some of which the algebra drops.
+attn.cascade @shifted(%X: !attn.tensor<[p, m], f32>)
+    -> (!attn.tensor<[p], f32>, !attn.tensor<[p], f32>)
+    ranks(p, m) {
+  %D = attn.einsum [p, m] = %X[p, m] - %X[p, m - 1]
+  %GM = attn.einsum [p] = %D[p, m] reduce(max m)
+  %SD = attn.einsum [p] = exp(%D[p, m] - %GM[p]) reduce(add m)
+  %C = attn.einsum [p] = %D[p, m] * 0.0 + 1.0 reduce(add m)
+  attn.yield %SD, %C
+}
+
+// Rounded intermediates: the algebra must not see through them.
+attn.cascade @narrow(%X: !attn.tensor<[p, m], bf16>, %V: !attn.tensor<[m, f], f16>)
+    -> !attn.tensor<[p, f], f32>
+    ranks(p, m, f = 6) {
+  %GM = attn.einsum [p] = %X[p, m] reduce(max m)
+  %SN = attn.einsum [p, m] = exp(%X[p, m] - %GM[p]) : bf16
+  %SD = attn.einsum [p] = %SN[p, m]
+  %O = attn.einsum [p, f] = %SN[p, m] * %V[m, f] / %SD[p]
+  attn.yield %O
+}
+
+attn.cascade @narrow_max(%X: !attn.tensor<[p, m], f32>, %V: !attn.tensor<[m, f], f32>)
+    -> !attn.tensor<[p, f], f32>
+    ranks(p, m, f = 6) {
+  %GM = attn.einsum [p] = %X[p, m] reduce(max m) : bf16
+  %SN = attn.einsum [p, m] = exp(%X[p, m] - %GM[p])
+  %SD = attn.einsum [p] = %SN[p, m]
+  %O = attn.einsum [p, f] = %SN[p, m] * %V[m, f] / %SD[p]
+  attn.yield %O
+}
+
+// f32 and f64.
+attn.cascade @wide(%X: !attn.tensor<[p, m], f64>, %V: !attn.tensor<[m, f], f32>)
+    -> !attn.tensor<[p, f], f32>
+    ranks(p, m, f = 6) {
+  %GM = attn.einsum [p] = %X[p, m] reduce(max m)
+  %SN = attn.einsum [p, m] = exp(%X[p, m] - %GM[p])
+  %SD = attn.einsum [p] = %SN[p, m]
+  %O = attn.einsum [p, f] = %SN[p, m] * %V[m, f] / %SD[p]
+  attn.yield %O
+}
+
+attn.cascade @guarded(%X: !attn.tensor<[p, m], f32>, %V: !attn.tensor<[m, f], f32>)
+    -> !attn.tensor<[p, f], f32>
+    ranks(p, m, f = 6) {
+  %XX = attn.einsum [p, m] = select(m <= p, %X[p, m], -inf)
+  %GM = attn.einsum [p] = %XX[p, m] reduce(max m)
+  %G0 = attn.einsum [p] = select(%GM[p] == -inf, 0.0, %GM[p])
+  %SN = attn.einsum [p, m] = exp(%XX[p, m] - %G0[p])
+  %SD = attn.einsum [p] = %SN[p, m]
+  %O = attn.einsum [p, f] = %SN[p, m] * %V[m, f] / max(%SD[p], 0.000001)
+  attn.yield %O
+}
+
+// A dead Einsum, sums of products, a difference.
+attn.cascade @key_weights(%X: !attn.tensor<[p, m], f32>, %w: !attn.tensor<[m], f32>, %V: !attn.tensor<[m, f], f32>, %U: !attn.tensor<[m, f], f32>)
+    -> (!attn.tensor<[p, f], f32>, !attn.tensor<[p, f], f32>)
+    ranks(p, m, f = 6) {
+  %GM = attn.einsum [p] = %X[p, m] reduce(max m)
+  %SN = attn.einsum [p, m] = exp(%X[p, m] - %GM[p])
+  %DEAD = attn.einsum [p] = %SN[p, m] * %SN[p, m]
+  %SD = attn.einsum [p] = %SN[p, m]
+  %A = attn.einsum [p, m] = %SN[p, m] / %SD[p]
+  %O = attn.einsum [p, f] = %A[p, m] * %w[m] * %V[m, f] + %A[p, m] * %U[m, f] * 3.0
+  %O2 = attn.einsum [p, f] = %A[p, m] * (%U[m, f] - %V[m, f])
+  attn.yield %O, %O2
+}
+
+attn.cascade @linear(%Q: !attn.tensor<[p, e], f32>, %K: !attn.tensor<[m, e], f32>, %V: !attn.tensor<[m, f], f32>)
+    -> !attn.tensor<[p, f], f32>
+    ranks(p, m, e = 8, f = 6) {
+  %FQ = attn.einsum [p, e] = max(%Q[p, e], 0.0) + 1.0
+  %FK = attn.einsum [m, e] = max(%K[m, e], 0.0) + 1.0
+  %KV = attn.einsum [e, f] = %FK[m, e] * %V[m, f]
+  %KS = attn.einsum [e] = %FK[m, e]
+  %N = attn.einsum [p, f] = %FQ[p, e] * %KV[e, f]
+  %D = attn.einsum [p] = %FQ[p, e] * %KS[e]
+  %O = attn.einsum [p, f] = %N[p, f] / %D[p]
+  attn.yield %O
+}
+
+// Two traversals: a kink at the mean.
+attn.cascade @mad(%X: !attn.tensor<[p, m], f32>)
+    -> !attn.tensor<[p], f32>
+    ranks(p, m) {
+  %S = attn.einsum [p] = %X[p, m]
+  %O = attn.einsum [p] = abs(%X[p, m] - %S[p] / extent(m)) reduce(add m)
+  attn.yield %O
+}
+
+// Coordinates as values.
+attn.cascade @positions(%X: !attn.tensor<[p, m], f32>)
+    -> (!attn.tensor<[p], f32>, !attn.tensor<[p], f32>)
+    ranks(p, m) {
+  %GM = attn.einsum [p] = %X[p, m] * 0.125 + m reduce(max m)
+  %SD = attn.einsum [p] = exp(%X[p, m] * 0.125 + m - %GM[p]) * m reduce(add m)
+  %C = attn.einsum [p] = p * 2 - m where (m > 1) reduce(add m)
+  attn.yield %SD, %GM
+}
+
+// An infinite factor of an empty sum must stay inside.
+attn.cascade @dequantised(%X: !attn.tensor<[p, m], f32>, %V: !attn.tensor<[m, f], f32>)
+    -> !attn.tensor<[p, f], f32>
+    ranks(p, m, f = 6) {
+  %AM = attn.einsum [f] = abs(%V[m, f]) reduce(max m)
+  %VQ = attn.einsum [m, f] = cast(round(%V[m, f] / %AM[f] * 127.0), i8)
+  %GM = attn.einsum [p] = %X[p, m] reduce(max m)
+  %SN = attn.einsum [p, m] = exp(%X[p, m] - %GM[p])
+  %SD = attn.einsum [p] = %SN[p, m]
+  %O = attn.einsum [p, f] = %SN[p, m] * %VQ[m, f] / %SD[p] * %AM[f] / 127.0
+  attn.yield %O
+}
+
+attn.cascade @quantised_weights(%X: !attn.tensor<[p, m], f32>, %V: !attn.tensor<[m, f], f32>)
+    -> !attn.tensor<[p, f], f32>
+    ranks(p, m, f = 6) {
+  %GM = attn.einsum [p] = %X[p, m] reduce(max m)
+  %SN = attn.einsum [p, m] = round(exp(%X[p, m] - %GM[p]) * 127.0)
+  %SD = attn.einsum [p] = %SN[p, m]
+  %O = attn.einsum [p, f] = %SN[p, m] * %V[m, f] / %SD[p]
+  attn.yield %O
+}
+
+// A sum of two sums.
+attn.cascade @two_softmaxes(%X: !attn.tensor<[p, m], f32>, %Y: !attn.tensor<[p, m], f32>, %V: !attn.tensor<[m, f], f32>, %lambda: f32)
+    -> !attn.tensor<[p, f], f32>
+    ranks(p, m, f = 6) {
+  %GX = attn.einsum [p] = %X[p, m] reduce(max m)
+  %GY = attn.einsum [p] = %Y[p, m] reduce(max m)
+  %EX = attn.einsum [p, m] = exp(%X[p, m] - %GX[p])
+  %EY = attn.einsum [p, m] = exp(%Y[p, m] - %GY[p])
+  %DX = attn.einsum [p] = %EX[p, m]
+  %DY = attn.einsum [p] = %EY[p, m]
+  %A = attn.einsum [p, m] = %EX[p, m] / %DX[p] - %lambda * %EY[p, m] / %DY[p]
+  %O = attn.einsum [p, f] = %A[p, m] * %V[m, f]
+  attn.yield %O
+}

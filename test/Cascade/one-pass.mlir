@@ -1,0 +1,292 @@
+// RUN: attn-opt %s --split-input-file \
+// RUN:   --pass-pipeline="builtin.module(attn.cascade(attn-form-nests,attn-one-pass))" \
+// RUN:   2>/dev/null | FileCheck %s
+// RUN: attn-opt %s --split-input-file --verify-diagnostics -o /dev/null \
+// RUN:   --pass-pipeline="builtin.module(attn.cascade(attn-form-nests,attn-one-pass))"
+// RUN: attn-opt %s --split-input-file \
+// RUN:   --pass-pipeline="builtin.module(attn.cascade(attn-form-nests,attn-one-pass{one-pass=false}))" \
+// RUN:   2>/dev/null | FileCheck %s --check-prefix=NAIVE
+
+/// FuseMax's Cascade 4 becomes its Cascade 5.
+// CHECK-LABEL: attn.cascade @softmax
+//       CHECK: %RM, %RD, %RAV = attn.stream m init(max %rm = -inf, add %rd = 0.0, add %rav = 0.0)
+//  CHECK-NEXT:   %QK = attn.einsum [b, k, g, p, m] = %Q[b, (k, g), p, e] * %K[b, k, m, e] * rsqrt(extent(e)) where (m <= p)
+//  CHECK-NEXT:   %LM = attn.einsum [b, k, g, p] = %QK[b, k, g, p, m] reduce(max m)
+//  CHECK-NEXT:   %RM1 = attn.einsum [b, k, g, p] = max(%rm[b, k, g, p], %LM[b, k, g, p])
+//  CHECK-NEXT:   %SN = attn.einsum [b, k, g, p, m] = exp(%QK[b, k, g, p, m] - %RM1[b, k, g, p])
+//  CHECK-NEXT:   %LD = attn.einsum [b, k, g, p] = %SN[b, k, g, p, m]
+//  CHECK-NEXT:   %PRM = attn.einsum [b, k, g, p] = exp(%rm[b, k, g, p] - %RM1[b, k, g, p])
+//  CHECK-NEXT:   %RD1 = attn.einsum [b, k, g, p] = %rd[b, k, g, p] * %PRM[b, k, g, p] + %LD[b, k, g, p]
+//  CHECK-NEXT:   %LAV = attn.einsum [b, k, g, p, f] = %SN[b, k, g, p, m] * %V[b, k, m, f]
+//  CHECK-NEXT:   %RAV1 = attn.einsum [b, k, g, p, f] = %rav[b, k, g, p, f] * %PRM[b, k, g, p] + %LAV[b, k, g, p, f]
+//  CHECK-NEXT:   attn.yield %RM1, %RD1, %RAV1
+//  CHECK-NEXT: } merge(%rm_a, %rd_a, %rav_a, %rm_b, %rd_b, %rav_b) {
+//  CHECK-NEXT:   %RM1 = attn.einsum [b, k, g, p] = max(%rm_a[b, k, g, p], %rm_b[b, k, g, p])
+//  CHECK-NEXT:   %PRM_a = attn.einsum [b, k, g, p] = exp(%rm_a[b, k, g, p] - %RM1[b, k, g, p])
+//  CHECK-NEXT:   %PRM_b = attn.einsum [b, k, g, p] = exp(%rm_b[b, k, g, p] - %RM1[b, k, g, p])
+//  CHECK-NEXT:   %RD1 = attn.einsum [b, k, g, p] = %rd_a[b, k, g, p] * %PRM_a[b, k, g, p] + %rd_b[b, k, g, p] * %PRM_b[b, k, g, p]
+//       CHECK:   attn.yield %RM1, %RD1, %RAV1
+//  CHECK-NEXT: }
+//  CHECK-NEXT: attn.einsum [b, (k, g), p, f] = %RAV[b, k, g, p, f] / %RD[b, k, g, p]
+
+/// Without the derivation, every level of reductions is a traversal.
+// NAIVE-LABEL: attn.cascade @softmax
+//       NAIVE: %RM = attn.stream m init(max %rm = -inf)
+//       NAIVE: %RD = attn.stream m init(add %rd = 0.0)
+//  NAIVE-NEXT:   %QK = attn.einsum
+//  NAIVE-NEXT:   %SN = attn.einsum [b, k, g, p, m] = exp(%QK[b, k, g, p, m] - %RM[b, k, g, p])
+//       NAIVE: %RAV = attn.stream m init(add %rav = 0.0)
+//       NAIVE:   %A = attn.einsum [b, k, g, p, m] = %SN[b, k, g, p, m] / %RD[b, k, g, p]
+//       NAIVE:   %LAV = attn.einsum [b, k, g, p, f] = %A[b, k, g, p, m] * %V[b, k, m, f]
+attn.cascade @softmax(%Q: !attn.tensor<[b, h, p, e], f32>,
+                      %K: !attn.tensor<[b, k, m, e], f32>,
+                      %V: !attn.tensor<[b, k, m, f], f32>)
+    -> !attn.tensor<[b, h, p, f], f32>
+    ranks(b, k, g, h = k * g, p, m, e = 128, f = 128) {
+  %QK = attn.einsum [b,k,g,p,m] = %Q[b,(k,g),p,e] * %K[b,k,m,e] * rsqrt(extent(e))
+          where (m <= p)
+  %GM = attn.einsum [b,k,g,p]   = %QK[b,k,g,p,m] reduce(max m)
+  %SN = attn.einsum [b,k,g,p,m] = exp(%QK[b,k,g,p,m] - %GM[b,k,g,p])
+  %SD = attn.einsum [b,k,g,p]   = %SN[b,k,g,p,m]
+  %A  = attn.einsum [b,k,g,p,m] = %SN[b,k,g,p,m] / %SD[b,k,g,p]
+  %AV = attn.einsum [b,(k,g),p,f] = %A[b,k,g,p,m] * %V[b,k,m,f]
+  attn.yield %AV
+}
+
+// -----
+
+/// One traversal as it is: a plain sum, nothing to correct.
+// CHECK-LABEL: attn.cascade @sigmoid
+//       CHECK: %RAV = attn.stream m init(add %rav = 0.0)
+//       CHECK:   %A = attn.einsum [p, m] = sigmoid(%QK[p, m])
+//  CHECK-NEXT:   %LAV = attn.einsum [p, f] = %A[p, m] * %V[m, f]
+//  CHECK-NEXT:   %RAV1 = attn.einsum [p, f] = %rav[p, f] + %LAV[p, f]
+//  CHECK-NEXT:   attn.yield %RAV1
+//       CHECK: } merge
+//       CHECK: }
+//  CHECK-NEXT: attn.yield %RAV
+attn.cascade @sigmoid(%Q: !attn.tensor<[p, e], f32>,
+                      %K: !attn.tensor<[m, e], f32>,
+                      %V: !attn.tensor<[m, f], f32>)
+    -> !attn.tensor<[p, f], f32> ranks(p, m, e = 64, f = 64) {
+  %QK = attn.einsum [p, m] = %Q[p, e] * %K[m, e]
+  %A  = attn.einsum [p, m] = sigmoid(%QK[p, m])
+  %AV = attn.einsum [p, f] = %A[p, m] * %V[m, f]
+  attn.yield %AV
+}
+
+// -----
+
+/// A score between -50 and 50 needs no maximum to guard its exponential.
+// CHECK-LABEL: attn.cascade @softcap
+//       CHECK: attn.stream m init(add %rd = 0.0, add %rav = 0.0)
+//       CHECK:   exp(50.0 * tanh(%QK[p, m]))
+//   CHECK-NOT:   exp
+//       CHECK: } merge
+attn.cascade @softcap(%QK: !attn.tensor<[p, m], f32>,
+                      %V: !attn.tensor<[m, f], f32>)
+    -> !attn.tensor<[p, f], f32> ranks(p, m, f = 64) {
+  %CS = attn.einsum [p, m] = 50.0 * tanh(%QK[p, m])
+  %GM = attn.einsum [p] = %CS[p, m] reduce(max m)
+  %SN = attn.einsum [p, m] = exp(%CS[p, m] - %GM[p])
+  %SD = attn.einsum [p] = %SN[p, m]
+  %A  = attn.einsum [p, m] = %SN[p, m] / %SD[p]
+  %AV = attn.einsum [p, f] = %A[p, m] * %V[m, f]
+  attn.yield %AV
+}
+
+// -----
+
+/// More outputs are more Einsums after the stream.
+// CHECK-LABEL: attn.cascade @logsumexp
+//       CHECK: %RM, %RD = attn.stream m init(max %rm = -inf, add %rd = 0.0)
+//       CHECK: attn.einsum [p] = %RM[p] + log(%RD[p])
+attn.cascade @logsumexp(%X: !attn.tensor<[p, m], f32>)
+    -> (!attn.tensor<[p], f32>, !attn.tensor<[p], f32>) ranks(p, m) {
+  %GM = attn.einsum [p] = %X[p, m] reduce(max m)
+  %SN = attn.einsum [p, m] = exp(%X[p, m] - %GM[p])
+  %SD = attn.einsum [p] = %SN[p, m]
+  %LSE = attn.einsum [p] = %GM[p] + log(%SD[p])
+  attn.yield %LSE, %SD
+}
+
+// -----
+
+/// Welford's variance: the sum of squares is kept about the mean so far.
+// CHECK-LABEL: attn.cascade @variance
+//       CHECK: %RC, %RS, %RY = attn.stream m init(add %rc = 0.0, add %rs = 0.0, add %ry = 0.0)
+//       CHECK:   %MU = attn.einsum [p] = %RS1[p] / %RC1[p]
+//       CHECK:   %RY1 = attn.einsum [p] = let t0 = %RS1[p] / %RC1[p] - %rs[p] / %rc[p] in %ry[p] + %rc[p] * (t0 * t0) + %LY[p]
+//       CHECK: } merge
+attn.cascade @variance(%X: !attn.tensor<[p, m], f32>)
+    -> !attn.tensor<[p], f32> ranks(p, m) {
+  %C = attn.einsum [p] = 1.0 where (m <= p) reduce(add m)
+  %S = attn.einsum [p] = %X[p, m] where (m <= p)
+  %MU = attn.einsum [p] = %S[p] / %C[p]
+  %D = attn.einsum [p, m] = %X[p, m] - %MU[p] where (m <= p)
+  %Y = attn.einsum [p] = %D[p, m] * %D[p, m]
+  %VAR = attn.einsum [p] = %Y[p] / %C[p]
+  attn.yield %VAR
+}
+
+// -----
+
+/// Two softmaxes in one sum of products are two sums (differential attention).
+// CHECK-LABEL: attn.cascade @difference
+//       CHECK: attn.stream m init(max %rx = -inf, max %ry = -inf, add %rdx = 0.0, add %rdy = 0.0, add %rav_1 = 0.0, add %rav_2 = 0.0)
+//       CHECK: attn.einsum [p, f] = %RAV_1[p, f] / %RDX[p] - %lambda * %RAV_2[p, f] / %RDY[p]
+attn.cascade @difference(%X: !attn.tensor<[p, m], f32>,
+                         %Y: !attn.tensor<[p, m], f32>,
+                         %V: !attn.tensor<[m, f], f32>, %lambda: f32)
+    -> !attn.tensor<[p, f], f32> ranks(p, m, f = 64) {
+  %GX = attn.einsum [p] = %X[p, m] reduce(max m)
+  %GY = attn.einsum [p] = %Y[p, m] reduce(max m)
+  %NX = attn.einsum [p, m] = exp(%X[p, m] - %GX[p])
+  %NY = attn.einsum [p, m] = exp(%Y[p, m] - %GY[p])
+  %DX = attn.einsum [p] = %NX[p, m]
+  %DY = attn.einsum [p] = %NY[p, m]
+  %A = attn.einsum [p, m] = %NX[p, m] / %DX[p] - %lambda * %NY[p, m] / %DY[p]
+  %AV = attn.einsum [p, f] = %A[p, m] * %V[m, f]
+  attn.yield %AV
+}
+
+// -----
+
+/// exp2 comes back as exp2.
+// CHECK-LABEL: attn.cascade @base_two
+//       CHECK:   %LD = attn.einsum [p] = exp2(%X[p, m] - %RM1[p])
+//       CHECK:   exp2(%rm[p] - %RM1[p])
+attn.cascade @base_two(%X: !attn.tensor<[p, m], f32>)
+    -> !attn.tensor<[p], f32> ranks(p, m) {
+  %GM = attn.einsum [p] = %X[p, m] reduce(max m)
+  %SN = attn.einsum [p, m] = exp2(%X[p, m] - %GM[p])
+  %SD = attn.einsum [p] = %SN[p, m]
+  %LSE = attn.einsum [p] = %GM[p] + log2(%SD[p])
+  attn.yield %LSE
+}
+
+// -----
+
+/// A factor of every key joins the weights, so that the sum over keys stays a
+/// product of two accesses.
+// CHECK-LABEL: attn.cascade @key_weights
+//       CHECK:   %SN = attn.einsum [p, m] = exp(%X[p, m] - %RM1[p])
+//       CHECK:   %[[SW:.*]] = attn.einsum [p, m] = {{.*}}%SN[p, m]
+//       CHECK:   %LAV = attn.einsum [p, f] = %[[SW]][p, m] * %V[m, f]
+attn.cascade @key_weights(%X: !attn.tensor<[p, m], f32>,
+                          %w: !attn.tensor<[m], f32>,
+                          %V: !attn.tensor<[m, f], f32>)
+    -> !attn.tensor<[p, f], f32> ranks(p, m, f = 64) {
+  %GM = attn.einsum [p] = %X[p, m] reduce(max m)
+  %SN = attn.einsum [p, m] = exp(%X[p, m] - %GM[p])
+  %SD = attn.einsum [p] = %SN[p, m]
+  %A  = attn.einsum [p, m] = %SN[p, m] / %SD[p]
+  %AV = attn.einsum [p, f] = %A[p, m] * %V[m, f] * %w[m]
+  attn.yield %AV
+}
+
+// -----
+
+/// A filter on a map moves to the reductions that the map disappears into.
+// CHECK-LABEL: attn.cascade @late_filter
+//       CHECK:   %LM = attn.einsum [p] = %X[p, m] reduce(max m)
+//       CHECK:   %LD = attn.einsum [p] = exp(%X[p, m] - %RM1[p]) where (m > p)
+attn.cascade @late_filter(%X: !attn.tensor<[p, m], f32>)
+    -> !attn.tensor<[p], f32> ranks(p, m) {
+  %GM = attn.einsum [p] = %X[p, m] reduce(max m)
+  %SN = attn.einsum [p, m] = exp(%X[p, m] - %GM[p]) where (m > p)
+  %SD = attn.einsum [p] = %SN[p, m]
+  %LSE = attn.einsum [p] = %GM[p] + log(%SD[p])
+  attn.yield %LSE
+}
+
+// -----
+
+/// A filter that takes whole rows stays where it is: in the reduction it would
+/// make the result absent (S4).
+// CHECK-LABEL: attn.cascade @row_filter
+//       CHECK:   %Y = attn.einsum [p, m] = %X[p, m] where (p < %n)
+//  CHECK-NEXT:   %LM = attn.einsum [p] = %Y[p, m] reduce(max m)
+attn.cascade @row_filter(%X: !attn.tensor<[p, m], f32>, %n: i32)
+    -> !attn.tensor<[p], f32> ranks(p, m) {
+  %Y = attn.einsum [p, m] = %X[p, m] where (p < %n)
+  %GM = attn.einsum [p] = %Y[p, m] reduce(max m)
+  attn.yield %GM
+}
+
+// -----
+
+/// Two ranks without an extent are two loops, one in the other.
+// CHECK-LABEL: attn.cascade @two_loops
+//       CHECK: attn.stream g init(add %rs = 0.0)
+//       CHECK:   attn.stream m init(add %rls = 0.0)
+//       CHECK:     attn.einsum [p] = %X[p, m] * %Y[g, m]
+attn.cascade @two_loops(%X: !attn.tensor<[p, m], f32>,
+                        %Y: !attn.tensor<[g, m], f32>)
+    -> !attn.tensor<[p], f32> ranks(p, g, m) {
+  %S = attn.einsum [p] = %X[p, m] * %Y[g, m]
+  attn.yield %S
+}
+
+// -----
+
+/// What contracts a finished reduction has to wait for it.
+// CHECK-LABEL: attn.cascade @waits
+//       CHECK: %RG = attn.stream m init(max %rg = -inf)
+//       CHECK: %T = attn.einsum [p, f] = %RG[p, e] * %W[e, f]
+//       CHECK: %RO = attn.stream m init(add %ro = 0.0)
+//       CHECK:   %U = attn.einsum [p, m] = %T[p, f] * %V[m, f]
+attn.cascade @waits(%X: !attn.tensor<[p, m, e], f32>,
+                    %W: !attn.tensor<[e, f], f32>,
+                    %V: !attn.tensor<[m, f], f32>)
+    -> !attn.tensor<[p, f], f32> ranks(p, m, e = 64, f = 64) {
+  %G = attn.einsum [p, e] = %X[p, m, e] reduce(max m)
+  %T = attn.einsum [p, f] = %G[p, e] * %W[e, f]
+  // expected-remark @below {{reduces other ranks of what is reduced along `m` before; what reads it along `m` needs one more traversal}}
+  %U = attn.einsum [p, m] = %T[p, f] * %V[m, f]
+  %O = attn.einsum [p, f] = sigmoid(%U[p, m]) * %V[m, f]
+  attn.yield %O
+}
+
+// -----
+
+/// exp((x - mu) / sigma) moves by a power of itself, which no sum commutes with.
+// CHECK-LABEL: attn.cascade @negative_z_score
+//       CHECK: attn.stream m init(add %rc = 0.0, add %rs = 0.0, add %ry = 0.0)
+//       CHECK: attn.stream m init(add %rd = 0.0)
+attn.cascade @negative_z_score(%X: !attn.tensor<[p, m], f32>)
+    -> !attn.tensor<[p], f32> ranks(p, m) {
+  %C = attn.einsum [p] = 1.0 where (m <= p) reduce(add m)
+  %S = attn.einsum [p] = %X[p, m] where (m <= p)
+  %MU = attn.einsum [p] = %S[p] / %C[p]
+  %D = attn.einsum [p, m] = %X[p, m] - %MU[p] where (m <= p)
+  %Y = attn.einsum [p] = %D[p, m] * %D[p, m]
+  %SG = attn.einsum [p] = sqrt(%Y[p] / %C[p])
+  %E = attn.einsum [p, m] = exp(%D[p, m] / %SG[p])
+  // expected-remark @below {{depends on `C`, `S`, `Y` in a way that cannot be corrected afterwards: it is no finite sum of products of an element's part and an accumulator's part; `SD` needs traversal 2 of `m`, which reads `X` again}}
+  %SD = attn.einsum [p] = %E[p, m]
+  attn.yield %SD
+}
+
+// -----
+
+// CHECK-LABEL: attn.cascade @negative_argmax
+//   CHECK-NOT: attn.stream
+//       CHECK: attn.einsum [p] = %X[p, m] reduce(argmax m)
+attn.cascade @negative_argmax(%X: !attn.tensor<[p, m], f32>)
+    -> !attn.tensor<[p], i32> ranks(p, m) {
+  // expected-remark @below {{argmax along `m` cannot be streamed yet; it stays as it is}}
+  %I = attn.einsum [p] = %X[p, m] reduce(argmax m)
+  attn.yield %I
+}
+
+// -----
+
+/// A rank that one tile spans is no loop.
+// CHECK-LABEL: attn.cascade @negative_resident
+//   CHECK-NOT: attn.stream
+attn.cascade @negative_resident(%X: !attn.tensor<[p, m], f32>)
+    -> !attn.tensor<[p], f32> ranks(p, m = 512) {
+  %S = attn.einsum [p] = %X[p, m]
+  attn.yield %S
+}
