@@ -423,6 +423,20 @@ def filtered_contraction():
     yield result["both"], X[:2].sum(axis=1).max()
 
 
+def nested_reducers():
+    """The maximum of sums: the filter decides which sums there are (S4)."""
+    text = """
+      attn.cascade @nested(%X: !attn.tensor<[q, p, m], f32>)
+          -> !attn.tensor<[q], f32> ranks(q, p, m) {
+        %Y = attn.einsum [q] = %X[q, p, m] where (q < 2 and p ne 1) reduce(max p)
+        attn.yield %Y
+      }"""
+    X = normal(3, 4, 5)
+    result = Spec(text)(X=X)
+    sums = X[:, [0, 2, 3]].sum(axis=2).max(axis=1)
+    yield result["Y"], [*sums[:2], -inf]
+
+
 def agrees(actual, expected, tolerance):
     expected = np.broadcast_to(np.float64(expected), actual.shape)
     with np.errstate(invalid="ignore"):
@@ -434,7 +448,7 @@ CASES = [softmax_naive, large_scores, causal_variants, causal_gqa, multi_query,
          alibi, softcap, sliding_window_sinks, sigmoid, cross_attention,
          additive_bias, key_padding, logsumexp, paged_keys, retention,
          int8_block_scales, softmax_backward, minilm, streams, top_keys,
-         best_key, expressions, filtered_contraction]
+         best_key, expressions, filtered_contraction, nested_reducers]
 
 
 def main():

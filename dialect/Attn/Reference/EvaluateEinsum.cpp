@@ -79,7 +79,6 @@ Tensor evaluateEinsum(const Einsum &einsum, const CoordinateBox &box,
     result = Accumulator::reduceLast(result, einsum.reductions[i].reducer, type,
                                      i == 0 ? declared : type,
                                      environment.withErrors);
-  applyConditions(einsum, result, variables, environment);
   return result;
 }
 
