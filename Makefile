@@ -63,9 +63,10 @@ tidy: build ## clang-tidy on the files changed since BASE (default HEAD~1)
 	  clang-tidy-22 --quiet -p $(BUILD) $$files; fi
 
 .PHONY: docs
-docs: build ## write the op and pass reference to build/docs
+docs: build ## renew docs/pipeline.md; write the op and pass reference
+	@$(PYTHON) docs/update_pipeline.py --attnc $(BUILD)/bin/attnc
 	@cmake --build $(BUILD) --target mlir-doc
-	@echo "docs: see $(BUILD)/docs and docs/"
+	@echo "docs: see docs/ and $(BUILD)/docs/reference"
 
 .PHONY: clean
 clean: ## remove the build folders
