@@ -3,13 +3,16 @@
 
 There, a block of IR follows a comment that says what it shows:
 
-    <!-- ir: STAGE [@SYMBOL] [from=REGEX to=REGEX]... [fold=REGEX]... [cut=N] -->
+    <!-- ir: STAGE [@SYMBOL] [OPTION]... -->
+
+with the options from=REGEX to=REGEX, fold=REGEX, cut=N and renumber.
 
 STAGE is a stage of attnc; of its IR, the operation SYMBOL alone; of that, the
 lines from the first one that matches `from` to the next that matches `to` (or,
 with to=+N, the N lines after it), a pair for each excerpt; without what is
 indented below a line that matches `fold`; lines cut to N columns. What is left
-out leaves `...`.
+out leaves `...`. With `renumber`, values are numbered as they appear, so that
+what is left out does not show in their names.
 
     docs/update_pipeline.py            writes the blocks anew
     docs/update_pipeline.py --check    fails where they differ
@@ -94,22 +97,30 @@ def fold(lines, regex):
     return folded
 
 
+def renumber(lines):
+    names = {}
+    return [re.sub(r"%\d+\b", lambda match: names.setdefault(
+        match.group(), f"%{len(names)}"), line) for line in lines]
+
+
 def show(stages, request):
     stage, *options = shlex.split(request)
-    lines, froms, tos, folds, cut = stages[stage], [], [], [], None
+    lines, cut = stages[stage], None
+    values = {"from": [], "to": [], "fold": []}
     for option in options:
-        if option.startswith("@"):
-            lines = pick_symbol(lines, option)
-            continue
-        key, value = option.split("=", 1)
-        if key == "cut":
+        key, _, value = option.partition("=")
+        if key.startswith("@"):
+            lines = pick_symbol(lines, key)
+        elif key == "cut":
             cut = int(value)
-        else:
-            {"from": froms, "to": tos, "fold": folds}[key].append(value)
-    for regex in folds:
+        elif key != "renumber":
+            values[key].append(value)
+    for regex in values["fold"]:
         lines = fold(lines, regex)
-    if froms:
-        lines = pick_excerpts(lines, list(zip(froms, tos)))
+    if values["from"]:
+        lines = pick_excerpts(lines, list(zip(values["from"], values["to"])))
+    if "renumber" in options:
+        lines = renumber(lines)
     if cut:
         lines = [line if len(line) <= cut else line[:cut - 3].rstrip() + "..."
                  for line in lines]
