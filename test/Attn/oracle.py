@@ -5,7 +5,7 @@ arrays; here the same attention is computed again from its definition in the
 paper, in float64, without the language's rules. So neither the parser, nor the
 importer, nor the reference is its own witness.
 
-  oracle.py ROOT [--without=CASE] [PASS.. [-- OPTION..]]
+  oracle.py ROOT [PASS.. [-- OPTION..]]
 
 With passes, the reference evaluates the cascades that the passes make, which
 must mean the same; options go to attn-evaluate.
@@ -453,22 +453,19 @@ CASES = [softmax_naive, large_scores, causal_variants, causal_gqa, multi_query,
 
 def main():
     failed = []
-    cases = [case for case in CASES if case.__name__ not in WITHOUT]
-    for case in cases:
+    for case in CASES:
         for number, (actual, expected, *tolerance) in enumerate(case()):
             # The reference is float64 too; what is left is order of sums, and
             # the rounding of literals and small integers to f32.
             if not agrees(actual, expected, tolerance[0] if tolerance else 1e-6):
                 failed.append(f"{case.__name__} {number}")
                 print(f"{failed[-1]}: got\n{actual}\nexpected\n{expected}")
-    print(f"{len(cases)} cases, {len(failed)} disagree {failed}")
+    print(f"{len(CASES)} cases, {len(failed)} disagree {failed}")
     return bool(failed)
 
 
 if __name__ == "__main__":
     ROOT, *PASSES = sys.argv[1:]
-    WITHOUT = [arg[10:] for arg in PASSES if arg.startswith("--without=")]
-    PASSES = [arg for arg in PASSES if not arg.startswith("--without=")]
     OPTIONS = []
     if "--" in PASSES:
         end = PASSES.index("--")
