@@ -99,8 +99,22 @@ llvm::SmallSetVector<StringAttr, 4> attn::getCoordinateVars(Value value) {
 // Presence
 //===----------------------------------------------------------------------===//
 
-Condition PresenceEmitter::makeCondition(Value value) {
-  return {value, getCoordinateVars(value)};
+/// The tile coordinates behind the rank variables that `values`, of an Einsum's
+/// region, mention: a condition is as a whole one on points or on results (S4).
+static llvm::SmallSetVector<StringAttr, 4>
+getMentioned(ValueRange values, const Coordinates &coordinates) {
+  llvm::SmallSetVector<StringAttr, 4> mentioned;
+  llvm::SetVector<Value> slice(values.begin(), values.end());
+  for (unsigned i = 0; i != slice.size(); ++i) {
+    Operation *op = slice[i].getDefiningOp();
+    if (!op)
+      continue;
+    if (auto var = dyn_cast<RankVarOp>(op))
+      mentioned.insert_range(
+          getCoordinateVars(coordinates.lookup(var.getRankAttr())));
+    slice.insert_range(op->getOperands());
+  }
+  return mentioned;
 }
 
 /// An access at a plain variable of the same rank, or at a group of variables
@@ -111,9 +125,9 @@ static bool isInside(Value index, StringAttr rank) {
   return index.getDefiningOp<FlattenOp>() != nullptr;
 }
 
-void PresenceEmitter::emitBounds(EinsumOp einsum, ReadOp read, unsigned dim,
-                                 Value index,
-                                 SmallVectorImpl<Condition> &conditions) {
+/// That `index` lies inside the extents of dimension `dim`.
+void PresenceEmitter::emitBounds(ReadOp read, unsigned dim, Value index,
+                                 SmallVectorImpl<Value> &conditions) {
   attn::TensorType type = read.getTensor().getType();
   StringAttr rank = type.getRanks()[dim];
   if (isInside(read.getIndices()[dim], rank))
@@ -126,16 +140,16 @@ void PresenceEmitter::emitBounds(EinsumOp einsum, ReadOp read, unsigned dim,
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
   Value extent = tile::ExtentOp::create(builder, loc, builder.getIndexType(),
                                         rank);
-  conditions.push_back(makeCondition(arith::CmpIOp::create(
-      builder, loc, arith::CmpIPredicate::sge, index, zero)));
-  conditions.push_back(makeCondition(arith::CmpIOp::create(
-      builder, loc, arith::CmpIPredicate::slt, index, extent)));
+  conditions.push_back(arith::CmpIOp::create(
+      builder, loc, arith::CmpIPredicate::sge, index, zero));
+  conditions.push_back(arith::CmpIOp::create(
+      builder, loc, arith::CmpIPredicate::slt, index, extent));
 }
 
 /// The presence of a tensor that `maker` makes, at the given indices.
 void PresenceEmitter::emitProducer(EinsumOp maker, ValueRange indices,
                                    ReadOp read,
-                                   SmallVectorImpl<Condition> &conditions) {
+                                   SmallVectorImpl<Value> &conditions) {
   Coordinates inner;
   for (auto [group, index] :
        llvm::zip(maker.getOut().getAsRange<ArrayAttr>(), indices)) {
@@ -170,10 +184,21 @@ void PresenceEmitter::emitProducer(EinsumOp maker, ValueRange indices,
     bool culls = llvm::any_of(placeholders, [&](StringAttr name) {
       return condition.vars.contains(name);
     });
-    // An unknown condition may be one on the result.
     if (!culls)
-      conditions.push_back(condition);
+      conditions.push_back(condition.value);
   }
+}
+
+/// The conjunction of `conditions`; null where one of them is.
+Value PresenceEmitter::conjoin(Location loc, ArrayRef<Value> conditions) {
+  Value all;
+  for (Value condition : conditions) {
+    if (!condition)
+      return {};
+    all = all ? Value(arith::AndIOp::create(builder, loc, all, condition))
+              : condition;
+  }
+  return all;
 }
 
 SmallVector<Condition> PresenceEmitter::emit(EinsumOp einsum,
@@ -195,7 +220,8 @@ SmallVector<Condition> PresenceEmitter::emit(EinsumOp einsum,
       conjuncts.push_back(both.getLhs());
       continue;
     }
-    conditions.push_back(makeCondition(expression.emit(conjunct)));
+    conditions.push_back(
+        {expression.emit(conjunct), getMentioned(conjunct, coordinates)});
   }
   for (Operation &op : einsum.getBody().front()) {
     auto read = dyn_cast<ReadOp>(&op);
@@ -203,13 +229,16 @@ SmallVector<Condition> PresenceEmitter::emit(EinsumOp einsum,
       continue;
     auto argument = cast<BlockArgument>(read.getTensor());
     EinsumOp maker = producer(einsum.getInputs()[argument.getArgNumber()]);
-    SmallVector<Value> indices;
+    SmallVector<Value> indices, parts;
     for (auto [dim, index] : llvm::enumerate(read.getIndices())) {
       indices.push_back(expression.emit(index));
-      emitBounds(einsum, read, dim, indices.back(), conditions);
+      emitBounds(read, dim, indices.back(), parts);
     }
     if (maker && !llvm::is_contained(indices, Value()))
-      emitProducer(maker, indices, read, conditions);
+      emitProducer(maker, indices, read, parts);
+    if (!parts.empty())
+      conditions.push_back({conjoin(read.getLoc(), parts),
+                            getMentioned(read.getIndices(), coordinates)});
   }
   --depth;
   return conditions;

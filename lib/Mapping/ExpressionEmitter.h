@@ -47,17 +47,17 @@ private:
   llvm::DenseMap<mlir::Value, mlir::Value> emitted;
 };
 
-/// A condition on the presence of a point: an i1 over tile coordinates, and
-/// the rank variables that it depends on. A null value is a condition that
-/// could not be emitted here.
+/// A condition on the presence of a point (S4): an i1 over tile coordinates, and
+/// the coordinates that it mentions. A null value is a condition that could not
+/// be emitted here.
 struct Condition {
   mlir::Value value;
   llvm::SmallSetVector<mlir::StringAttr, 4> vars;
 };
 
 /// Emits the conditions under which the points of an Einsum are present: the
-/// conjuncts of its filter, accesses inside their tensors' extents, and the
-/// presence of what it reads.
+/// conjuncts of its filter, and one for each access, which is inside its
+/// tensor's extents and reads something present.
 class PresenceEmitter {
 public:
   /// Reads an element at coordinates of the Einsum that reads it.
@@ -76,19 +76,17 @@ public:
                                     const Coordinates &coordinates);
 
 private:
-  void emitBounds(EinsumOp einsum, ReadOp read, unsigned dim,
-                  mlir::Value index,
-                  llvm::SmallVectorImpl<Condition> &conditions);
+  void emitBounds(ReadOp read, unsigned dim, mlir::Value index,
+                  llvm::SmallVectorImpl<mlir::Value> &conditions);
   void emitProducer(EinsumOp maker, mlir::ValueRange indices, ReadOp read,
-                    llvm::SmallVectorImpl<Condition> &conditions);
-  Condition makeCondition(mlir::Value value);
+                    llvm::SmallVectorImpl<mlir::Value> &conditions);
+  mlir::Value conjoin(mlir::Location loc,
+                      llvm::ArrayRef<mlir::Value> conditions);
 
   mlir::OpBuilder &builder;
   Producer producer;
   ScalarHandler scalars;
   ReadAt reads;
-  /// Coordinates that stand for a variable which a producer reduces.
-  llvm::SmallPtrSet<mlir::Attribute, 4> reducedInside;
   unsigned depth = 0;
 };
 

@@ -298,9 +298,76 @@ NestEmitter::Access NestEmitter::classify(EinsumOp einsum, ReadOp read,
   return access;
 }
 
+/// An element of a view at coordinates of `owner`, which reads it; null where
+/// the tensor is no view, or an index can't be said.
+Value NestEmitter::readAt(EinsumOp owner, ReadOp read, const Coordinates &at) {
+  Value tensor =
+      owner.getInputs()[cast<BlockArgument>(read.getTensor()).getArgNumber()];
+  Value view = externals.lookup(tensor);
+  if (!view)
+    return {};
+  ExpressionEmitter indexer(
+      builder, owner, at, [&](Value v) { return getScalar(v); },
+      [&](ReadOp inner) { return readAt(owner, inner, at); });
+  SmallVector<Value> indices;
+  for (Value index : read.getIndices())
+    indices.push_back(indexer.emit(index));
+  if (llvm::is_contained(indices, Value()))
+    return {};
+  return tile::ReadOp::create(builder, read.getLoc(),
+                              TypeRange{read.getType(), builder.getI1Type()},
+                              view, indices)
+      .getResult();
+}
+
 //===----------------------------------------------------------------------===//
 // Einsums
 //===----------------------------------------------------------------------===//
+
+/// `value` rounded to the element type `written`, and widened again.
+Value NestEmitter::roundTo(Type written, Value value) {
+  if (written == value.getType() || !isa<FloatType>(written))
+    return value;
+  return CastOp::create(builder, value.getLoc(), getComputeType(written), value,
+                        TypeAttr::get(written), UnitAttr());
+}
+
+tile::MapOp NestEmitter::createElementwise(Location loc, Value tile,
+                                           ArrayRef<Dim> dims) {
+  SmallVector<Attribute> ranks;
+  SmallVector<int64_t> extents;
+  SmallVector<Value> offsets;
+  for (const Dim &dim : dims) {
+    ranks.push_back(dim.rank);
+    extents.push_back(dim.size);
+    offsets.push_back(dim.offset);
+  }
+  auto type = cast<tile::TileType>(tile.getType());
+  auto map = tile::MapOp::create(
+      builder, loc, type, builder.getArrayAttr(ranks),
+      builder.getDenseI64ArrayAttr(extents), builder.getArrayAttr({}), offsets,
+      tile, Value());
+  OpBuilder::InsertionGuard guard(builder);
+  builder.createBlock(&map.getBody(), {}, type.getElementType(), loc);
+  return map;
+}
+
+/// A reduction's result, rounded where the Einsum has an element type of its
+/// own.
+Value NestEmitter::emitRounded(EinsumOp einsum, Value tile,
+                               ArrayRef<Dim> dims) {
+  Type written = einsum.getResult().getType().getElementType();
+  Type element = cast<tile::TileType>(tile.getType()).getElementType();
+  if (written == element || !isa<FloatType>(written))
+    return tile;
+  tile::MapOp map = createElementwise(einsum.getLoc(), tile, dims);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToEnd(&map.getBody().front());
+  tile::YieldOp::create(builder, einsum.getLoc(),
+                        roundTo(written, map.getBody().getArgument(0)),
+                        Value());
+  return map.getResult();
+}
 
 FailureOr<Value> NestEmitter::emitEinsum(EinsumOp einsum, const Scope &scope) {
   Location loc = einsum.getLoc();
@@ -417,11 +484,9 @@ FailureOr<Value> NestEmitter::emitEinsum(EinsumOp einsum, const Scope &scope) {
     einsum.emitOpError("reads a tensor that is not at hand in its nest");
     return failure();
   }
-  // `: f16` on an Einsum rounds.
-  Type written = einsum.getResult().getType().getElementType();
-  if (written != value.getType() && isa<FloatType>(written))
-    value = CastOp::create(builder, loc, element, value,
-                           TypeAttr::get(written), UnitAttr());
+  // `: f16` on an Einsum rounds: its points, or what they are reduced to.
+  if (reducers.empty())
+    value = roundTo(einsum.getResult().getType().getElementType(), value);
 
   Value filter;
   auto addCondition = [&](Value condition) {
@@ -446,32 +511,7 @@ FailureOr<Value> NestEmitter::emitEinsum(EinsumOp einsum, const Scope &scope) {
         [&](EinsumOp owner, ReadOp read, const Coordinates &at) -> Value {
           if (owner == einsum)
             return readElement(read);
-          // An element of a view at the owner's coordinates.
-          Value tensor = owner.getInputs()[cast<BlockArgument>(read.getTensor())
-                                               .getArgNumber()];
-          Value view = externals.lookup(tensor);
-          if (!view)
-            return {};
-          std::function<Value(ReadOp)> nested = [&](ReadOp inner) -> Value {
-            Value from = owner.getInputs()[cast<BlockArgument>(
-                                               inner.getTensor())
-                                               .getArgNumber()];
-            Value innerView = externals.lookup(from);
-            if (!innerView)
-              return {};
-            ExpressionEmitter indexer(
-                builder, owner, at, [&](Value v) { return getScalar(v); },
-                nested);
-            SmallVector<Value> indices;
-            for (Value index : inner.getIndices())
-              indices.push_back(indexer.emit(index));
-            return tile::ReadOp::create(
-                       builder, loc,
-                       TypeRange{inner.getType(), builder.getI1Type()},
-                       innerView, indices)
-                .getResult();
-          };
-          return nested(read);
+          return readAt(owner, read, at);
         });
     for (Condition &condition : presence.emit(einsum, coordinates)) {
       bool culls = llvm::any_of(condition.vars, isReduced);
@@ -489,7 +529,10 @@ FailureOr<Value> NestEmitter::emitEinsum(EinsumOp einsum, const Scope &scope) {
     }
   }
   tile::YieldOp::create(builder, loc, value, filter);
-  return map.getResult();
+  if (reducers.empty())
+    return map.getResult();
+  builder.setInsertionPointAfter(map);
+  return emitRounded(einsum, map.getResult(), resultDims);
 }
 
 //===----------------------------------------------------------------------===//
@@ -497,31 +540,20 @@ FailureOr<Value> NestEmitter::emitEinsum(EinsumOp einsum, const Scope &scope) {
 //===----------------------------------------------------------------------===//
 
 /// Makes the coordinates at which `einsum`'s result is absent 0 (S7).
-Value NestEmitter::zeroAbsent(EinsumOp einsum, Value tile, const Scope &scope) {
+FailureOr<Value> NestEmitter::zeroAbsent(EinsumOp einsum, Value tile,
+                                         const Scope &scope) {
   FailureOr<SmallVector<Dim>> all = getDims(einsum, scope);
   if (failed(all))
-    return tile;
+    return failure();
   SmallVector<Dim> dims;
   for (const Dim &dim : *all)
     if (!einsum.getReducer(dim.rank))
       dims.push_back(dim);
-  SmallVector<Attribute> ranks;
-  SmallVector<int64_t> extents;
-  SmallVector<Value> offsets;
-  for (const Dim &dim : dims) {
-    ranks.push_back(dim.rank);
-    extents.push_back(dim.size);
-    offsets.push_back(dim.offset);
-  }
   Location loc = einsum.getLoc();
-  auto type = cast<tile::TileType>(tile.getType());
-  auto map = tile::MapOp::create(
-      builder, loc, type, builder.getArrayAttr(ranks),
-      builder.getDenseI64ArrayAttr(extents), builder.getArrayAttr({}), offsets,
-      tile, Value());
+  tile::MapOp map = createElementwise(loc, tile, dims);
   OpBuilder::InsertionGuard guard(builder);
-  Block *block = builder.createBlock(&map.getBody());
-  Value element = block->addArgument(type.getElementType(), loc);
+  builder.setInsertionPointToEnd(&map.getBody().front());
+  Value element = map.getBody().getArgument(0);
   Coordinates coordinates = getUniformCoordinates();
   for (const Dim &dim : dims)
     coordinates[dim.rank] = tile::CoordOp::create(
@@ -536,29 +568,24 @@ Value NestEmitter::zeroAbsent(EinsumOp einsum, Value tile, const Scope &scope) {
       [&](EinsumOp owner, ReadOp read, const Coordinates &at) -> Value {
         Value tensor = owner.getInputs()[cast<BlockArgument>(read.getTensor())
                                              .getArgNumber()];
-        Value view = externals.lookup(tensor);
-        if (!view)
-          return {};
-        ExpressionEmitter indexer(
-            builder, owner, at, [&](Value v) { return getScalar(v); },
-            [](ReadOp) { return Value(); });
-        SmallVector<Value> indices;
-        for (Value index : read.getIndices())
-          indices.push_back(indexer.emit(index));
-        if (llvm::is_contained(indices, Value()))
-          return {};
-        return tile::ReadOp::create(
-                   builder, loc, TypeRange{read.getType(), builder.getI1Type()},
-                   view, indices)
-            .getResult();
+        Value made = tiles.lookup(tensor);
+        if (!made || owner != einsum)
+          return readAt(owner, read, at);
+        // A nest reads what it makes in place.
+        map.getInputsMutable().append(made);
+        return map.getBody().front().addArgument(
+            cast<tile::TileType>(made.getType()).getElementType(), loc);
       });
   Value present;
   for (Condition &condition : presence.emit(einsum, coordinates)) {
     bool culls = llvm::any_of(condition.vars, [](StringAttr var) {
       return var.getValue().starts_with("reduced.");
     });
-    if (!condition.value || culls)
+    if (culls)
       continue;
+    if (!condition.value)
+      return einsum.emitOpError("depends on the presence of a tensor that its "
+                                "nest does not have at hand");
     present = present ? Value(arith::AndIOp::create(builder, loc, present,
                                                     condition.value))
                       : condition.value;
@@ -569,7 +596,7 @@ Value NestEmitter::zeroAbsent(EinsumOp einsum, Value tile, const Scope &scope) {
     return tile;
   }
   Value zero = arith::ConstantOp::create(
-      builder, loc, builder.getZeroAttr(type.getElementType()));
+      builder, loc, builder.getZeroAttr(element.getType()));
   Value value = arith::SelectOp::create(builder, loc, present, element, zero);
   tile::YieldOp::create(builder, loc, value, Value());
   return map.getResult();
@@ -593,8 +620,12 @@ LogicalResult NestEmitter::store(Value tensor, Value view,
   if (!tile)
     return nest.emitOpError("has a result that is not at hand where it is "
                             "stored");
-  if (auto einsum = tensor.getDefiningOp<EinsumOp>())
-    tile = zeroAbsent(einsum, tile, scope);
+  if (auto einsum = tensor.getDefiningOp<EinsumOp>()) {
+    FailureOr<Value> whole = zeroAbsent(einsum, tile, scope);
+    if (failed(whole))
+      return failure();
+    tile = *whole;
+  }
   // Along each rank of the result: the tile's first coordinate there.
   auto tileType = cast<tile::TileType>(tile.getType());
   SmallVector<Value> offsets;

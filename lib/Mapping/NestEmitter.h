@@ -98,7 +98,8 @@ private:
                             llvm::ArrayRef<mlir::ArrayAttr> groups,
                             const Scope &scope);
   llvm::SmallVector<mlir::ArrayAttr> getGroups(mlir::Value tensor);
-  mlir::Value zeroAbsent(EinsumOp einsum, mlir::Value tile, const Scope &scope);
+  mlir::FailureOr<mlir::Value> zeroAbsent(EinsumOp einsum, mlir::Value tile,
+                                          const Scope &scope);
 
   mlir::FailureOr<llvm::SmallVector<Dim>> getDims(EinsumOp einsum,
                                                   const Scope &scope);
@@ -106,6 +107,14 @@ private:
   Access classify(EinsumOp einsum, ReadOp read, llvm::ArrayRef<Dim> dims,
                   const Scope &scope);
   mlir::Value readUniform(EinsumOp einsum, ReadOp read);
+  mlir::Value readAt(EinsumOp owner, ReadOp read, const Coordinates &at);
+  /// A map over `tile`, whose region has the element as argument and nothing
+  /// else yet.
+  tile::MapOp createElementwise(mlir::Location loc, mlir::Value tile,
+                                llvm::ArrayRef<Dim> dims);
+  mlir::Value roundTo(mlir::Type written, mlir::Value value);
+  mlir::Value emitRounded(EinsumOp einsum, mlir::Value tile,
+                          llvm::ArrayRef<Dim> dims);
   Coordinates getUniformCoordinates();
   EinsumOp getProducer(mlir::Value tensor);
   mlir::Value getScalar(mlir::Value scalar) {
