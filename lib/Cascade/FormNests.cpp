@@ -261,8 +261,23 @@ void NestFormer::emitNest(ArrayRef<Operation *> group, IRMapping &stored) {
                                    : ArrayAttr());
   builder.createBlock(&nest.getBody());
   IRMapping mapping = stored;
-  for (Operation *member : ordered)
+  for (Operation *member : ordered) {
+    // What a member does not read in place was stored by another nest, though
+    // the nest may make it for other members.
+    SmallVector<std::pair<Value, Value>> made;
+    if (auto consumer = dyn_cast<EinsumOp>(member))
+      for (Value input : consumer.getInputs()) {
+        auto producer = input.getDefiningOp<EinsumOp>();
+        if (!producer || !members.contains(producer) ||
+            readsInPlace(producer, consumer))
+          continue;
+        made.push_back({input, mapping.lookup(input)});
+        mapping.map(input, stored.lookup(input));
+      }
     builder.clone(*member, mapping);
+    for (auto [input, local] : llvm::reverse(made))
+      mapping.map(input, local);
+  }
   SmallVector<Value> results;
   for (Operation *root : group)
     for (Value result : root->getResults())
