@@ -61,8 +61,7 @@ bool NestFormer::isLoopRank(StringAttr rank) {
   return attn::isLoopRank(cascade, rank, maxResident);
 }
 
-SmallVector<StringAttr>
-NestFormer::getLoopRanks(ArrayRef<StringAttr> ranks) {
+SmallVector<StringAttr> NestFormer::getLoopRanks(ArrayRef<StringAttr> ranks) {
   SmallVector<StringAttr> loops;
   llvm::copy_if(ranks, std::back_inserter(loops),
                 [&](StringAttr rank) { return isLoopRank(rank); });
@@ -138,10 +137,9 @@ void NestFormer::yieldOnlyResults() {
     for (StringAttr rank : type.getRanks())
       indices.push_back(RankVarOp::create(builder, yield->getLoc(),
                                           builder.getIndexType(), rank));
-    Value element =
-        ReadOp::create(builder, yield->getLoc(),
-                       getComputeType(type.getElementType()),
-                       block->getArgument(0), indices);
+    Value element = ReadOp::create(builder, yield->getLoc(),
+                                   getComputeType(type.getElementType()),
+                                   block->getArgument(0), indices);
     ValueOp::create(builder, yield->getLoc(), element, Value());
     builder.setInsertionPoint(yield);
     operand.set(copy.getResult());
@@ -173,8 +171,9 @@ void NestFormer::collect(Operation *op) {
       auto consumer = dyn_cast<EinsumOp>(member);
       auto einsum = dyn_cast<EinsumOp>(producer);
       // A constant costs nothing to make again, even before an iteration.
-      bool inlined = einsum && (einsum.getInputs().empty() ||
-                                (consumer && mayInline(einsum, consumer, root)));
+      bool inlined =
+          einsum && (einsum.getInputs().empty() ||
+                     (consumer && mayInline(einsum, consumer, root)));
       if (!inlined)
         before.insert(producer);
       else if (root.members.insert(producer))
@@ -214,8 +213,7 @@ static RankSet getParallelRanks(ArrayRef<Operation *> members,
     member->walk(addReduced);
     if (auto iterate = dyn_cast<IterateOp>(member)) {
       for (Type type : iterate.getResultTypes()) {
-        SmallVector<StringAttr> ranks(
-            cast<attn::TensorType>(type).getRanks());
+        SmallVector<StringAttr> ranks(cast<attn::TensorType>(type).getRanks());
         llvm::erase(ranks, iterate.getRankAttr());
         intersect(ranks);
       }
@@ -237,9 +235,8 @@ void NestFormer::emitNest(ArrayRef<Operation *> group, IRMapping &stored) {
   for (Operation *root : group)
     members.insert(roots[root].members.begin(), roots[root].members.end());
   SmallVector<Operation *> ordered(members.getArrayRef());
-  llvm::sort(ordered, [](Operation *a, Operation *b) {
-    return a->isBeforeInBlock(b);
-  });
+  llvm::sort(ordered,
+             [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
 
   RankSet parallel = getParallelRanks(
       ordered, group, [&](EinsumOp einsum) { return reducesLoopRank(einsum); });
@@ -257,8 +254,7 @@ void NestFormer::emitNest(ArrayRef<Operation *> group, IRMapping &stored) {
       builder, group.front()->getLoc(), types,
       builder.getArrayAttr(
           SmallVector<Attribute>(parallel.begin(), parallel.end())),
-      names.size() == types.size() ? builder.getArrayAttr(names)
-                                   : ArrayAttr());
+      names.size() == types.size() ? builder.getArrayAttr(names) : ArrayAttr());
   builder.createBlock(&nest.getBody());
   IRMapping mapping = stored;
   for (Operation *member : ordered) {
@@ -302,9 +298,8 @@ void NestFormer::emit() {
     nests[{root.level, builder.getArrayAttr(key)}].push_back(op);
   }
   auto ordered = nests.takeVector();
-  llvm::stable_sort(ordered, [](auto &a, auto &b) {
-    return a.first.first < b.first.first;
-  });
+  llvm::stable_sort(
+      ordered, [](auto &a, auto &b) { return a.first.first < b.first.first; });
 
   Operation *yield = cascade.getBody().front().getTerminator();
   SmallVector<Operation *> old;

@@ -17,8 +17,8 @@ static Value foldCast(OpBuilder &builder, Operation *op,
   auto cast = dyn_cast<CastOp>(op);
   if (!cast || !cast.getImplicit() || !isa<FloatType>(cast.getType()))
     return {};
-  auto constant = mapping.lookup(cast.getInput())
-                      .getDefiningOp<arith::ConstantIndexOp>();
+  auto constant =
+      mapping.lookup(cast.getInput()).getDefiningOp<arith::ConstantIndexOp>();
   if (!constant)
     return {};
   return arith::ConstantOp::create(
@@ -47,14 +47,15 @@ Value ExpressionEmitter::emit(Value value) {
   } else if (auto read = dyn_cast<ReadOp>(op)) {
     result = reads(read);
   } else if (auto flatten = dyn_cast<FlattenOp>(op)) {
-    for (auto [index, rank] : llvm::zip(
-             flatten.getIndices(), flatten.getRanks().getAsRange<StringAttr>())) {
+    for (auto [index, rank] :
+         llvm::zip(flatten.getIndices(),
+                   flatten.getRanks().getAsRange<StringAttr>())) {
       Value next = emit(index);
       if (!next)
         return {};
       if (result) {
-        Value extent = tile::ExtentOp::create(builder, loc,
-                                              builder.getIndexType(), rank);
+        Value extent =
+            tile::ExtentOp::create(builder, loc, builder.getIndexType(), rank);
         result = arith::MulIOp::create(builder, loc, result, extent);
         next = arith::AddIOp::create(builder, loc, result, next);
       }
@@ -138,8 +139,8 @@ void PresenceEmitter::emitBounds(ReadOp read, unsigned dim, Value index,
   }
   Location loc = read.getLoc();
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
-  Value extent = tile::ExtentOp::create(builder, loc, builder.getIndexType(),
-                                        rank);
+  Value extent =
+      tile::ExtentOp::create(builder, loc, builder.getIndexType(), rank);
   conditions.push_back(arith::CmpIOp::create(
       builder, loc, arith::CmpIPredicate::sge, index, zero));
   conditions.push_back(arith::CmpIOp::create(
@@ -162,8 +163,8 @@ void PresenceEmitter::emitProducer(EinsumOp maker, ValueRange indices,
         break;
       }
       Location loc = read.getLoc();
-      Value extent = tile::ExtentOp::create(builder, loc,
-                                            builder.getIndexType(), var);
+      Value extent =
+          tile::ExtentOp::create(builder, loc, builder.getIndexType(), var);
       inner[var] = arith::RemSIOp::create(builder, loc, rest, extent);
       rest = arith::DivSIOp::create(builder, loc, rest, extent);
     }
@@ -173,9 +174,9 @@ void PresenceEmitter::emitProducer(EinsumOp maker, ValueRange indices,
   SmallVector<StringAttr> placeholders;
   for (auto reducer : maker.getReducers().getAsRange<ReduceAttr>()) {
     StringAttr var = reducer.getVar();
-    auto name = StringAttr::get(var.getContext(),
-                                "reduced." + std::to_string(depth) + "." +
-                                    var.getValue());
+    auto name =
+        StringAttr::get(var.getContext(), "reduced." + std::to_string(depth) +
+                                              "." + var.getValue());
     placeholders.push_back(name);
     inner[var] = tile::CoordOp::create(builder, read.getLoc(),
                                        builder.getIndexType(), name);

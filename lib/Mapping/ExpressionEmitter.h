@@ -29,8 +29,8 @@ class ExpressionEmitter {
 public:
   /// `scalars` maps the cascade's scalar arguments to the kernel's.
   ExpressionEmitter(mlir::OpBuilder &builder, EinsumOp einsum,
-                    const Coordinates &coordinates,
-                    ScalarHandler scalars, ReadHandler reads)
+                    const Coordinates &coordinates, ScalarHandler scalars,
+                    ReadHandler reads)
       : builder(builder), einsum(einsum), coordinates(coordinates),
         scalars(std::move(scalars)), reads(std::move(reads)) {}
 
@@ -47,9 +47,9 @@ private:
   llvm::DenseMap<mlir::Value, mlir::Value> emitted;
 };
 
-/// A condition on the presence of a point (S4): an i1 over tile coordinates, and
-/// the coordinates that it mentions. A null value is a condition that could not
-/// be emitted here.
+/// A condition on the presence of a point (S4): an i1 over tile coordinates,
+/// and the coordinates that it mentions. A null value is a condition that could
+/// not be emitted here.
 struct Condition {
   mlir::Value value;
   llvm::SmallSetVector<mlir::StringAttr, 4> vars;

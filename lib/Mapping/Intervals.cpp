@@ -216,9 +216,9 @@ Truth BoxEvaluator::getTruth(Value condition) {
     return {both(compare(P::sle, a->lo, b->hi), compare(P::sle, b->lo, a->hi)),
             both(compare(P::eq, a->lo, b->hi), compare(P::eq, a->hi, b->lo))};
   case P::ne:
-    return {either(compare(P::ne, a->lo, b->hi), compare(P::ne, a->hi, b->lo)),
-            either(compare(P::slt, a->hi, b->lo),
-                   compare(P::slt, b->hi, a->lo))};
+    return {
+        either(compare(P::ne, a->lo, b->hi), compare(P::ne, a->hi, b->lo)),
+        either(compare(P::slt, a->hi, b->lo), compare(P::slt, b->hi, a->lo))};
   default:
     return unknown;
   }
@@ -325,7 +325,8 @@ RankRange BoxEvaluator::getRange(Value condition, StringAttr rank) {
   case P::sge:
     return atLeast(/*strict=*/false);
   case P::eq: {
-    RankRange upper = atMost(/*strict=*/false), lower = atLeast(/*strict=*/false);
+    RankRange upper = atMost(/*strict=*/false),
+              lower = atLeast(/*strict=*/false);
     return {lower.lo ? lower.lo : upper.lo, upper.hi ? upper.hi : lower.hi};
   }
   default:
@@ -340,12 +341,11 @@ struct Intervals : attn::impl::IntervalsBase<Intervals> {
     Location loc = range.getLoc();
     BoxEvaluator box(builder, loc, range.getRanks(), range.getSizes(),
                      range.getOffsets());
-    auto yield =
-        cast<tile::YieldOp>(range.getBody().front().getTerminator());
+    auto yield = cast<tile::YieldOp>(range.getBody().front().getTerminator());
     RankRange found = box.getRange(yield.getFilter(), range.getRankAttr());
     Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
-    Value extent = tile::ExtentOp::create(
-        builder, loc, builder.getIndexType(), range.getRankAttr());
+    Value extent = tile::ExtentOp::create(builder, loc, builder.getIndexType(),
+                                          range.getRankAttr());
     Value lo = zero, hi = extent;
     if (found.hi)
       hi = arith::MinSIOp::create(builder, loc, hi, found.hi);

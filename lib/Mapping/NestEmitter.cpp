@@ -147,8 +147,8 @@ Coordinates NestEmitter::getUniformCoordinates() {
   for (auto [rank, origin] : origins) {
     auto *it = llvm::find(grid.ranks, rank);
     bool isTiled =
-        it != grid.ranks.end() && (grid.sizes[it - grid.ranks.begin()] > 1 ||
-                                   rank == grid.lanes);
+        it != grid.ranks.end() &&
+        (grid.sizes[it - grid.ranks.begin()] > 1 || rank == grid.lanes);
     if (!isTiled)
       uniform[rank] = origin;
   }
@@ -159,7 +159,10 @@ EinsumOp NestEmitter::getProducer(Value tensor) {
   Operation *op = tensor.getDefiningOp();
   if (auto other = dyn_cast_or_null<NestOp>(op)) {
     unsigned index = cast<OpResult>(tensor).getResultNumber();
-    op = other.getBody().front().getTerminator()->getOperand(index)
+    op = other.getBody()
+             .front()
+             .getTerminator()
+             ->getOperand(index)
              .getDefiningOp();
   }
   return dyn_cast_or_null<EinsumOp>(op);
@@ -187,7 +190,8 @@ static SmallVector<StringAttr> getVars(Value index) {
 
 /// Splits `index` into the variable `var`, plus and minus terms without it.
 /// Returns false where `var` is not simply added.
-static bool splitIndex(Value index, StringAttr var, SmallVectorImpl<Value> &plus,
+static bool splitIndex(Value index, StringAttr var,
+                       SmallVectorImpl<Value> &plus,
                        SmallVectorImpl<Value> &minus) {
   if (auto found = index.getDefiningOp<RankVarOp>())
     return found.getRankAttr() == var;
@@ -271,8 +275,7 @@ NestEmitter::Access NestEmitter::classify(EinsumOp einsum, ReadOp read,
         offset = arith::SubIOp::create(builder, read.getLoc(),
                                        offset ? offset : constant(0), emitted);
       else
-        offset =
-            arith::AddIOp::create(builder, read.getLoc(), offset, emitted);
+        offset = arith::AddIOp::create(builder, read.getLoc(), offset, emitted);
       return true;
     };
     for (Value term : plus)
@@ -343,10 +346,10 @@ tile::MapOp NestEmitter::createElementwise(Location loc, Value tile,
     offsets.push_back(dim.offset);
   }
   auto type = cast<tile::TileType>(tile.getType());
-  auto map = tile::MapOp::create(
-      builder, loc, type, builder.getArrayAttr(ranks),
-      builder.getDenseI64ArrayAttr(extents), builder.getArrayAttr({}), offsets,
-      tile, Value());
+  auto map =
+      tile::MapOp::create(builder, loc, type, builder.getArrayAttr(ranks),
+                          builder.getDenseI64ArrayAttr(extents),
+                          builder.getArrayAttr({}), offsets, tile, Value());
   OpBuilder::InsertionGuard guard(builder);
   builder.createBlock(&map.getBody(), {}, type.getElementType(), loc);
   return map;
@@ -398,8 +401,9 @@ FailureOr<Value> NestEmitter::emitEinsum(EinsumOp einsum, const Scope &scope) {
     auto read = dyn_cast<ReadOp>(&op);
     if (!read)
       continue;
-    Value tensor = einsum.getInputs()[cast<BlockArgument>(read.getTensor())
-                                          .getArgNumber()];
+    Value tensor =
+        einsum
+            .getInputs()[cast<BlockArgument>(read.getTensor()).getArgNumber()];
     if (Value tile = tiles.lookup(tensor)) {
       addInput(read, tile);
       continue;
@@ -408,10 +412,11 @@ FailureOr<Value> NestEmitter::emitEinsum(EinsumOp einsum, const Scope &scope) {
     if (access.isUniform)
       uniformOf[read] = readUniform(einsum, read);
     else if (access.isTile)
-      addInput(read, tile::LoadOp::create(
-                         builder, loc, getTileType(access.tileDims, read.getType()),
-                         externals.lookup(tensor), access.offsets,
-                         builder.getArrayAttr(access.dims)));
+      addInput(read,
+               tile::LoadOp::create(
+                   builder, loc, getTileType(access.tileDims, read.getType()),
+                   externals.lookup(tensor), access.offsets,
+                   builder.getArrayAttr(access.dims)));
   }
 
   SmallVector<Attribute> ranks;
@@ -447,8 +452,8 @@ FailureOr<Value> NestEmitter::emitEinsum(EinsumOp einsum, const Scope &scope) {
                        loc);
   Coordinates coordinates = getUniformCoordinates();
   for (const Dim &dim : *dims)
-    coordinates[dim.rank] = tile::CoordOp::create(
-        builder, loc, builder.getIndexType(), dim.rank);
+    coordinates[dim.rank] =
+        tile::CoordOp::create(builder, loc, builder.getIndexType(), dim.rank);
   std::function<Value(ReadOp)> readElement = [&](ReadOp read) -> Value {
     auto input = inputOf.find(read);
     if (input != inputOf.end())
@@ -456,8 +461,9 @@ FailureOr<Value> NestEmitter::emitEinsum(EinsumOp einsum, const Scope &scope) {
     if (Value uniform = uniformOf.lookup(read))
       return uniform;
     // The general access: an element of a view.
-    Value tensor = einsum.getInputs()[cast<BlockArgument>(read.getTensor())
-                                          .getArgNumber()];
+    Value tensor =
+        einsum
+            .getInputs()[cast<BlockArgument>(read.getTensor()).getArgNumber()];
     Value view = externals.lookup(tensor);
     if (!view)
       return {};
@@ -490,9 +496,9 @@ FailureOr<Value> NestEmitter::emitEinsum(EinsumOp einsum, const Scope &scope) {
 
   Value filter;
   auto addCondition = [&](Value condition) {
-    filter = filter ? Value(arith::AndIOp::create(builder, loc, filter,
-                                                  condition))
-                    : condition;
+    filter = filter
+                 ? Value(arith::AndIOp::create(builder, loc, filter, condition))
+                 : condition;
   };
   if (!reducers.empty()) {
     auto isReduced = [&](StringAttr var) {
@@ -556,8 +562,8 @@ FailureOr<Value> NestEmitter::zeroAbsent(EinsumOp einsum, Value tile,
   Value element = map.getBody().getArgument(0);
   Coordinates coordinates = getUniformCoordinates();
   for (const Dim &dim : dims)
-    coordinates[dim.rank] = tile::CoordOp::create(
-        builder, loc, builder.getIndexType(), dim.rank);
+    coordinates[dim.rank] =
+        tile::CoordOp::create(builder, loc, builder.getIndexType(), dim.rank);
   for (auto reducer : einsum.getReducers().getAsRange<ReduceAttr>())
     coordinates[reducer.getVar()] = tile::CoordOp::create(
         builder, loc, builder.getIndexType(),
@@ -640,8 +646,8 @@ LogicalResult NestEmitter::store(Value tensor, Value view,
       if (tileType.getRankPosition(var) >= 0)
         dim = var;
       if (offset) {
-        Value extent = tile::ExtentOp::create(builder, loc,
-                                              builder.getIndexType(), var);
+        Value extent =
+            tile::ExtentOp::create(builder, loc, builder.getIndexType(), var);
         offset = arith::MulIOp::create(builder, loc, offset, extent);
         origin = arith::AddIOp::create(builder, loc, offset, origin);
       }
@@ -655,8 +661,7 @@ LogicalResult NestEmitter::store(Value tensor, Value view,
   return success();
 }
 
-LogicalResult
-NestEmitter::storeResults(ArrayRef<Destination> destinations) {
+LogicalResult NestEmitter::storeResults(ArrayRef<Destination> destinations) {
   Operation *yield = nest.getBody().front().getTerminator();
   for (const Destination &destination : destinations) {
     Value value = yield->getOperand(destination.result);
@@ -690,8 +695,8 @@ LogicalResult NestEmitter::emitOps(Block &block, const Scope &scope) {
 
 LogicalResult NestEmitter::emit(ArrayRef<Destination> destinations) {
   for (const Destination &destination : destinations) {
-    Value value = nest.getBody().front().getTerminator()->getOperand(
-        destination.result);
+    Value value =
+        nest.getBody().front().getTerminator()->getOperand(destination.result);
     // States are stored in the end, what is collected as it is made.
     auto result = dyn_cast<OpResult>(value);
     auto stream = value.getDefiningOp<StreamOp>();

@@ -117,9 +117,7 @@ private:
                           llvm::ArrayRef<Dim> dims);
   Coordinates getUniformCoordinates();
   EinsumOp getProducer(mlir::Value tensor);
-  mlir::Value getScalar(mlir::Value scalar) {
-    return externals.lookup(scalar);
-  }
+  mlir::Value getScalar(mlir::Value scalar) { return externals.lookup(scalar); }
   mlir::Value constant(int64_t value);
   /// The filters of a stream's reductions over the box of a tile.
   struct BoxFilter {

@@ -44,11 +44,10 @@ SmallVector<Value> NestEmitter::fillStates(StreamOp stream) {
     if (isa<FloatType>(element))
       value = builder.getFloatAttr(element, init.getValueAsDouble());
     else
-      value = builder.getIntegerAttr(element,
-                                     int64_t(init.getValueAsDouble()));
-    states.push_back(tile::FillOp::create(
-        builder, stream.getLoc(), getTileType(getTensorDims(type), element),
-        value));
+      value = builder.getIntegerAttr(element, int64_t(init.getValueAsDouble()));
+    states.push_back(
+        tile::FillOp::create(builder, stream.getLoc(),
+                             getTileType(getTensorDims(type), element), value));
   }
   return states;
 }
@@ -87,8 +86,8 @@ Value NestEmitter::emitReduction(EinsumOp einsum, StringAttr streamed,
   // Only what is the same all over the box can be read here.
   std::function<Value(EinsumOp, ReadOp, const Coordinates &)> read =
       [&](EinsumOp owner, ReadOp op, const Coordinates &at) -> Value {
-    Value tensor = owner.getInputs()[cast<BlockArgument>(op.getTensor())
-                                         .getArgNumber()];
+    Value tensor =
+        owner.getInputs()[cast<BlockArgument>(op.getTensor()).getArgNumber()];
     Value view = externals.lookup(tensor);
     if (!view)
       return {};
@@ -159,11 +158,10 @@ NestEmitter::BoxFilter NestEmitter::emitBoxFilter(StreamOp stream,
     any = {};
   }
   filter.hasFilter = any != nullptr;
-  Value extent = tile::ExtentOp::create(builder, loc, builder.getIndexType(),
-                                        streamed);
-  Value inside =
-      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt,
-                            coordinates[streamed], extent);
+  Value extent =
+      tile::ExtentOp::create(builder, loc, builder.getIndexType(), streamed);
+  Value inside = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt,
+                                       coordinates[streamed], extent);
   if (any)
     inside = arith::AndIOp::create(builder, loc, any, inside);
   tile::YieldOp::create(builder, loc, Value(), inside);
@@ -174,9 +172,8 @@ NestEmitter::BoxFilter NestEmitter::emitBoxFilter(StreamOp stream,
 // Streams
 //===----------------------------------------------------------------------===//
 
-FailureOr<SmallVector<Value>> NestEmitter::emitStep(StreamOp stream,
-                                                    ValueRange states,
-                                                    const Scope &scope) {
+FailureOr<SmallVector<Value>>
+NestEmitter::emitStep(StreamOp stream, ValueRange states, const Scope &scope) {
   for (auto [arg, state] : llvm::zip(stream.getStep().getArguments(), states))
     tiles[arg] = state;
   Block &step = stream.getStep().front();
@@ -303,8 +300,8 @@ LogicalResult NestEmitter::emitStream(StreamOp stream, StreamPart part) {
     // Chunks of whole tiles: ceil(extent / (count * size)) each.
     Value extent =
         tile::ExtentOp::create(builder, loc, builder.getIndexType(), rank);
-    Value tiles = arith::CeilDivSIOp::create(
-        builder, loc, extent, constant(part.count * size));
+    Value tiles = arith::CeilDivSIOp::create(builder, loc, extent,
+                                             constant(part.count * size));
     Value chunk = arith::MulIOp::create(builder, loc, tiles, step);
     Value first = arith::MulIOp::create(builder, loc, part.index, chunk);
     Value last = arith::AddIOp::create(builder, loc, first, chunk);
@@ -375,9 +372,8 @@ LogicalResult NestEmitter::emitMerge(int64_t count, StringAttr split,
       tiles[einsum.getResult()] = *tile;
       continue;
     }
-    auto loop =
-        scf::ForOp::create(builder, loc, constant(0), constant(count),
-                           constant(1), fillStates(stream));
+    auto loop = scf::ForOp::create(builder, loc, constant(0), constant(count),
+                                   constant(1), fillStates(stream));
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(loop.getBody());
     Block &merge = stream.getMerge().front();
@@ -444,8 +440,8 @@ LogicalResult NestEmitter::emitIterate(IterateOp iterate) {
   }
   Value extent =
       tile::ExtentOp::create(builder, loc, builder.getIndexType(), rank);
-  auto loop = scf::ForOp::create(builder, loc, constant(0), extent, constant(1),
-                                 inits);
+  auto loop =
+      scf::ForOp::create(builder, loc, constant(0), extent, constant(1), inits);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(loop.getBody());
   Block &body = iterate.getBody().front();

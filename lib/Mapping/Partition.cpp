@@ -43,8 +43,8 @@ private:
   Value getWorkspace(ArrayRef<StringAttr> ranks, Type element,
                      Value condition = {});
   SmallVector<Destination> getDestinations(NestOp nest);
-  using BodyEmitter = function_ref<LogicalResult(
-      NestEmitter &, ValueRange grid, ValueRange extraViews)>;
+  using BodyEmitter = function_ref<LogicalResult(NestEmitter &, ValueRange grid,
+                                                 ValueRange extraViews)>;
   FailureOr<Launch> createKernel(NestOp nest, const GridChoice &grid,
                                  const TileSizes &chosen,
                                  ArrayRef<StringAttr> extraGrid,
@@ -102,8 +102,8 @@ void CascadePartitioner::createProgram() {
                                   RankKind::Fixed, split, {}));
   program = tile::ProgramOp::create(
       builder, cascade.getLoc(), cascade.getSymName(),
-      builder.getArrayAttr(names),
-      cascade.getFunctionType().getNumInputs(), builder.getArrayAttr(ranks));
+      builder.getArrayAttr(names), cascade.getFunctionType().getNumInputs(),
+      builder.getArrayAttr(ranks));
   host.setInsertionPointToStart(builder.createBlock(
       &program.getBody(), {}, types,
       SmallVector<Location>(types.size(), cascade.getLoc())));
@@ -113,8 +113,8 @@ void CascadePartitioner::createProgram() {
     values[from] = to;
 }
 
-Value CascadePartitioner::getWorkspace(ArrayRef<StringAttr> ranks,
-                                       Type element, Value condition) {
+Value CascadePartitioner::getWorkspace(ArrayRef<StringAttr> ranks, Type element,
+                                       Value condition) {
   auto type = tile::ViewType::get(builder.getContext(), ranks, element);
   return tile::WorkspaceOp::create(host, cascade.getLoc(), type, condition);
 }
@@ -160,10 +160,9 @@ SmallVector<Destination> CascadePartitioner::getDestinations(NestOp nest) {
     for (OpOperand &use : result.getUses()) {
       if (use.getOwner()->getParentOp() == cascade &&
           isa<YieldOp>(use.getOwner()))
-        destinations.push_back(
-            {result.getResultNumber(),
-             program.getBody().getArgument(numInputs +
-                                           use.getOperandNumber())});
+        destinations.push_back({result.getResultNumber(),
+                                program.getBody().getArgument(
+                                    numInputs + use.getOperandNumber())});
       else
         isRead = true;
     }
@@ -178,10 +177,11 @@ SmallVector<Destination> CascadePartitioner::getDestinations(NestOp nest) {
   return destinations;
 }
 
-FailureOr<CascadePartitioner::Launch> CascadePartitioner::createKernel(
-    NestOp nest, const GridChoice &grid, const TileSizes &chosen,
-    ArrayRef<StringAttr> extraGrid, ArrayRef<Value> extraViews,
-    BodyEmitter emit) {
+FailureOr<CascadePartitioner::Launch>
+CascadePartitioner::createKernel(NestOp nest, const GridChoice &grid,
+                                 const TileSizes &chosen,
+                                 ArrayRef<StringAttr> extraGrid,
+                                 ArrayRef<Value> extraViews, BodyEmitter emit) {
   Launch launch;
   SmallVector<Attribute> names, gridNames(extraGrid.begin(), extraGrid.end());
   SmallVector<int64_t> gridSizes(extraGrid.size(), 1);
@@ -206,22 +206,21 @@ FailureOr<CascadePartitioner::Launch> CascadePartitioner::createKernel(
   for (Value view : extraViews)
     addOperand(view);
 
-  std::string name =
-      (cascade.getSymName() + "_" + Twine(numKernels++)).str();
+  std::string name = (cascade.getSymName() + "_" + Twine(numKernels++)).str();
   launch.kernel = tile::KernelOp::create(
       builder, nest.getLoc(), name, builder.getArrayAttr(gridNames),
       builder.getDenseI64ArrayAttr(gridSizes), grid.lanes,
       builder.getArrayAttr(names), /*reverse=*/true, program.getRanks());
   OpBuilder body(builder.getContext());
-  Block *block = body.createBlock(
-      &launch.kernel.getBody(), {}, types,
-      SmallVector<Location>(types.size(), nest.getLoc()));
+  Block *block =
+      body.createBlock(&launch.kernel.getBody(), {}, types,
+                       SmallVector<Location>(types.size(), nest.getLoc()));
   llvm::MapVector<Value, Value> arguments;
   size_t position = gridNames.size();
   for (Value external : externals)
     arguments[external] = block->getArgument(position++);
-  ValueRange gridArgs = ValueRange(block->getArguments())
-                            .take_front(gridNames.size());
+  ValueRange gridArgs =
+      ValueRange(block->getArguments()).take_front(gridNames.size());
   ValueRange viewArgs = ValueRange(block->getArguments()).drop_front(position);
   NestEmitter emitter(body, nest, grid, chosen,
                       gridArgs.drop_front(extraGrid.size()), arguments);
@@ -239,8 +238,7 @@ Value CascadePartitioner::countTasks(const GridChoice &grid) {
   Location loc = cascade.getLoc();
   Value tasks = arith::ConstantIndexOp::create(host, loc, 1);
   for (auto [rank, size] : llvm::zip(grid.ranks, grid.sizes)) {
-    Value extent =
-        tile::ExtentOp::create(host, loc, host.getIndexType(), rank);
+    Value extent = tile::ExtentOp::create(host, loc, host.getIndexType(), rank);
     Value tile = arith::ConstantIndexOp::create(host, loc, size);
     Value count = arith::CeilDivSIOp::create(host, loc, extent, tile);
     tasks = arith::MulIOp::create(host, loc, tasks, count);
@@ -307,10 +305,9 @@ LogicalResult CascadePartitioner::partitionNest(NestOp nest) {
       return failure();
     Value extent =
         tile::ExtentOp::create(host, loc, host.getIndexType(), grid.lanes);
-    Value limit =
-        arith::ConstantIndexOp::create(host, loc, 2 * narrow.lanes);
-    Value isNarrow = arith::CmpIOp::create(
-        host, loc, arith::CmpIPredicate::sle, extent, limit);
+    Value limit = arith::ConstantIndexOp::create(host, loc, 2 * narrow.lanes);
+    Value isNarrow = arith::CmpIOp::create(host, loc, arith::CmpIPredicate::sle,
+                                           extent, limit);
     auto choice = scf::IfOp::create(host, loc, isNarrow,
                                     /*withElseRegion=*/true);
     OpBuilder::InsertionGuard guard(host);
@@ -331,12 +328,12 @@ LogicalResult CascadePartitioner::partitionNest(NestOp nest) {
   Value tasks = countTasks(few);
   Value threads = tile::ExtentOp::create(host, loc, host.getIndexType(),
                                          host.getStringAttr("threads"));
-  Value fewTasks = arith::CmpIOp::create(
-      host, loc, arith::CmpIPredicate::slt, tasks, threads);
+  Value fewTasks = arith::CmpIOp::create(host, loc, arith::CmpIPredicate::slt,
+                                         tasks, threads);
   Value length = tile::ExtentOp::create(host, loc, host.getIndexType(),
                                         stream.getRankAttr());
-  Value enough = arith::ConstantIndexOp::create(
-      host, loc, 2 * split * narrow.stream);
+  Value enough =
+      arith::ConstantIndexOp::create(host, loc, 2 * split * narrow.stream);
   Value isLong = arith::CmpIOp::create(host, loc, arith::CmpIPredicate::sge,
                                        length, enough);
   Value shouldSplit = arith::AndIOp::create(host, loc, fewTasks, isLong);
@@ -345,8 +342,8 @@ LogicalResult CascadePartitioner::partitionNest(NestOp nest) {
     auto type = cast<attn::TensorType>(result.getType());
     SmallVector<StringAttr> ranks{splitRank};
     llvm::append_range(ranks, type.getRanks());
-    states.push_back(
-        getWorkspace(ranks, getComputeType(type.getElementType()), shouldSplit));
+    states.push_back(getWorkspace(ranks, getComputeType(type.getElementType()),
+                                  shouldSplit));
   }
   FailureOr<Launch> part = createKernel(
       nest, few, narrow, splitRank, states,
@@ -356,13 +353,13 @@ LogicalResult CascadePartitioner::partitionNest(NestOp nest) {
       });
   SmallVector<Value> all = states;
   llvm::append_range(all, views);
-  FailureOr<Launch> merge = createKernel(
-      nest, few, narrow, {}, all,
-      [&](NestEmitter &emitter, ValueRange, ValueRange arguments) {
-        return emitter.emitMerge(
-            split, splitRank, arguments.take_front(states.size()),
-            withViews(arguments.drop_front(states.size())));
-      });
+  FailureOr<Launch> merge =
+      createKernel(nest, few, narrow, {}, all,
+                   [&](NestEmitter &emitter, ValueRange, ValueRange arguments) {
+                     return emitter.emitMerge(
+                         split, splitRank, arguments.take_front(states.size()),
+                         withViews(arguments.drop_front(states.size())));
+                   });
   if (failed(part) || failed(merge))
     return failure();
 
