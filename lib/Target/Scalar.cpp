@@ -74,8 +74,8 @@ static Value addToExponent(Formula f, Value p, Value shifted) {
   Value n = arith::BitcastOp::create(b, i32, shifted);
   Value exponent = arith::ShLIOp::create(b, n, makeInteger(b, i32, 23));
   Value word = arith::BitcastOp::create(b, i32, p);
-  return arith::BitcastOp::create(
-      b, f.type, arith::AddIOp::create(b, word, exponent));
+  return arith::BitcastOp::create(b, f.type,
+                                  arith::AddIOp::create(b, word, exponent));
 }
 
 /// exp(x) or 2^x as 2^n exp(r), r in +-ln(2)/2, by a polynomial of degree 6
@@ -84,8 +84,7 @@ static Value addToExponent(Formula f, Value p, Value shifted) {
 /// machine scales by itself.
 static Value emitExp(Formula f, Value x, bool isBase2) {
   auto vector = dyn_cast<VectorType>(f.type);
-  bool scales =
-      f.target.hasScalef && vector && vector.getNumElements() == 16;
+  bool scales = f.target.hasScalef && vector && vector.getNumElements() == 16;
   const double ln2 = std::log(2.0), unit = isBase2 ? 1 : ln2;
   // Beyond these the result is 0 or infinite.
   const double low = scales ? -151 * unit : -126 * unit;
@@ -113,12 +112,11 @@ static Value emitExp(Formula f, Value x, bool isBase2) {
     return emitScalef(f, p, n);
   Value result = addToExponent(f, p, shifted);
   // "Not below", so that NaN stays.
-  Value isNormal =
-      f.compare(arith::CmpFPredicate::UGE, x, f.number(low));
+  Value isNormal = f.compare(arith::CmpFPredicate::UGE, x, f.number(low));
   result = f.choose(isNormal, result, f.number(0.0));
-  Value overflows = f.compare(isBase2 ? arith::CmpFPredicate::OGE
-                                      : arith::CmpFPredicate::OGT,
-                              x, f.number(high));
+  Value overflows =
+      f.compare(isBase2 ? arith::CmpFPredicate::OGE : arith::CmpFPredicate::OGT,
+                x, f.number(high));
   return f.choose(overflows, f.number(INFINITY), result);
 }
 
@@ -136,23 +134,21 @@ static Value emitSine(Formula f, Value x, bool isCosine) {
   r = f.fma(n, f.number(0x1.ee59dap-50), r);
   r = f.atMost(f.atLeast(r, f.number(-0.8)), f.number(0.8));
   Value square = f.mul(r, r);
-  Value sine = f.polynomial(square, {-0.16666654611, 8.3321608736e-3,
-                                     -1.9515295891e-4});
+  Value sine =
+      f.polynomial(square, {-0.16666654611, 8.3321608736e-3, -1.9515295891e-4});
   sine = f.fma(f.mul(square, r), sine, r);
-  Value cosine = f.polynomial(
-      square, {4.166664568298827e-2, -1.388731625493765e-3,
-               2.443315711809948e-5});
+  Value cosine =
+      f.polynomial(square, {4.166664568298827e-2, -1.388731625493765e-3,
+                            2.443315711809948e-5});
   cosine = f.fma(f.mul(square, square), cosine,
                  f.fma(square, f.number(-0.5), f.number(1.0)));
   // Quadrants take turns; the second two are negative.
   Type i32 = getTypeLike(f.type, b.getI32Type());
   Value quadrant = arith::BitcastOp::create(b, i32, shifted);
   if (isCosine)
-    quadrant =
-        arith::AddIOp::create(b, quadrant, makeInteger(b, i32, 1));
+    quadrant = arith::AddIOp::create(b, quadrant, makeInteger(b, i32, 1));
   auto hasBit = [&](int64_t bit) -> Value {
-    Value masked =
-        arith::AndIOp::create(b, quadrant, makeInteger(b, i32, bit));
+    Value masked = arith::AndIOp::create(b, quadrant, makeInteger(b, i32, bit));
     return arith::CmpIOp::create(b, arith::CmpIPredicate::ne, masked,
                                  makeInteger(b, i32, 0));
   };
@@ -174,8 +170,8 @@ bool attn::isGuardedDifference(Operation *op) {
 static Value emitCast(ImplicitLocOpBuilder &b, CastOp cast, Value value) {
   Type to = cast.getTo();
   if (isa<IndexType>(to))
-    return arith::IndexCastOp::create(
-        b, getTypeLike(value.getType(), to), value);
+    return arith::IndexCastOp::create(b, getTypeLike(value.getType(), to),
+                                      value);
   return widenElement(b, narrowElement(b, value, to), to);
 }
 
@@ -197,8 +193,7 @@ static Value emitIntegerDivision(ImplicitLocOpBuilder &b, Value x, Value y) {
   Value divisor = arith::SelectOp::create(b, isSpecial, one, y);
   Value quotient = DivisionOp::create(b, x, divisor);
   bool isRemainder = std::is_same_v<DivisionOp, arith::RemSIOp>;
-  Value negated = isRemainder ? zero
-                              : Value(arith::SubIOp::create(b, zero, x));
+  Value negated = isRemainder ? zero : Value(arith::SubIOp::create(b, zero, x));
   quotient = arith::SelectOp::create(b, isMinusOne, negated, quotient);
   return arith::SelectOp::create(b, isZero, zero, quotient);
 }
@@ -206,16 +201,16 @@ static Value emitIntegerDivision(ImplicitLocOpBuilder &b, Value x, Value y) {
 Value attn::emitMax(ImplicitLocOpBuilder &b, Value kept, Value other) {
   Formula f{b, kept.getType(), {}};
   // The first is one instruction, in which `kept` stays where it is NaN.
-  Value larger = f.choose(f.compare(arith::CmpFPredicate::OGT, other, kept),
-                          other, kept);
+  Value larger =
+      f.choose(f.compare(arith::CmpFPredicate::OGT, other, kept), other, kept);
   Value isNaN = f.compare(arith::CmpFPredicate::UNO, other, other);
   return f.choose(isNaN, other, larger);
 }
 
 Value attn::emitMin(ImplicitLocOpBuilder &b, Value kept, Value other) {
   Formula f{b, kept.getType(), {}};
-  Value smaller = f.choose(f.compare(arith::CmpFPredicate::OLT, other, kept),
-                           other, kept);
+  Value smaller =
+      f.choose(f.compare(arith::CmpFPredicate::OLT, other, kept), other, kept);
   Value isNaN = f.compare(arith::CmpFPredicate::UNO, other, other);
   return f.choose(isNaN, other, smaller);
 }
@@ -232,9 +227,9 @@ Value attn::emitScalarOp(ImplicitLocOpBuilder &b, Operation *op,
       .Case([&](CastOp cast) { return emitCast(b, cast, operands[0]); })
       .Case([&](DivOp) {
         Value zero = f.number(0.0);
-        Value both = arith::AndIOp::create(
-            b, f.compare(F::OEQ, operands[0], zero),
-            f.compare(F::OEQ, operands[1], zero));
+        Value both =
+            arith::AndIOp::create(b, f.compare(F::OEQ, operands[0], zero),
+                                  f.compare(F::OEQ, operands[1], zero));
         return f.choose(both, zero, f.div(operands[0], operands[1]));
       })
       .Case([&](SigmoidOp) -> Value {

@@ -26,13 +26,13 @@ static Value makeConstant(ImplicitLocOpBuilder &b, Type type, Attribute value) {
 }
 
 Value attn::makeConstant(ImplicitLocOpBuilder &b, Type type, double number) {
-  return ::makeConstant(
-      b, type, b.getFloatAttr(getElementTypeOrSelf(type), number));
+  return ::makeConstant(b, type,
+                        b.getFloatAttr(getElementTypeOrSelf(type), number));
 }
 
 Value attn::makeInteger(ImplicitLocOpBuilder &b, Type type, int64_t number) {
-  return ::makeConstant(
-      b, type, b.getIntegerAttr(getElementTypeOrSelf(type), number));
+  return ::makeConstant(b, type,
+                        b.getIntegerAttr(getElementTypeOrSelf(type), number));
 }
 
 Type attn::getWideType(Type type) {
@@ -112,10 +112,10 @@ static Value widenFloat8(Bits bits, Value byte, Type element) {
   Value value = bits.toBits(arith::MulFOp::create(bits.b, scaled, scale));
   bool isE5M2 = isa<Float8E5M2Type>(element);
   // Above the largest finite number: NaN; E5M2's infinity keeps mantissa 0.
-  Value special = bits.bor(bits.shl(magnitude, 23 - mantissa),
-                           bits.number(0x7f800000));
-  Value isSpecial = bits.compare(arith::CmpIPredicate::uge, magnitude,
-                                 isE5M2 ? 0x7c : 0x7f);
+  Value special =
+      bits.bor(bits.shl(magnitude, 23 - mantissa), bits.number(0x7f800000));
+  Value isSpecial =
+      bits.compare(arith::CmpIPredicate::uge, magnitude, isE5M2 ? 0x7c : 0x7f);
   return bits.toFloat(bits.bor(sign, bits.choose(isSpecial, special, value)));
 }
 
@@ -134,15 +134,14 @@ static Value narrowFloat8(Bits bits, Value value, Type element) {
   Value shifter = makeConstant(bits.b, bits.f32, magic);
   Value summed =
       arith::AddFOp::create(bits.b, bits.toFloat(magnitude), shifter);
-  Value subnormal = arith::SubIOp::create(bits.b, bits.toBits(summed),
-                                          bits.toBits(shifter));
+  Value subnormal =
+      arith::SubIOp::create(bits.b, bits.toBits(summed), bits.toBits(shifter));
   Value isSmall = bits.compare(arith::CmpIPredicate::ult, magnitude,
                                int64_t(128 - bias) << 23);
   Value code = bits.choose(isSmall, subnormal, normal);
   int64_t nan = 0x7f, overflow = isE5M2 ? 0x7c : 0x7f;
-  Value isLarge = arith::CmpIOp::create(
-      bits.b, arith::CmpIPredicate::ugt, code,
-      bits.number(isE5M2 ? 0x7b : 0x7e));
+  Value isLarge = arith::CmpIOp::create(bits.b, arith::CmpIPredicate::ugt, code,
+                                        bits.number(isE5M2 ? 0x7b : 0x7e));
   // An f32 so large that rebasing overflows is larger than any code as well.
   code = bits.choose(isLarge, bits.number(overflow), code);
   code = bits.choose(bits.isNaN(value), bits.number(nan), code);
@@ -207,17 +206,18 @@ static Value floatToInteger(ImplicitLocOpBuilder &b, Value value,
   };
   // Bounds that are powers of two, so that they are exact in any float.
   Value isLow = compare(arith::CmpFPredicate::OLE, double(low));
-  Value isHigh = compare(arith::CmpFPredicate::OGE, std::ldexp(1.0, 63 -
-                             llvm::countl_zero(uint64_t(high)) + 1));
-  Value isNaN = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, value,
-                                      value);
-  Value outside = arith::OrIOp::create(
-      b, arith::OrIOp::create(b, isLow, isHigh), isNaN);
-  Value safe = arith::SelectOp::create(b, outside, makeConstant(b, real, 0.0),
-                                       value);
+  Value isHigh =
+      compare(arith::CmpFPredicate::OGE,
+              std::ldexp(1.0, 63 - llvm::countl_zero(uint64_t(high)) + 1));
+  Value isNaN =
+      arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, value, value);
+  Value outside =
+      arith::OrIOp::create(b, arith::OrIOp::create(b, isLow, isHigh), isNaN);
+  Value safe =
+      arith::SelectOp::create(b, outside, makeConstant(b, real, 0.0), value);
   Value result = arith::FPToSIOp::create(b, integer, safe);
-  result = arith::SelectOp::create(b, isLow, makeInteger(b, integer, low),
-                                   result);
+  result =
+      arith::SelectOp::create(b, isLow, makeInteger(b, integer, low), result);
   return arith::SelectOp::create(b, isHigh, makeInteger(b, integer, high),
                                  result);
 }
@@ -261,8 +261,8 @@ Value attn::narrowElement(ImplicitLocOpBuilder &b, Value value, Type element) {
     if (isa<Float8E4M3FNType, Float8E5M2Type>(element))
       return narrowFloat8(Bits(b, value), value, element);
     if (element.isF16())
-      return arith::TruncFOp::create(
-          b, getTypeLike(value.getType(), element), value);
+      return arith::TruncFOp::create(b, getTypeLike(value.getType(), element),
+                                     value);
     return value;
   }
   if (element.isInteger(1)) {

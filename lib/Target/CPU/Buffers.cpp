@@ -171,9 +171,8 @@ BitVector Planner::markBlock(Block &block, ValueRange joined, BitVector after) {
       mark(set, end[&op] + 1);
       BitVector before = set;
       setAll(before, op.getResults(), ids, false);
-      BitVector either = branch.getElseRegion().empty()
-                             ? before
-                             : BitVector(values.size());
+      BitVector either =
+          branch.getElseRegion().empty() ? before : BitVector(values.size());
       for (Region &region : op.getRegions())
         if (!region.empty())
           either |= markBlock(region.front(), op.getResults(), before);

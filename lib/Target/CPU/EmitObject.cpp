@@ -1,9 +1,9 @@
 //===- EmitObject.cpp - Machine code from the llvm dialect ----------------===//
 //
-// Loops are vectorised, unrolled and blocked before LLVM sees them. What is left
-// to do is scalar: addresses, redundant loads, loop invariants. A short list of
-// passes does it as well as -O3, which takes three times as long and would
-// unroll the register blocks again.
+// Loops are vectorised, unrolled and blocked before LLVM sees them. What is
+// left to do is scalar: addresses, redundant loads, loop invariants. A short
+// list of passes does it as well as -O3, which takes three times as long and
+// would unroll the register blocks again.
 //
 //===----------------------------------------------------------------------===//
 

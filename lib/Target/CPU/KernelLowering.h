@@ -110,8 +110,7 @@ public:
   mlir::Value address(const Buffer &buffer, const Position &at,
                       int64_t extra = 0);
   /// `base` and `offset` elements.
-  mlir::Value advance(mlir::Value base, mlir::Value offset,
-                      mlir::Type element);
+  mlir::Value advance(mlir::Value base, mlir::Value offset, mlir::Type element);
   mlir::Value load(mlir::Type type, mlir::Value pointer, int64_t alignment);
   void store(mlir::Value value, mlir::Value pointer, int64_t alignment);
   /// A scalar or a vector of a tile's elements; i1 is a byte in scratch.

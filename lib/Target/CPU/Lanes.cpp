@@ -66,8 +66,8 @@ LaneValue LaneEmitter::compareLinear(arith::CmpIPredicate predicate,
   bound = arith::MaxSIOp::create(b, bound, k.constant(-limit));
   bound = arith::MinSIOp::create(b, bound, k.constant(limit));
   bound = arith::TruncIOp::create(b, b.getI32Type(), bound);
-  Value splat = vector::BroadcastOp::create(b, k.vectorOf(b.getI32Type()),
-                                            bound);
+  Value splat =
+      vector::BroadcastOp::create(b, k.vectorOf(b.getI32Type()), bound);
   SmallVector<Value> vectors;
   for (int64_t i = 0; i != numVectors; ++i)
     vectors.push_back(arith::CmpIOp::create(
@@ -83,8 +83,7 @@ LaneValue LaneEmitter::castLinear(const LaneValue &value, FloatType type) {
   Value splat = vector::BroadcastOp::create(b, k.vectorOf(f64), first);
   SmallVector<Value> vectors;
   for (int64_t i = 0; i != numVectors; ++i) {
-    Value sum =
-        arith::AddFOp::create(b, splat, makeSteps(f64, value.slope, i));
+    Value sum = arith::AddFOp::create(b, splat, makeSteps(f64, value.slope, i));
     vectors.push_back(widenElement(b, narrowElement(b, sum, type), type));
   }
   return LaneValue::varying(std::move(vectors));
@@ -129,8 +128,7 @@ bool LaneEmitter::emitLinear(Operation *op) {
     auto predicate = compare.getPredicate();
     if (predicate >= arith::CmpIPredicate::ult)
       return false;
-    bind(op->getResult(0),
-         compareLinear(predicate, operands[0], operands[1]));
+    bind(op->getResult(0), compareLinear(predicate, operands[0], operands[1]));
     return true;
   }
   if (auto cast = dyn_cast<CastOp>(op))
@@ -148,8 +146,9 @@ bool LaneEmitter::emitLinear(Operation *op) {
 /// Floats may be contracted to multiply-adds and nothing else.
 static void allowContraction(Operation *op) {
   if (isa<arith::MulFOp, arith::AddFOp, arith::SubFOp>(op))
-    op->setAttr("fastmath", arith::FastMathFlagsAttr::get(
-                                op->getContext(), arith::FastMathFlags::contract));
+    op->setAttr("fastmath",
+                arith::FastMathFlagsAttr::get(op->getContext(),
+                                              arith::FastMathFlags::contract));
 }
 
 /// `op` on other operands; `like` is a vector type, or null for a scalar.
@@ -193,9 +192,9 @@ LogicalResult LaneEmitter::emitOp(Operation *op) {
   }
   if (auto read = dyn_cast<tile::ReadOp>(op))
     return emitRead(read);
-  bool isKnown = isa<CastOp, DivOp, SigmoidOp>(op) ||
-                 isa_and_nonnull<arith::ArithDialect, math::MathDialect>(
-                     op->getDialect());
+  bool isKnown =
+      isa<CastOp, DivOp, SigmoidOp>(op) ||
+      isa_and_nonnull<arith::ArithDialect, math::MathDialect>(op->getDialect());
   if (!isKnown || op->getNumResults() != 1 || op->getNumRegions() != 0)
     return op->emitOpError("can't be lowered for the CPU in a map");
   Type result = op->getResult(0).getType();
@@ -271,8 +270,8 @@ LogicalResult LaneEmitter::emitRead(tile::ReadOp op) {
     }
     values.push_back(vector::FromElementsOp::create(
         b, k.vectorOf(op.getResult().getType()), lanes));
-    valids.push_back(vector::FromElementsOp::create(
-        b, k.vectorOf(b.getI1Type()), insides));
+    valids.push_back(
+        vector::FromElementsOp::create(b, k.vectorOf(b.getI1Type()), insides));
   }
   bind(op.getResult(), LaneValue::varying(std::move(values)));
   bind(op.getValid(), LaneValue::varying(std::move(valids)));

@@ -18,11 +18,13 @@ namespace attn::cpu {
 struct LaneValue {
   enum Kind { Uniform, Linear, Varying };
   Kind kind = Uniform;
-  mlir::Value scalar;   ///< uniform: the value; linear: that of lane 0
-  int64_t slope = 0;    ///< linear: from one lane to the next
+  mlir::Value scalar; ///< uniform: the value; linear: that of lane 0
+  int64_t slope = 0;  ///< linear: from one lane to the next
   llvm::SmallVector<mlir::Value> vectors; ///< varying
 
-  static LaneValue uniform(mlir::Value value) { return {Uniform, value, 0, {}}; }
+  static LaneValue uniform(mlir::Value value) {
+    return {Uniform, value, 0, {}};
+  }
   static LaneValue linear(mlir::Value first, int64_t slope) {
     return slope == 0 ? uniform(first) : LaneValue{Linear, first, slope, {}};
   }

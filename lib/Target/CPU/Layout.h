@@ -1,9 +1,10 @@
 //===- Layout.h - Where the elements of a tile lie in scratch ---*- C++ -*-===//
 //
-// A tile without the lane rank is row-major; rows of a vector or more are padded
-// to whole vectors. A tile with it is cut along the lanes into *panels*, one or
-// a few vectors wide, each contiguous: a contraction walks down one panel, and
-// rows that are a power of two apart would share a cache set otherwise.
+// A tile without the lane rank is row-major; rows of a vector or more are
+// padded to whole vectors. A tile with it is cut along the lanes into *panels*,
+// one or a few vectors wide, each contiguous: a contraction walks down one
+// panel, and rows that are a power of two apart would share a cache set
+// otherwise.
 //
 //   [e: 2, p: 64], panels of 32:  e0 p0..31 | e1 p0..31 || e0 p32..63 | ..
 //

@@ -172,13 +172,12 @@ LogicalResult ContractLowering::run() {
   auto pointers = llvm::map_to_vector(
       getOperands(), [](Buffer *buffer) { return buffer->pointer; });
   if (!routine) {
-    routine = k.makeRoutine("contract", ValueRange(pointers).getTypes(),
-                            [&](ValueRange arguments) {
-                              for (auto [buffer, pointer] :
-                                   llvm::zip(getOperands(), arguments))
-                                buffer->pointer = pointer;
-                              emit();
-                            });
+    routine = k.makeRoutine(
+        "contract", ValueRange(pointers).getTypes(), [&](ValueRange arguments) {
+          for (auto [buffer, pointer] : llvm::zip(getOperands(), arguments))
+            buffer->pointer = pointer;
+          emit();
+        });
     k.routines.add(key, routine, accMap);
   }
   LLVM::CallOp::create(b, routine, pointers);
@@ -239,11 +238,10 @@ SmallVector<Value> ContractLowering::getStart(const Position &at,
     }
     for (int64_t v = 0; v != vectors; ++v)
       sums.push_back(
-          acc ? k.loadElements(
-                    type, k.address(*acc, at, r * stride + v * k.unit.lanes))
-          : isa<FloatType>(result.getElementType())
-              ? makeConstant(b, type, 0.0)
-              : makeInteger(b, type, 0));
+          acc                                       ? k.loadElements(
+                                                          type, k.address(*acc, at, r * stride + v * k.unit.lanes))
+          : isa<FloatType>(result.getElementType()) ? makeConstant(b, type, 0.0)
+                                                    : makeInteger(b, type, 0));
   }
   return sums;
 }
@@ -313,9 +311,8 @@ Value ContractLowering::loadOperand(const Buffer &buffer, const Position &at,
                                     int64_t extra, int64_t vector) {
   Type element = buffer.getElementType();
   if (buffer.layout.hasLanes())
-    return k.loadElements(
-        k.vectorOf(element),
-        k.address(buffer, at, extra + vector * k.unit.lanes));
+    return k.loadElements(k.vectorOf(element),
+                          k.address(buffer, at, extra + vector * k.unit.lanes));
   Value scalar = k.loadElements(element, k.address(buffer, at, extra));
   if (!result.layout.hasLanes())
     return scalar;

@@ -72,9 +72,9 @@ FailureOr<Value> HostLowering::getExtent(StringAttr rank) {
   if (!slot && rank.getValue() == "threads")
     slot = FrameLayout::threadsSlot;
   if (!slot)
-    return emitError(b.getLoc()) << "`" << program.getSymName()
-                                 << "` declares no rank `" << rank.getValue()
-                                 << "`";
+    return emitError(b.getLoc())
+           << "`" << program.getSymName() << "` declares no rank `"
+           << rank.getValue() << "`";
   return loadSlot(*slot, b.getI64Type());
 }
 
@@ -82,9 +82,9 @@ LLVM::LLVMFuncOp HostLowering::beginFunction(StringRef suffix,
                                              ArrayRef<Type> inputs,
                                              Type result) {
   b.setInsertionPoint(program);
-  auto function = LLVM::LLVMFuncOp::create(
-      b, (program.getSymName() + suffix).str(),
-      LLVM::LLVMFunctionType::get(result, inputs));
+  auto function =
+      LLVM::LLVMFuncOp::create(b, (program.getSymName() + suffix).str(),
+                               LLVM::LLVMFunctionType::get(result, inputs));
   b.setInsertionPointToStart(function.addEntryBlock(b));
   return function;
 }
@@ -110,8 +110,8 @@ FailureOr<Value> HostLowering::getBytes(tile::WorkspaceOp op,
     if (failed(extent))
       return failure();
     count = arith::MulIOp::create(b, count, *extent);
-    number = arith::MulFOp::create(
-        b, number, arith::SIToFPOp::create(b, f64, *extent));
+    number = arith::MulFOp::create(b, number,
+                                   arith::SIToFPOp::create(b, f64, *extent));
   }
   std::reverse(strides.begin(), strides.end());
   Value bytes = arith::MulIOp::create(b, count, constant(size));
@@ -152,9 +152,8 @@ LogicalResult HostLowering::emitWorkspaceFunction() {
     total = arith::AddIOp::create(b, total, *bytes);
     estimate = arith::AddFOp::create(b, estimate, part);
   }
-  Value fits = arith::CmpFOp::create(
-      b, arith::CmpFPredicate::OLT, estimate,
-      makeConstant(b, b.getF64Type(), 0x1p62));
+  Value fits = arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, estimate,
+                                     makeConstant(b, b.getF64Type(), 0x1p62));
   total = arith::SelectOp::create(b, fits, total, constant(-1));
   LLVM::ReturnOp::create(b, total);
   return success();
@@ -167,9 +166,8 @@ LogicalResult HostLowering::fillWorkspace(tile::WorkspaceOp op) {
   if (failed(bytes))
     return failure();
   unsigned slot = *frame.getSlot(op.getResult());
-  Value start =
-      LLVM::GEPOp::create(b, pointer, b.getI8Type(), workspacePointer,
-                          ArrayRef<LLVM::GEPArg>{workspaceOffset});
+  Value start = LLVM::GEPOp::create(b, pointer, b.getI8Type(), workspacePointer,
+                                    ArrayRef<LLVM::GEPArg>{workspaceOffset});
   LLVM::StoreOp::create(b, start, slotAddress(slot));
   for (Value stride : strides)
     LLVM::StoreOp::create(b, stride, slotAddress(++slot));
@@ -188,9 +186,8 @@ LogicalResult HostLowering::lowerLaunch(tile::LaunchOp launch) {
            << launch.getKernel() << "`, which is not a tile.kernel";
   tile::KernelOp kernel = it->second.op;
   Value before = LLVM::LoadOp::create(b, b.getI32Type(), status);
-  Value isFine =
-      arith::CmpIOp::create(b, arith::CmpIPredicate::eq, before,
-                            makeInteger(b, b.getI32Type(), 0));
+  Value isFine = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, before,
+                                       makeInteger(b, b.getI32Type(), 0));
   auto branch = scf::IfOp::create(b, isFine, /*withElseRegion=*/false);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(&branch.getThenRegion().front());
@@ -214,10 +211,10 @@ LogicalResult HostLowering::lowerLaunch(tile::LaunchOp launch) {
     tasks = arith::MulIOp::create(b, tasks, count);
   }
   Value function = LLVM::AddressOfOp::create(b, pointer, launch.getKernel());
-  auto call = LLVM::CallOp::create(
-      b, b.getI32Type(), "attnrt_launch",
-      ValueRange{runPointer, function, framePointer, tasks,
-                 constant(it->second.scratchBytes)});
+  auto call =
+      LLVM::CallOp::create(b, b.getI32Type(), "attnrt_launch",
+                           ValueRange{runPointer, function, framePointer, tasks,
+                                      constant(it->second.scratchBytes)});
   LLVM::StoreOp::create(b, call.getResult(), status);
   return success();
 }
@@ -311,8 +308,7 @@ LogicalResult HostLowering::run() {
   return emitHostFunction();
 }
 
-LogicalResult
-cpu::lowerProgram(tile::ProgramOp program,
-                  const llvm::StringMap<LoweredKernel> &kernels) {
+LogicalResult cpu::lowerProgram(tile::ProgramOp program,
+                                const llvm::StringMap<LoweredKernel> &kernels) {
   return HostLowering(program, kernels).run();
 }

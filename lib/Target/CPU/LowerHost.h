@@ -15,9 +15,8 @@ struct LoweredKernel {
 };
 
 /// Emits `@<program>_workspace` and `@<program>_host` before `program`.
-mlir::LogicalResult
-lowerProgram(tile::ProgramOp program,
-             const llvm::StringMap<LoweredKernel> &kernels);
+mlir::LogicalResult lowerProgram(tile::ProgramOp program,
+                                 const llvm::StringMap<LoweredKernel> &kernels);
 
 } // namespace attn::cpu
 

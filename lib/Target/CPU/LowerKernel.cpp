@@ -15,8 +15,7 @@ KernelLowering::KernelLowering(tile::KernelOp kernel,
                                Routines &routines)
     : b(kernel.getLoc(), kernel.getContext()), unit(unit),
       scalarTarget{/*hasScalef=*/unit.lanes == 16}, routines(routines),
-      kernel(kernel),
-      operands(operands), frame(operands.program),
+      kernel(kernel), operands(operands), frame(operands.program),
       plan(planScratch(kernel, unit.lanes)) {}
 
 //===----------------------------------------------------------------------===//
@@ -25,9 +24,9 @@ KernelLowering::KernelLowering(tile::KernelOp kernel,
 
 /// A frame slot never changes while a kernel runs.
 Value KernelLowering::loadSlot(unsigned slot, Type type) {
-  Value pointer = LLVM::GEPOp::create(b, framePointer.getType(),
-                                      b.getI64Type(), framePointer,
-                                      ArrayRef<LLVM::GEPArg>{int32_t(slot)});
+  Value pointer =
+      LLVM::GEPOp::create(b, framePointer.getType(), b.getI64Type(),
+                          framePointer, ArrayRef<LLVM::GEPArg>{int32_t(slot)});
   return LLVM::LoadOp::create(b, type, pointer, /*alignment=*/8,
                               /*isVolatile=*/false, /*isNonTemporal=*/false,
                               /*isInvariant=*/true);
@@ -71,8 +70,8 @@ LogicalResult KernelLowering::bindArguments(Value task) {
     values.map(body.getArgument(i),
                toIndex(mul(coordinate, constant(kernel.getSizes()[i]))));
   }
-  for (auto [argument, slot] : llvm::zip(
-           body.getArguments().drop_front(grid.size()), operands.slots)) {
+  for (auto [argument, slot] :
+       llvm::zip(body.getArguments().drop_front(grid.size()), operands.slots)) {
     auto type = dyn_cast<tile::ViewType>(argument.getType());
     if (!type) {
       bool isIndex = isa<IndexType>(argument.getType());
@@ -100,9 +99,9 @@ FailureOr<LLVM::LLVMFuncOp> KernelLowering::run() {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(kernel);
   Type pointer = LLVM::LLVMPointerType::get(b.getContext());
-  auto type = LLVM::LLVMFunctionType::get(
-      LLVM::LLVMVoidType::get(b.getContext()),
-      {pointer, b.getI64Type(), pointer});
+  auto type =
+      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()),
+                                  {pointer, b.getI64Type(), pointer});
   auto function = LLVM::LLVMFuncOp::create(b, kernel.getSymName(), type);
   for (unsigned i : {0, 2}) {
     function.setArgAttr(i, "llvm.noalias", b.getUnitAttr());
@@ -121,9 +120,9 @@ FailureOr<LLVM::LLVMFuncOp> KernelLowering::run() {
   return function;
 }
 
-LLVM::LLVMFuncOp KernelLowering::makeRoutine(
-    StringRef kind, TypeRange types,
-    llvm::function_ref<void(ValueRange)> body) {
+LLVM::LLVMFuncOp
+KernelLowering::makeRoutine(StringRef kind, TypeRange types,
+                            llvm::function_ref<void(ValueRange)> body) {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(kernel);
   auto type = LLVM::LLVMFunctionType::get(
@@ -249,10 +248,9 @@ LogicalResult KernelLowering::lowerOp(Operation *op) {
         return success();
       })
       .Default([&](Operation *op) -> LogicalResult {
-        bool isPlain =
-            isa<CastOp, DivOp, SigmoidOp>(op) ||
-            isa_and_nonnull<arith::ArithDialect, math::MathDialect>(
-                op->getDialect());
+        bool isPlain = isa<CastOp, DivOp, SigmoidOp>(op) ||
+                       isa_and_nonnull<arith::ArithDialect, math::MathDialect>(
+                           op->getDialect());
         if (!isPlain || op->getNumRegions() != 0)
           return op->emitOpError("can't be lowered for the CPU here");
         SmallVector<Value> mapped;
@@ -264,144 +262,4 @@ LogicalResult KernelLowering::lowerOp(Operation *op) {
           b.clone(*op, values);
         return success();
       });
-}
-
-//===----------------------------------------------------------------------===//
-// Values, loops, memory
-//===----------------------------------------------------------------------===//
-
-Value KernelLowering::constant(int64_t number) {
-  return makeInteger(b, b.getI64Type(), number);
-}
-
-Value KernelLowering::add(Value x, Value y) {
-  return b.createOrFold<arith::AddIOp>(x, y);
-}
-
-Value KernelLowering::mul(Value x, Value y) {
-  return b.createOrFold<arith::MulIOp>(x, y);
-}
-
-Value KernelLowering::less(Value x, Value y) {
-  return b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::slt, x, y);
-}
-
-Value KernelLowering::both(Value x, Value y) {
-  return b.createOrFold<arith::AndIOp>(x, y);
-}
-
-Value KernelLowering::toInt(Value index) {
-  return b.createOrFold<arith::IndexCastOp>(b.getI64Type(), index);
-}
-
-Value KernelLowering::toIndex(Value integer) {
-  return b.createOrFold<arith::IndexCastOp>(b.getIndexType(), integer);
-}
-
-VectorType KernelLowering::vectorOf(Type element) {
-  return VectorType::get({unit.lanes}, element);
-}
-
-SmallVector<Value> KernelLowering::loop(int64_t count, int64_t step,
-                                        ValueRange carried, Body body) {
-  if (count <= step)
-    return body(constant(0), carried);
-  auto op = scf::ForOp::create(
-      b, constant(0), constant(count), constant(step), carried,
-      [&](OpBuilder &inner, Location, Value at, ValueRange arguments) {
-        OpBuilder::InsertionGuard guard(b);
-        b.setInsertionPoint(inner.getInsertionBlock(),
-                            inner.getInsertionPoint());
-        SmallVector<Value> next = body(at, arguments);
-        scf::YieldOp::create(b, next);
-      });
-  return llvm::to_vector(ValueRange(op.getResults()));
-}
-
-void KernelLowering::loop(int64_t count, int64_t step,
-                          llvm::function_ref<void(Value)> body) {
-  loop(count, step, ValueRange(),
-       [&](Value at, ValueRange) -> SmallVector<Value> {
-         body(at);
-         return {};
-       });
-}
-
-void KernelLowering::loopNest(
-    ArrayRef<std::pair<StringAttr, int64_t>> ranks, Position &at,
-    llvm::function_ref<void()> body) {
-  if (ranks.empty())
-    return body();
-  auto [rank, size] = ranks.front();
-  loop(size, 1, [&, rank = rank](Value position) {
-    at[rank] = position;
-    loopNest(ranks.drop_front(), at, body);
-  });
-}
-
-Buffer KernelLowering::getBuffer(Value tile) {
-  auto type = cast<tile::TileType>(tile.getType());
-  if (Value pointer = directPointers.lookup(tile))
-    return {pointer, type, TileLayout::get(type, getLaneRank(), unit.lanes)};
-  return {advance(scratchPointer, constant(plan.offsets.lookup(tile)),
-                  b.getI8Type()),
-          type, TileLayout::get(type, getLaneRank(), unit.lanes)};
-}
-
-SmallVector<Buffer> KernelLowering::getBuffers(ValueRange tiles) {
-  return llvm::map_to_vector(tiles,
-                             [&](Value tile) { return getBuffer(tile); });
-}
-
-Value KernelLowering::address(const Buffer &buffer, const Position &at,
-                              int64_t extra) {
-  Value offset = constant(extra);
-  for (auto [index, rank] : llvm::enumerate(buffer.type.getRanks())) {
-    auto it = at.find(rank);
-    if (it == at.end())
-      continue;
-    bool isLane = int64_t(index) == buffer.layout.lanePosition;
-    int64_t stride =
-        isLane ? buffer.layout.panelStride : buffer.layout.strides[index];
-    offset = add(offset, mul(it->second, constant(stride)));
-  }
-  return advance(buffer.pointer, offset,
-                 getScratchType(buffer.getElementType()));
-}
-
-Value KernelLowering::advance(Value base, Value offset, Type element) {
-  return LLVM::GEPOp::create(b, base.getType(), element, base,
-                             ArrayRef<LLVM::GEPArg>{offset});
-}
-
-Value KernelLowering::load(Type type, Value pointer, int64_t alignment) {
-  return LLVM::LoadOp::create(b, type, pointer, alignment);
-}
-
-void KernelLowering::store(Value value, Value pointer, int64_t alignment) {
-  LLVM::StoreOp::create(b, value, pointer, alignment);
-}
-
-/// Vectors begin at multiples of their size, which may exceed a buffer's
-/// alignment only for 64-bit elements.
-static int64_t getScratchAlignment(Type type) {
-  int64_t bytes = getElementTypeOrSelf(type).getIntOrFloatBitWidth() / 8;
-  if (auto vector = dyn_cast<VectorType>(type))
-    bytes *= vector.getNumElements();
-  return std::min<int64_t>(bytes, 64);
-}
-
-Value KernelLowering::loadElements(Type type, Value pointer) {
-  Type element = getElementTypeOrSelf(type);
-  Type stored = getTypeLike(type, getScratchType(element));
-  Value loaded = load(stored, pointer, getScratchAlignment(stored));
-  return element.isInteger(1) ? widenElement(b, loaded, element) : loaded;
-}
-
-void KernelLowering::storeElements(Value value, Value pointer) {
-  Type element = getElementTypeOrSelf(value);
-  if (element.isInteger(1))
-    value = arith::ExtUIOp::create(
-        b, getTypeLike(value.getType(), b.getI8Type()), value);
-  store(value, pointer, getScratchAlignment(value.getType()));
 }

@@ -106,11 +106,9 @@ Value MapLowering::combine(Value x, Value y) {
     return isFloat ? Value(arith::MulFOp::create(b, x, y))
                    : Value(arith::MulIOp::create(b, x, y));
   case ReducerKind::Max:
-    return isFloat ? emitMax(b, x, y)
-                   : Value(arith::MaxSIOp::create(b, x, y));
+    return isFloat ? emitMax(b, x, y) : Value(arith::MaxSIOp::create(b, x, y));
   case ReducerKind::Min:
-    return isFloat ? emitMin(b, x, y)
-                   : Value(arith::MinSIOp::create(b, x, y));
+    return isFloat ? emitMin(b, x, y) : Value(arith::MinSIOp::create(b, x, y));
   case ReducerKind::And:
     return arith::AndIOp::create(b, x, y);
   default:
@@ -123,19 +121,19 @@ Value MapLowering::makeIdentity(Type type) {
   bool isMax = reducer == ReducerKind::Max, isMin = reducer == ReducerKind::Min;
   if (isa<FloatType>(element))
     return makeConstant(b, type,
-                        isMax                            ? -INFINITY
-                        : isMin                          ? INFINITY
+                        isMax                         ? -INFINITY
+                        : isMin                       ? INFINITY
                         : reducer == ReducerKind::Mul ? 1.0
-                                                         : 0.0);
+                                                      : 0.0);
   unsigned width = element.getIntOrFloatBitWidth();
   int64_t lowest = width == 64 ? INT64_MIN : -(int64_t(1) << (width - 1));
   if (reducer == ReducerKind::And)
     return makeInteger(b, type, width == 1 ? 1 : -1);
   return makeInteger(b, type,
-                     isMax                            ? lowest
-                     : isMin                          ? -(lowest + 1)
+                     isMax                         ? lowest
+                     : isMin                       ? -(lowest + 1)
                      : reducer == ReducerKind::Mul ? 1
-                                                      : 0);
+                                                   : 0);
 }
 
 Type MapLowering::getSumType() {
@@ -289,19 +287,4 @@ LogicalResult KernelLowering::lowerMap(tile::MapOp op) {
   if (isFusedAccumulator(op))
     return success();
   return MapLowering(*this, op).run();
-}
-
-void KernelLowering::lowerFill(tile::FillOp op) {
-  Buffer buffer = getBuffer(op.getResult());
-  int64_t count = buffer.layout.bytes / buffer.layout.elementBytes;
-  Attribute value = op.getValueAttr();
-  Value scalar = arith::ConstantOp::create(b, cast<TypedAttr>(value));
-  Type element = buffer.getElementType();
-  auto at = [&](Value offset) {
-    return advance(buffer.pointer, offset, getScratchType(element));
-  };
-  if (count % unit.lanes != 0)
-    return loop(count, 1, [&](Value i) { storeElements(scalar, at(i)); });
-  Value splat = vector::BroadcastOp::create(b, vectorOf(element), scalar);
-  loop(count, unit.lanes, [&](Value i) { storeElements(splat, at(i)); });
 }

@@ -3,11 +3,11 @@
 #include "lib/Target/CPU/KernelLowering.h"
 #include "lib/Target/CPU/LowerHost.h"
 #include "lib/Target/CPU/Passes.h"
-#include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Conversion/ConvertToLLVM/ToLLVMPass.h"
 #include "mlir/Conversion/ReconcileUnrealizedCasts/ReconcileUnrealizedCasts.h"
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
 #include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVMPass.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -41,8 +41,8 @@ void LowerTiles::declareRuntime() {
   OpBuilder b = OpBuilder::atBlockBegin(getOperation().getBody());
   Type pointer = LLVM::LLVMPointerType::get(&getContext());
   Type i64 = b.getI64Type();
-  auto type = LLVM::LLVMFunctionType::get(b.getI32Type(),
-                                          {pointer, pointer, pointer, i64, i64});
+  auto type = LLVM::LLVMFunctionType::get(
+      b.getI32Type(), {pointer, pointer, pointer, i64, i64});
   LLVM::LLVMFuncOp::create(b, getOperation().getLoc(), "attnrt_launch", type);
 }
 
@@ -92,8 +92,8 @@ LogicalResult LowerTiles::run() {
     setTarget(function);
     if (suffix.empty() || function.getLinkage() == LLVM::Linkage::Internal)
       continue;
-    StringAttr name = StringAttr::get(&getContext(), function.getSymName() +
-                                                         Twine(suffix));
+    StringAttr name =
+        StringAttr::get(&getContext(), function.getSymName() + Twine(suffix));
     if (failed(SymbolTable::replaceAllSymbolUses(function, name, module)))
       return failure();
     function.setSymNameAttr(name);

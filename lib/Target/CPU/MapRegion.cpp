@@ -32,13 +32,11 @@ int64_t MapRegion::vectorOffset(const Buffer &buffer, int64_t vector) {
 LaneValue MapRegion::load(const Buffer &buffer, const Position &at) {
   Type element = buffer.getElementType();
   if (!buffer.layout.hasLanes())
-    return LaneValue::uniform(
-        k.loadElements(element, k.address(buffer, at)));
+    return LaneValue::uniform(k.loadElements(element, k.address(buffer, at)));
   SmallVector<Value> vectors;
   for (int64_t v = 0; v != numVectors; ++v)
-    vectors.push_back(
-        k.loadElements(k.vectorOf(element),
-                       k.address(buffer, at, vectorOffset(buffer, v))));
+    vectors.push_back(k.loadElements(
+        k.vectorOf(element), k.address(buffer, at, vectorOffset(buffer, v))));
   return LaneValue::varying(std::move(vectors));
 }
 
@@ -47,8 +45,7 @@ void MapRegion::store(const LaneValue &value, const Buffer &buffer,
   if (value.kind == LaneValue::Uniform)
     return k.storeElements(value.scalar, k.address(buffer, at));
   for (auto [index, vector] : llvm::enumerate(value.vectors))
-    k.storeElements(vector,
-                    k.address(buffer, at, vectorOffset(buffer, index)));
+    k.storeElements(vector, k.address(buffer, at, vectorOffset(buffer, index)));
 }
 
 void MapRegion::hoistInputs(const Position &at,
@@ -67,16 +64,15 @@ FailureOr<LaneValue> MapRegion::emit(const Position &at, LaneValue &filter) {
     Value position = at.lookup(rank), base = k.getValue(op.getOffset(rank));
     bool isLane = rank == k.getLaneRank();
     if (isLane)
-      position = k.mul(position,
-                       k.constant(lanes.panelVectors * k.unit.lanes));
+      position = k.mul(position, k.constant(lanes.panelVectors * k.unit.lanes));
     Value first = b.createOrFold<arith::AddIOp>(base, k.toIndex(position));
     emitter.coordinates[rank] = LaneValue::linear(first, isLane ? 1 : 0);
   }
   Block &body = op.getBody().front();
   for (auto [index, argument] : llvm::enumerate(body.getArguments())) {
     auto it = hoisted.find(index);
-    emitter.bind(argument, it != hoisted.end() ? it->second
-                                               : load(inputs[index], at));
+    emitter.bind(argument,
+                 it != hoisted.end() ? it->second : load(inputs[index], at));
   }
   if (failed(emitter.emit(body)))
     return failure();

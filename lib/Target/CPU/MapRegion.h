@@ -20,8 +20,8 @@ public:
   /// Vectors that are worked on at once.
   int64_t numVectors = 1;
 
-  /// The value there; `filter` is set if the map has one. Uniform without lanes,
-  /// else varying.
+  /// The value there; `filter` is set if the map has one. Uniform without
+  /// lanes, else varying.
   mlir::FailureOr<LaneValue> emit(const Position &at, LaneValue &filter);
   /// Loads now what doesn't vary along `ranks`, for every `emit` that follows.
   void hoistInputs(const Position &at,

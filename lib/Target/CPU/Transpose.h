@@ -8,8 +8,8 @@
 namespace attn::cpu {
 
 /// Transposes a square of as many vectors as each has elements, a power of two.
-llvm::SmallVector<mlir::Value>
-transpose(mlir::ImplicitLocOpBuilder &b, llvm::ArrayRef<mlir::Value> rows);
+llvm::SmallVector<mlir::Value> transpose(mlir::ImplicitLocOpBuilder &b,
+                                         llvm::ArrayRef<mlir::Value> rows);
 
 } // namespace attn::cpu
 

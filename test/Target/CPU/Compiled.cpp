@@ -15,8 +15,8 @@
 using namespace attn::test;
 namespace ref = attn::reference;
 
-const std::vector<Level> attn::test::levels = {
-    {"avx512", 16, 32, "x86-64-v4"}, {"avx2", 8, 16, "x86-64-v3"}};
+const std::vector<Level> attn::test::levels = {{"avx512", 16, 32, "x86-64-v4"},
+                                               {"avx2", 8, 16, "x86-64-v3"}};
 
 bool Level::isSupported() const {
   __builtin_cpu_init();
@@ -130,7 +130,8 @@ struct Compiled::Machinery {
 };
 
 /// Runs every task on scratch that ends in a guard.
-static int32_t launch(void *run, void (*kernel)(const int64_t *, int64_t, void *),
+static int32_t launch(void *run,
+                      void (*kernel)(const int64_t *, int64_t, void *),
                       const int64_t *frame, int64_t tasks, int64_t bytes) {
   auto *compiled = static_cast<Compiled *>(run);
   compiled->launches.push_back({tasks, bytes});
@@ -180,8 +181,8 @@ static std::unique_ptr<llvm::MemoryBuffer> compile(const std::string &text,
       function.setVisibility(llvm::GlobalValue::DefaultVisibility);
   llvm::SmallVector<char, 0> object;
   llvm::raw_svector_ostream stream(object);
-  if (auto error = attn::cpu::emitModule(
-          *code, attn::cpu::OutputKind::Object, stream)) {
+  if (auto error =
+          attn::cpu::emitModule(*code, attn::cpu::OutputKind::Object, stream)) {
     ADD_FAILURE() << llvm::toString(std::move(error));
     return nullptr;
   }

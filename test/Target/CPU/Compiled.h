@@ -34,8 +34,8 @@ public:
   Tensor(ElementType type, std::vector<int64_t> extents);
   /// Memory order: `order[0]` is the slowest rank. `gap` elements lie between
   /// neighbours.
-  Tensor(ElementType type, std::vector<int64_t> extents,
-         std::vector<int> order, int64_t gap = 1);
+  Tensor(ElementType type, std::vector<int64_t> extents, std::vector<int> order,
+         int64_t gap = 1);
 
   double get(const std::vector<int64_t> &index) const;
   void set(const std::vector<int64_t> &index, double value);
@@ -119,9 +119,9 @@ std::string getLevelName(const testing::TestParamInfo<Level> &info);
 extern const std::vector<Level> levels;
 
 /// Replaces `$name` in a text.
-std::string substitute(
-    std::string text,
-    const std::vector<std::pair<std::string, std::string>> &values);
+std::string
+substitute(std::string text,
+           const std::vector<std::pair<std::string, std::string>> &values);
 
 } // namespace attn::test
 

@@ -64,8 +64,8 @@ void expectProduct(const Level &level, int i, int j, int c, Start start,
   Compiled compiled(
       substitute(productText,
                  {{"acc", start == None ? plain : fused},
-                  {"coord", start == Coordinates ? withCoordinates
-                                                 : withoutCoordinates},
+                  {"coord",
+                   start == Coordinates ? withCoordinates : withoutCoordinates},
                   {"lhs", lhs},
                   {"type", type},
                   {"f", type[0] == 'f' ? "f" : "i"},
@@ -84,10 +84,11 @@ void expectProduct(const Level &level, int i, int j, int c, Start start,
     ASSERT_EQ(compiled.run({1, i, j, c}, {&A, &B, &S, &R}), 0);
     int failures = 0;
     R.forEach([&](const std::vector<int64_t> &at) {
-      double expected = start == None    ? 0
-                        : start == Twice ? 2 * S.get({at[1]})
-                                         : S.get({at[1]}) +
-                                               static_cast<double>(at[0] + at[1]);
+      double expected =
+          start == None ? 0
+          : start == Twice
+              ? 2 * S.get({at[1]})
+              : S.get({at[1]}) + static_cast<double>(at[0] + at[1]);
       for (int64_t k = 0; k != c; ++k)
         expected += A.get({at[0], k}) * B.get({k, at[1]});
       if (R.get(at) != expected && ++failures < 4)
@@ -99,8 +100,8 @@ void expectProduct(const Level &level, int i, int j, int c, Start start,
 }
 
 TEST_P(ContractTest, AllShapes) {
-  const int shapes[][3] = {{1, 1, 1},    {13, 16, 4},  {14, 32, 5},
-                           {15, 33, 6},  {29, 48, 7},  {43, 20, 9},
+  const int shapes[][3] = {{1, 1, 1},     {13, 16, 4}, {14, 32, 5},
+                           {15, 33, 6},   {29, 48, 7}, {43, 20, 9},
                            {64, 128, 64}, {6, 96, 3},  {3, 7, 130}};
   int number = 0;
   for (auto [i, j, c] : shapes) {
@@ -137,7 +138,8 @@ tile.program @p(%A: !tile.view<[g, i, c, d], f32>, %B: !tile.view<[g, h, c, d, j
 )";
   for (const char *lanes : {" lanes j", ""}) {
     Compiled compiled(substitute(text, {{"lanes", lanes}}), GetParam());
-    Tensor A(ElementType::F32, {2, 5, 3, 4}), B(ElementType::F32, {2, 3, 3, 4, 18}),
+    Tensor A(ElementType::F32, {2, 5, 3, 4}),
+        B(ElementType::F32, {2, 3, 3, 4, 18}),
         C(ElementType::F32, {2, 3, 5, 18});
     A.fill(getSmall);
     B.fill(getSmall);
@@ -146,8 +148,8 @@ tile.program @p(%A: !tile.view<[g, i, c, d], f32>, %B: !tile.view<[g, h, c, d, j
       double expected = 0;
       for (int64_t c = 0; c != 3; ++c)
         for (int64_t d = 0; d != 4; ++d)
-          expected += A.get({at[0], at[2], c, d}) *
-                      B.get({at[0], at[1], c, d, at[3]});
+          expected +=
+              A.get({at[0], at[2], c, d}) * B.get({at[0], at[1], c, d, at[3]});
       EXPECT_EQ(C.get(at), expected);
     });
   }

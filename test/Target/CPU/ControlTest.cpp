@@ -38,7 +38,8 @@ tile.program @p(%X: !tile.view<[j], f32>, %Y: !tile.view<[j], f32>)
 
 /// `%name = f(operand)`: twice it and one more, or the difference of two.
 std::string twice(const std::string &name, const std::string &operand) {
-  return substitute(R"(%$n = tile.map ranks ["j"] sizes [40] at(%c0) ins(%$o : $t) reducers [] {
+  return substitute(
+      R"(%$n = tile.map ranks ["j"] sizes [40] at(%c0) ins(%$o : $t) reducers [] {
   ^bb0(%p: f32):
     %one = arith.constant 1.0 : f32
     %q = arith.addf %p, %p : f32
@@ -46,18 +47,19 @@ std::string twice(const std::string &name, const std::string &operand) {
     tile.yield %sum : f32
   } : $t
 )",
-                    {{"n", name}, {"o", operand}});
+      {{"n", name}, {"o", operand}});
 }
 
 std::string minus(const std::string &name, const std::string &left,
                   const std::string &right) {
-  return substitute(R"(%$n = tile.map ranks ["j"] sizes [40] at(%c0) ins(%$l, %$r : $t, $t) reducers [] {
+  return substitute(
+      R"(%$n = tile.map ranks ["j"] sizes [40] at(%c0) ins(%$l, %$r : $t, $t) reducers [] {
   ^bb0(%p: f32, %q: f32):
     %rest = arith.subf %p, %q : f32
     tile.yield %rest : f32
   } : $t
 )",
-                    {{"n", name}, {"l", left}, {"r", right}});
+      {{"n", name}, {"l", left}, {"r", right}});
 }
 
 using Pair = std::pair<double, double>;

@@ -71,7 +71,7 @@ TEST_P(ElementTest, WidensEveryPattern) {
     ElementType wide = ref::widen(type);
     Compiled compiled(getText(type, wide, wide), GetParam());
     // An i1 is 0 or 1 in memory.
-    int64_t count = type == ElementType::I1      ? 2
+    int64_t count = type == ElementType::I1       ? 2
                     : ref::getByteSize(type) == 1 ? 256
                                                   : 65536;
     // Not a multiple of the vectors' length.
@@ -93,7 +93,8 @@ TEST_P(ElementTest, NarrowsFloats) {
   // Around every number of the narrow types, and half way between two.
   for (ElementType type : {ElementType::F8E4M3FN, ElementType::F8E5M2})
     for (uint64_t code = 0; code != 256; ++code) {
-      double value = ref::decode(type, code), above = ref::decode(type, code + 1);
+      double value = ref::decode(type, code),
+             above = ref::decode(type, code + 1);
       for (double x : {value, (value + above) / 2}) {
         uint32_t bits = static_cast<uint32_t>(ref::encode(ElementType::F32, x));
         for (int step = -1; step <= 1; ++step)
@@ -122,8 +123,8 @@ TEST_P(ElementTest, NarrowsFloats) {
 }
 
 TEST_P(ElementTest, KeepsLowBitsOfIntegers) {
-  Compiled compiled(getText(ElementType::I32, ElementType::I8, ElementType::I32),
-                    GetParam());
+  Compiled compiled(
+      getText(ElementType::I32, ElementType::I8, ElementType::I32), GetParam());
   Tensor from(ElementType::I32, {1000}), to(ElementType::I8, {1000});
   for (int64_t i = 0; i != 1000; ++i)
     from.set({i}, static_cast<double>(i * 77 - 40000));

@@ -55,10 +55,10 @@ int64_t getBits(float value) {
 }
 
 /// The scalar's slot lies between the input's and the output's.
-std::vector<int64_t> makeFrame(Compiled &compiled, const Tensor &X,
-                               float scale, const Tensor &R) {
-  auto frame = compiled.makeFrame({X.extents[0], X.extents[1]}, {&X},
-                                  {getBits(scale)});
+std::vector<int64_t> makeFrame(Compiled &compiled, const Tensor &X, float scale,
+                               const Tensor &R) {
+  auto frame =
+      compiled.makeFrame({X.extents[0], X.extents[1]}, {&X}, {getBits(scale)});
   size_t slot = 1 + 2 + 3 + 1;
   frame[slot++] = reinterpret_cast<int64_t>(R.data());
   for (int64_t stride : R.strides)

@@ -57,7 +57,8 @@ const Case cases[] = {{16, 32, "j"}, {32, 16, "i"}, {20, 37, "j"},
 std::string makeText(const Case &c, const std::string &body,
                      const std::string &reduced, const std::string &kind,
                      const std::string &type, const std::string &to) {
-  std::string i = "i: " + std::to_string(c.is), j = "j: " + std::to_string(c.js);
+  std::string i = "i: " + std::to_string(c.is),
+              j = "j: " + std::to_string(c.js);
   bool iLast = std::string(c.lanes) == "i";
   auto tile = [&](bool hasI, bool hasJ) {
     if (hasI && hasJ)
@@ -190,9 +191,9 @@ TEST_P(MapTest, NaNStays) {
   for (const char *kind : {"max", "min"})
     for (const char *reduced : {"i", "j"}) {
       const Case &c = cases[0];
-      Compiled compiled(makeText(c, "tile.yield %a : $type", reduced, kind,
-                                 "f32", "f32"),
-                        GetParam());
+      Compiled compiled(
+          makeText(c, "tile.yield %a : $type", reduced, kind, "f32", "f32"),
+          GetParam());
       for (int64_t at : {0, 3, 15}) {
         Tensors t(c, ElementType::F32, reduced, ElementType::F32, 0);
         t.X.set({at, at}, NAN);
@@ -324,7 +325,8 @@ TEST_P(MapTest, IntegerDivision) {
       double expected = op == "floordivsi"  ? std::floor(exact)
                         : op == "ceildivsi" ? std::ceil(exact)
                         : op == "divsi"     ? std::trunc(exact)
-                        : y ? static_cast<double>(x % y) : 0;
+                        : y                 ? static_cast<double>(x % y)
+                                            : 0;
       if (expected == 2147483648.0)
         expected = -expected; // wraps
       EXPECT_EQ(t.R.get(at), expected) << x << " " << name << " " << y;

@@ -106,8 +106,8 @@ TEST_P(MathTest, ErrorsAreBounded) {
     auto results = evaluate(function.op, GetParam(), numbers);
     double worst = 0, at = 0;
     for (size_t i = 0; i != numbers.size(); ++i) {
-      double ulps = getUlps(results[i], function.exact(numbers[i]),
-                            function.smallest);
+      double ulps =
+          getUlps(results[i], function.exact(numbers[i]), function.smallest);
       if (!(ulps <= worst)) {
         worst = ulps;
         at = numbers[i];
@@ -138,9 +138,9 @@ TEST_P(MathTest, ExponentialsKeepSpecialValues) {
   const float inf = INFINITY;
   const float nan = std::numeric_limits<float>::quiet_NaN();
   for (const char *op : {"math.exp", "math.exp2"}) {
-    auto results = evaluate(
-        op, GetParam(), {-inf, inf, nan, 0.0f, -0.0f, -1e30f, 1e30f, 200.0f,
-                         -200.0f, 88.8f, 128.0f});
+    auto results = evaluate(op, GetParam(),
+                            {-inf, inf, nan, 0.0f, -0.0f, -1e30f, 1e30f, 200.0f,
+                             -200.0f, 88.8f, 128.0f});
     EXPECT_EQ(results[0], 0) << op;
     EXPECT_EQ(results[1], inf) << op;
     EXPECT_TRUE(std::isnan(results[2])) << op;

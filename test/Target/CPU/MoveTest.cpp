@@ -38,8 +38,8 @@ tile.program @p(%A: !tile.view<[b, x, y], $type>) -> (%B: !tile.view<[b, i, j], 
 )";
 
 struct Shape {
-  int is, js;         ///< the tile's sizes
-  const char *lanes;  ///< the lane rank, or ""
+  int is, js;        ///< the tile's sizes
+  const char *lanes; ///< the lane rank, or ""
   int di, dj;
   const char *type = "f32", *wide = "f32";
 };
@@ -50,8 +50,12 @@ void expectCopies(Compiled &compiled, const Shape &shape) {
   std::vector<std::vector<int>> orders = {{0, 1, 2}, {0, 2, 1}, {2, 0, 1}};
   auto type = attn::reference::parseElementType(shape.type);
   for (auto [i, j, x, y] : std::vector<std::array<int64_t, 4>>{
-           {1, 1, 1, 1}, {shape.is, shape.js, shape.is, shape.js},
-           {33, 50, 40, 60}, {50, 33, 47, 30}, {17, 16, 16, 17}, {3, 5, 0, 7}})
+           {1, 1, 1, 1},
+           {shape.is, shape.js, shape.is, shape.js},
+           {33, 50, 40, 60},
+           {50, 33, 47, 30},
+           {17, 16, 16, 17},
+           {3, 5, 0, 7}})
     for (const std::vector<int> &from : orders)
       for (const std::vector<int> &to : orders)
         for (int64_t gap : {1, 3}) {
@@ -77,14 +81,22 @@ void expectCopies(Compiled &compiled, const Shape &shape) {
 
 TEST_P(MoveTest, CopiesBoxes) {
   const Shape shapes[] = {
-      {16, 32, "j", 0, 0},          {32, 16, "i", 0, 0},
-      {20, 37, "j", 0, 0},          {37, 20, "i", 1, -2},
-      {7, 48, "j", -3, 5},          {1, 1, "j", 0, 0},
-      {16, 32, "", 0, 0},           {5, 37, "", 2, 1},
-      {3, 4, "", -1, -1},           {64, 96, "j", 0, 3},
-      {16, 32, "j", 1, 1, "bf16"},  {19, 21, "i", 0, 0, "f16"},
-      {9, 40, "", 0, 1, "i8", "i32"}, {16, 17, "j", 0, 0, "f64", "f64"},
-      {8, 24, "j", 0, 0, "i64", "i64"}, {33, 8, "i", 0, 0, "f8E4M3FN"},
+      {16, 32, "j", 0, 0},
+      {32, 16, "i", 0, 0},
+      {20, 37, "j", 0, 0},
+      {37, 20, "i", 1, -2},
+      {7, 48, "j", -3, 5},
+      {1, 1, "j", 0, 0},
+      {16, 32, "", 0, 0},
+      {5, 37, "", 2, 1},
+      {3, 4, "", -1, -1},
+      {64, 96, "j", 0, 3},
+      {16, 32, "j", 1, 1, "bf16"},
+      {19, 21, "i", 0, 0, "f16"},
+      {9, 40, "", 0, 1, "i8", "i32"},
+      {16, 17, "j", 0, 0, "f64", "f64"},
+      {8, 24, "j", 0, 0, "i64", "i64"},
+      {33, 8, "i", 0, 0, "f8E4M3FN"},
   };
   for (const Shape &shape : shapes) {
     std::string i = "i: " + std::to_string(shape.is);
@@ -110,16 +122,15 @@ TEST_P(MoveTest, CopiesBoxes) {
 
 /// A view that isn't wanted has no address and must not be touched.
 TEST_P(MoveTest, SkipsUnwantedOutputs) {
-  Compiled compiled(
-      substitute(copyText, {{"ranks", "i: 16, j: 16"},
-                            {"lanes", " lanes j"},
-                            {"is", "16"},
-                            {"js", "16"},
-                            {"di", "0"},
-                            {"dj", "0"},
-                            {"type", "f32"},
-                            {"wide", "f32"}}),
-      GetParam());
+  Compiled compiled(substitute(copyText, {{"ranks", "i: 16, j: 16"},
+                                          {"lanes", " lanes j"},
+                                          {"is", "16"},
+                                          {"js", "16"},
+                                          {"di", "0"},
+                                          {"dj", "0"},
+                                          {"type", "f32"},
+                                          {"wide", "f32"}}),
+                    GetParam());
   Tensor a(ElementType::F32, {1, 20, 20});
   a.fill(getNumber);
   auto frame = compiled.makeFrame({1, 20, 20, 20, 20}, {&a});

@@ -1,0 +1,159 @@
+//===- KernelLowering.cpp - Values, loops and memory of a kernel ----------===//
+
+#include "lib/Target/CPU/KernelLowering.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::cpu;
+
+Value KernelLowering::constant(int64_t number) {
+  return makeInteger(b, b.getI64Type(), number);
+}
+
+Value KernelLowering::add(Value x, Value y) {
+  return b.createOrFold<arith::AddIOp>(x, y);
+}
+
+Value KernelLowering::mul(Value x, Value y) {
+  return b.createOrFold<arith::MulIOp>(x, y);
+}
+
+Value KernelLowering::less(Value x, Value y) {
+  return b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::slt, x, y);
+}
+
+Value KernelLowering::both(Value x, Value y) {
+  return b.createOrFold<arith::AndIOp>(x, y);
+}
+
+Value KernelLowering::toInt(Value index) {
+  return b.createOrFold<arith::IndexCastOp>(b.getI64Type(), index);
+}
+
+Value KernelLowering::toIndex(Value integer) {
+  return b.createOrFold<arith::IndexCastOp>(b.getIndexType(), integer);
+}
+
+VectorType KernelLowering::vectorOf(Type element) {
+  return VectorType::get({unit.lanes}, element);
+}
+
+SmallVector<Value> KernelLowering::loop(int64_t count, int64_t step,
+                                        ValueRange carried, Body body) {
+  if (count <= step)
+    return body(constant(0), carried);
+  auto op = scf::ForOp::create(
+      b, constant(0), constant(count), constant(step), carried,
+      [&](OpBuilder &inner, Location, Value at, ValueRange arguments) {
+        OpBuilder::InsertionGuard guard(b);
+        b.setInsertionPoint(inner.getInsertionBlock(),
+                            inner.getInsertionPoint());
+        SmallVector<Value> next = body(at, arguments);
+        scf::YieldOp::create(b, next);
+      });
+  return llvm::to_vector(ValueRange(op.getResults()));
+}
+
+void KernelLowering::loop(int64_t count, int64_t step,
+                          llvm::function_ref<void(Value)> body) {
+  loop(count, step, ValueRange(),
+       [&](Value at, ValueRange) -> SmallVector<Value> {
+         body(at);
+         return {};
+       });
+}
+
+void KernelLowering::loopNest(ArrayRef<std::pair<StringAttr, int64_t>> ranks,
+                              Position &at, llvm::function_ref<void()> body) {
+  if (ranks.empty())
+    return body();
+  auto [rank, size] = ranks.front();
+  loop(size, 1, [&, rank = rank](Value position) {
+    at[rank] = position;
+    loopNest(ranks.drop_front(), at, body);
+  });
+}
+
+Buffer KernelLowering::getBuffer(Value tile) {
+  auto type = cast<tile::TileType>(tile.getType());
+  if (Value pointer = directPointers.lookup(tile))
+    return {pointer, type, TileLayout::get(type, getLaneRank(), unit.lanes)};
+  return {advance(scratchPointer, constant(plan.offsets.lookup(tile)),
+                  b.getI8Type()),
+          type, TileLayout::get(type, getLaneRank(), unit.lanes)};
+}
+
+SmallVector<Buffer> KernelLowering::getBuffers(ValueRange tiles) {
+  return llvm::map_to_vector(tiles,
+                             [&](Value tile) { return getBuffer(tile); });
+}
+
+Value KernelLowering::address(const Buffer &buffer, const Position &at,
+                              int64_t extra) {
+  Value offset = constant(extra);
+  for (auto [index, rank] : llvm::enumerate(buffer.type.getRanks())) {
+    auto it = at.find(rank);
+    if (it == at.end())
+      continue;
+    bool isLane = int64_t(index) == buffer.layout.lanePosition;
+    int64_t stride =
+        isLane ? buffer.layout.panelStride : buffer.layout.strides[index];
+    offset = add(offset, mul(it->second, constant(stride)));
+  }
+  return advance(buffer.pointer, offset,
+                 getScratchType(buffer.getElementType()));
+}
+
+Value KernelLowering::advance(Value base, Value offset, Type element) {
+  return LLVM::GEPOp::create(b, base.getType(), element, base,
+                             ArrayRef<LLVM::GEPArg>{offset});
+}
+
+Value KernelLowering::load(Type type, Value pointer, int64_t alignment) {
+  return LLVM::LoadOp::create(b, type, pointer, alignment);
+}
+
+void KernelLowering::store(Value value, Value pointer, int64_t alignment) {
+  LLVM::StoreOp::create(b, value, pointer, alignment);
+}
+
+/// Vectors begin at multiples of their size, which may exceed a buffer's
+/// alignment only for 64-bit elements.
+static int64_t getScratchAlignment(Type type) {
+  int64_t bytes = getElementTypeOrSelf(type).getIntOrFloatBitWidth() / 8;
+  if (auto vector = dyn_cast<VectorType>(type))
+    bytes *= vector.getNumElements();
+  return std::min<int64_t>(bytes, 64);
+}
+
+Value KernelLowering::loadElements(Type type, Value pointer) {
+  Type element = getElementTypeOrSelf(type);
+  Type stored = getTypeLike(type, getScratchType(element));
+  Value loaded = load(stored, pointer, getScratchAlignment(stored));
+  return element.isInteger(1) ? widenElement(b, loaded, element) : loaded;
+}
+
+void KernelLowering::storeElements(Value value, Value pointer) {
+  Type element = getElementTypeOrSelf(value);
+  if (element.isInteger(1))
+    value = arith::ExtUIOp::create(
+        b, getTypeLike(value.getType(), b.getI8Type()), value);
+  store(value, pointer, getScratchAlignment(value.getType()));
+}
+
+void KernelLowering::lowerFill(tile::FillOp op) {
+  Buffer buffer = getBuffer(op.getResult());
+  int64_t count = buffer.layout.bytes / buffer.layout.elementBytes;
+  Attribute value = op.getValueAttr();
+  Value scalar = arith::ConstantOp::create(b, cast<TypedAttr>(value));
+  Type element = buffer.getElementType();
+  auto at = [&](Value offset) {
+    return advance(buffer.pointer, offset, getScratchType(element));
+  };
+  if (count % unit.lanes != 0)
+    return loop(count, 1, [&](Value i) { storeElements(scalar, at(i)); });
+  Value splat = vector::BroadcastOp::create(b, vectorOf(element), scalar);
+  loop(count, unit.lanes, [&](Value i) { storeElements(splat, at(i)); });
+}

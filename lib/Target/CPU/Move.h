@@ -1,0 +1,76 @@
+//===- Move.h - A tile from a view or back ----------------------*- C++ -*-===//
+
+#ifndef LIB_TARGET_CPU_MOVE_H
+#define LIB_TARGET_CPU_MOVE_H
+
+#include "lib/Target/CPU/KernelLowering.h"
+
+namespace attn::cpu {
+
+/// One of the tile's ranks: where it runs in the view, and which of its
+/// positions, [low, high), are inside the view's extents.
+struct Dimension {
+  mlir::StringAttr rank;
+  int64_t size;
+  mlir::Value stride, low, high;
+};
+
+class MoveLowering {
+public:
+  MoveLowering(KernelLowering &k, mlir::Value view, mlir::Value tile,
+               mlir::ValueRange offsets, mlir::ArrayAttr dims, bool isStore)
+      : k(k), b(k.b), view(k.getView(view)), tile(k.getBuffer(tile)),
+        isStore(isStore), element(this->view.type.getElementType()),
+        memory(getMemoryType(element)) {
+    bind(offsets, dims);
+  }
+  void run();
+  /// Copies only where the view has not the tile's layout, and returns where
+  /// the tile is.
+  mlir::Value runUnlessDirect();
+
+private:
+  KernelLowering &k;
+  mlir::ImplicitLocOpBuilder &b;
+  const ViewOperand &view;
+  Buffer tile;
+  bool isStore;
+  mlir::Type element, memory;
+  llvm::SmallVector<Dimension> dimensions; ///< in the tile's order
+  mlir::Value base;    ///< the address of the tile's first element
+  mlir::Value inside;  ///< of the view along its other ranks
+  mlir::Value isWhole; ///< no element is outside
+  int64_t last = -1;   ///< the dimension along the view's last rank, or -1
+  Position at;
+
+  void bind(mlir::ValueRange offsets, mlir::ArrayAttr dims);
+  llvm::SmallVector<mlir::Value *> getOperands();
+  std::string getKey();
+  void emit();
+  bool hasVectors() const;
+  void emitRows(bool isMasked);
+  void emitSquares(bool isMasked);
+  void emitSquare(int64_t along, mlir::Value first, int64_t count,
+                  bool isMasked);
+  void emitElements();
+  void moveElement();
+
+  llvm::SmallVector<std::pair<mlir::StringAttr, int64_t>>
+  getRanks(llvm::ArrayRef<int64_t> but);
+  mlir::Value getOffset(llvm::ArrayRef<int64_t> but);
+  mlir::Value getInside(llvm::ArrayRef<int64_t> but);
+  mlir::Value isWithin(const Dimension &dimension, mlir::Value position);
+  mlir::VectorType memoryVector() { return k.vectorOf(memory); }
+  mlir::Value makeMask(const Dimension &dimension, mlir::Value first,
+                       mlir::Value condition);
+  mlir::Value loadVector(mlir::Value pointer, mlir::Value mask);
+  void storeVector(mlir::Value vector, mlir::Value pointer, mlir::Value mask);
+  void
+  forVectors(const Dimension &dimension,
+             llvm::function_ref<void(mlir::Value, Position &, int64_t)> body);
+  mlir::Value clamp(mlir::Value value, int64_t high);
+};
+
+} // namespace attn::cpu
+
+#endif // LIB_TARGET_CPU_MOVE_H

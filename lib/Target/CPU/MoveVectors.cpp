@@ -1,0 +1,229 @@
+//===- MoveVectors.cpp - Tiles moved in vectors and in squares ------------===//
+
+#include "lib/Target/CPU/Move.h"
+#include "lib/Target/CPU/Transpose.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::cpu;
+
+//===----------------------------------------------------------------------===//
+// Places and masks
+//===----------------------------------------------------------------------===//
+
+SmallVector<std::pair<StringAttr, int64_t>>
+MoveLowering::getRanks(ArrayRef<int64_t> but) {
+  SmallVector<std::pair<StringAttr, int64_t>> ranks;
+  for (auto [index, dimension] : llvm::enumerate(dimensions))
+    if (!llvm::is_contained(but, int64_t(index)))
+      ranks.push_back({dimension.rank, dimension.size});
+  return ranks;
+}
+
+/// How far `at` is from the base in the view, in elements.
+Value MoveLowering::getOffset(ArrayRef<int64_t> but) {
+  Value offset = k.constant(0);
+  for (auto [index, dimension] : llvm::enumerate(dimensions))
+    if (!llvm::is_contained(but, int64_t(index)))
+      offset =
+          k.add(offset, k.mul(at.lookup(dimension.rank), dimension.stride));
+  return offset;
+}
+
+Value MoveLowering::isWithin(const Dimension &dimension, Value position) {
+  return k.both(arith::CmpIOp::create(b, arith::CmpIPredicate::sge, position,
+                                      dimension.low),
+                k.less(position, dimension.high));
+}
+
+/// Whether `at` is inside the view along all ranks but `but`.
+Value MoveLowering::getInside(ArrayRef<int64_t> but) {
+  Value result = inside;
+  for (auto [index, dimension] : llvm::enumerate(dimensions))
+    if (!llvm::is_contained(but, int64_t(index)))
+      result = k.both(result, isWithin(dimension, at.lookup(dimension.rank)));
+  return result;
+}
+
+/// The lanes from the position `first` on that are inside.
+Value MoveLowering::makeMask(const Dimension &dimension, Value first,
+                             Value condition) {
+  Type i32 = b.getI32Type();
+  auto bound = [&](Value limit) -> Value {
+    // Within +-2^31: positions are those of a tile.
+    Value distance = arith::SubIOp::create(b, limit, first);
+    return vector::BroadcastOp::create(
+        b, k.vectorOf(i32), arith::TruncIOp::create(b, i32, distance));
+  };
+  SmallVector<int32_t> numbers;
+  for (int64_t i = 0; i != k.unit.lanes; ++i)
+    numbers.push_back(i);
+  Value lanes = arith::ConstantOp::create(
+      b, cast<TypedAttr>(b.getI32VectorAttr(numbers)));
+  Value mask = k.both(arith::CmpIOp::create(b, arith::CmpIPredicate::sge, lanes,
+                                            bound(dimension.low)),
+                      arith::CmpIOp::create(b, arith::CmpIPredicate::slt, lanes,
+                                            bound(dimension.high)));
+  return k.both(mask, vector::BroadcastOp::create(b, k.vectorOf(b.getI1Type()),
+                                                  condition));
+}
+
+Value MoveLowering::loadVector(Value pointer, Value mask) {
+  int64_t alignment = memory.getIntOrFloatBitWidth() / 8;
+  if (!mask)
+    return k.load(memoryVector(), pointer, alignment);
+  Value zero = isa<FloatType>(memory) ? makeConstant(b, memoryVector(), 0.0)
+                                      : makeInteger(b, memoryVector(), 0);
+  return LLVM::MaskedLoadOp::create(b, memoryVector(), pointer, mask, zero,
+                                    uint32_t(alignment));
+}
+
+void MoveLowering::storeVector(Value vector, Value pointer, Value mask) {
+  int64_t alignment = memory.getIntOrFloatBitWidth() / 8;
+  if (!mask)
+    return k.store(vector, pointer, alignment);
+  LLVM::MaskedStoreOp::create(b, vector, pointer, mask, uint32_t(alignment));
+}
+
+//===----------------------------------------------------------------------===//
+// Along the innermost rank
+//===----------------------------------------------------------------------===//
+
+/// Calls `body` with the first position of each vector along the innermost
+/// dimension, the tile's position and what to add to that.
+void MoveLowering::forVectors(
+    const Dimension &dimension,
+    llvm::function_ref<void(Value, Position &, int64_t)> body) {
+  int64_t lanes = k.unit.lanes;
+  Position place = at;
+  if (tile.layout.hasLanes()) {
+    int64_t width = tile.layout.panelVectors * lanes;
+    k.loop(tile.layout.numPanels, 1, [&](Value panel) {
+      place[dimension.rank] = panel;
+      for (int64_t v = 0; v != tile.layout.panelVectors; ++v)
+        body(k.add(k.mul(panel, k.constant(width)), k.constant(v * lanes)),
+             place, v * lanes);
+    });
+    return;
+  }
+  k.loop(llvm::alignTo(dimension.size, lanes), lanes, [&](Value first) {
+    place[dimension.rank] = first;
+    body(first, place, 0);
+  });
+}
+
+/// Whether rows of the tile are whole vectors (see TileLayout).
+bool MoveLowering::hasVectors() const {
+  return tile.layout.hasLanes() || dimensions.back().size >= k.unit.lanes;
+}
+
+void MoveLowering::emitRows(bool isMasked) {
+  if (!hasVectors())
+    return emitElements();
+  int64_t innermost = dimensions.size() - 1;
+  const Dimension &dimension = dimensions[innermost];
+  int64_t width = tile.layout.panelVectors * k.unit.lanes;
+  bool hasTail = dimension.size % width != 0;
+  k.loopNest(getRanks({innermost}), at, [&] {
+    Value row = getOffset({innermost});
+    Value condition = isMasked  ? getInside({innermost})
+                      : hasTail ? makeInteger(b, b.getI1Type(), 1)
+                                : Value();
+    forVectors(dimension, [&](Value first, Position &place, int64_t extra) {
+      Value mask = condition ? makeMask(dimension, first, condition) : Value();
+      Value pointer = k.advance(base, k.add(row, first), memory);
+      Value address = k.address(tile, place, extra);
+      if (isStore) {
+        Value value =
+            k.loadElements(k.vectorOf(tile.getElementType()), address);
+        storeVector(narrowElement(b, value, element), pointer, mask);
+      } else {
+        Value value = widenElement(b, loadVector(pointer, mask), element);
+        k.storeElements(value, address);
+      }
+    });
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Across
+//===----------------------------------------------------------------------===//
+
+/// A square of vectors: as many of the innermost rank's positions, from
+/// `first` on, as a vector has lanes, by `count` positions of `along` from
+/// where `at` is. Rows of the square are contiguous in the view along `along`,
+/// columns in the tile.
+void MoveLowering::emitSquare(int64_t along, Value first, int64_t count,
+                              bool isMasked) {
+  int64_t innermost = dimensions.size() - 1, lanes = k.unit.lanes;
+  const Dimension &inner = dimensions[innermost], &outer = dimensions[along];
+  Value start = at.lookup(outer.rank);
+  Value origin = k.add(getOffset({innermost, along}), start);
+  Value condition = isMasked ? getInside({innermost, along}) : Value();
+  auto rowMask = [&](int64_t row) -> Value {
+    bool overhangs = inner.size % lanes != 0;
+    if (!isMasked && !overhangs && count == lanes)
+      return {};
+    Value valid = condition ? condition : makeInteger(b, b.getI1Type(), 1);
+    if (isMasked || overhangs)
+      valid = k.both(valid, isWithin(inner, k.add(first, k.constant(row))));
+    return makeMask(outer, start, valid);
+  };
+  auto rowPointer = [&](int64_t row) {
+    Value position = k.add(first, k.constant(row));
+    return k.advance(base, k.add(origin, k.mul(position, inner.stride)),
+                     memory);
+  };
+  Position place = at;
+  int64_t width = tile.layout.hasLanes() ? tile.layout.panelVectors * lanes : 1;
+  Value panel = b.createOrFold<arith::DivUIOp>(first, k.constant(width));
+  place[inner.rank] = tile.layout.hasLanes() ? panel : first;
+  Value within =
+      arith::SubIOp::create(b, first, k.mul(panel, k.constant(width)));
+  auto column = [&](int64_t i) {
+    int64_t stride = tile.layout.strides[along];
+    Value pointer = k.address(tile, place, i * stride);
+    return tile.layout.hasLanes()
+               ? k.advance(pointer, within,
+                           getScratchType(tile.getElementType()))
+               : pointer;
+  };
+  SmallVector<Value> square;
+  Type wide = k.vectorOf(tile.getElementType());
+  if (isStore) {
+    for (int64_t i = 0; i != lanes; ++i)
+      square.push_back(k.loadElements(wide, column(std::min(i, count - 1))));
+    square = transpose(b, square);
+    for (int64_t row = 0; row != lanes; ++row)
+      storeVector(narrowElement(b, square[row], element), rowPointer(row),
+                  rowMask(row));
+    return;
+  }
+  for (int64_t row = 0; row != lanes; ++row)
+    square.push_back(
+        widenElement(b, loadVector(rowPointer(row), rowMask(row)), element));
+  square = transpose(b, square);
+  for (int64_t i = 0; i != count; ++i)
+    k.storeElements(square[i], column(i));
+}
+
+void MoveLowering::emitSquares(bool isMasked) {
+  int64_t innermost = dimensions.size() - 1, lanes = k.unit.lanes;
+  const Dimension &inner = dimensions[innermost], &outer = dimensions[last];
+  int64_t whole = outer.size / lanes * lanes;
+  k.loopNest(getRanks({innermost, last}), at, [&] {
+    k.loop(llvm::alignTo(inner.size, lanes), lanes, [&](Value first) {
+      if (whole != 0)
+        k.loop(whole, lanes, [&](Value position) {
+          at[outer.rank] = position;
+          emitSquare(last, first, lanes, isMasked);
+        });
+      if (whole != outer.size) {
+        at[outer.rank] = k.constant(whole);
+        emitSquare(last, first, outer.size - whole, isMasked);
+      }
+    });
+  });
+}
