@@ -101,9 +101,9 @@ void ContractionBinder::collectFactors() {
     // -x is -1 times x.
     if (auto negation = value.getDefiningOp<arith::NegFOp>()) {
       OpBuilder inside(negation);
-      Value minusOne = arith::ConstantOp::create(
-          inside, negation.getLoc(),
-          inside.getFloatAttr(value.getType(), -1.0));
+      Value minusOne =
+          arith::ConstantOp::create(inside, negation.getLoc(),
+                                    inside.getFloatAttr(value.getType(), -1.0));
       factors.push_back({minusOne, {}});
       worklist.push_back(negation.getOperand());
       continue;
@@ -114,8 +114,8 @@ void ContractionBinder::collectFactors() {
 
 bool ContractionBinder::group() {
   auto varies = [&](const Factor &factor) {
-    return llvm::any_of(factor.ranks,
-                        [&](StringAttr rank) { return reduced.contains(rank); });
+    return llvm::any_of(
+        factor.ranks, [&](StringAttr rank) { return reduced.contains(rank); });
   };
   for (Factor &factor : factors) {
     if (!varies(factor))
@@ -178,8 +178,9 @@ Value ContractionBinder::getSteadyFilter(Value filter) {
       conjuncts.append({both.getLhs(), both.getRhs()});
       continue;
     }
-    bool isSteady = llvm::all_of(
-        getRanks(conjunct), [&](StringAttr rank) { return left.contains(rank); });
+    bool isSteady = llvm::all_of(getRanks(conjunct), [&](StringAttr rank) {
+      return left.contains(rank);
+    });
     if (!isSteady || isRankEnd(conjunct))
       continue;
     steady = steady ? Value(arith::AndIOp::create(inside, map.getLoc(), steady,
@@ -246,10 +247,10 @@ Value ContractionBinder::makeOperand(ArrayRef<Factor> some, Value filter) {
       inputs.push_back(map.getInputs()[argument.getArgNumber()]);
     }
   Location loc = map.getLoc();
-  auto product = tile::MapOp::create(
-      builder, loc, type, builder.getArrayAttr(ranks),
-      builder.getDenseI64ArrayAttr(sizes), builder.getArrayAttr({}), offsets,
-      inputs, Value());
+  auto product =
+      tile::MapOp::create(builder, loc, type, builder.getArrayAttr(ranks),
+                          builder.getDenseI64ArrayAttr(sizes),
+                          builder.getArrayAttr({}), offsets, inputs, Value());
   OpBuilder::InsertionGuard guard(builder);
   Block *block = builder.createBlock(&product.getBody());
   IRMapping mapping;
@@ -277,11 +278,10 @@ Value ContractionBinder::makeOperand(ArrayRef<Factor> some, Value filter) {
                   : mapped;
   }
   if (filter) {
-    Value zero = arith::ConstantOp::create(builder, loc,
-                                           builder.getF32FloatAttr(0));
-    value = arith::SelectOp::create(builder, loc,
-                                    mapping.lookupOrDefault(filter), value,
-                                    zero);
+    Value zero =
+        arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(0));
+    value = arith::SelectOp::create(
+        builder, loc, mapping.lookupOrDefault(filter), value, zero);
   }
   tile::YieldOp::create(builder, loc, value, Value());
   return product.getResult();
@@ -359,15 +359,14 @@ bool ContractionBinder::bind() {
       inputs.push_back(map.getAcc());
     auto finish = tile::MapOp::create(
         builder, map.getLoc(), type, builder.getArrayAttr(ranks),
-        builder.getDenseI64ArrayAttr(type.getSizes()),
-        builder.getArrayAttr({}), offsets, inputs, Value());
+        builder.getDenseI64ArrayAttr(type.getSizes()), builder.getArrayAttr({}),
+        offsets, inputs, Value());
     OpBuilder::InsertionGuard guard(builder);
     Block *block = builder.createBlock(&finish.getBody());
     for (Value input : inputs)
       block->addArgument(builder.getF32Type(), input.getLoc());
-    Value value = arith::MulFOp::create(builder, map.getLoc(),
-                                        block->getArgument(0),
-                                        block->getArgument(1));
+    Value value = arith::MulFOp::create(
+        builder, map.getLoc(), block->getArgument(0), block->getArgument(1));
     if (map.getAcc())
       value = arith::AddFOp::create(builder, map.getLoc(),
                                     block->getArgument(2), value);

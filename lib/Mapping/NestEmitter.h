@@ -4,30 +4,16 @@
 #define LIB_MAPPING_NESTEMITTER_H
 
 #include "lib/Mapping/ExpressionEmitter.h"
+#include "lib/Mapping/Grid.h"
 #include "llvm/ADT/MapVector.h"
 
 namespace attn {
-
-/// The sizes that a mapping chooses.
-struct TileSizes {
-  int64_t lanes, stream, rows, maxElements;
-};
 
 /// A part of a stream that a kernel covers: chunk `index` of `count`.
 struct StreamPart {
   mlir::Value index;
   int64_t count = 0;
 };
-
-/// How a nest's parallel ranks are cut.
-struct GridChoice {
-  llvm::SmallVector<mlir::StringAttr> ranks;
-  llvm::SmallVector<int64_t> sizes;
-  mlir::StringAttr lanes;
-};
-
-/// Cuts the nest's parallel ranks into tiles.
-GridChoice chooseGrid(NestOp nest, const TileSizes &sizes);
 
 /// A view that a kernel stores one of the nest's results to.
 struct Destination {
@@ -80,7 +66,24 @@ private:
     bool isUniform = false;
   };
 
+  /// How an Einsum's reads reach its map: as input tiles, or as values that
+  /// are the same all over the tile; the rest reads views.
+  struct EinsumInputs {
+    llvm::SmallVector<mlir::Value> tiles;
+    llvm::DenseMap<mlir::Operation *, unsigned> tileOf;
+    llvm::DenseMap<mlir::Operation *, mlir::Value> uniformOf;
+  };
+
   mlir::FailureOr<mlir::Value> emitEinsum(EinsumOp einsum, const Scope &scope);
+  EinsumInputs gatherInputs(EinsumOp einsum, llvm::ArrayRef<Dim> dims,
+                            const Scope &scope);
+  mlir::Value readElement(EinsumOp einsum, ReadOp read, mlir::Block *block,
+                          const EinsumInputs &inputs,
+                          const Coordinates &coordinates);
+  mlir::FailureOr<mlir::Value>
+  emitReductionFilter(EinsumOp einsum, const Scope &scope,
+                      const Coordinates &coordinates,
+                      PresenceEmitter::ReadAt reads);
   mlir::LogicalResult emitStream(StreamOp stream, StreamPart part);
   mlir::LogicalResult emitIterate(IterateOp iterate);
   mlir::LogicalResult emitOps(mlir::Block &block, const Scope &scope);
@@ -107,7 +110,9 @@ private:
   Access classify(EinsumOp einsum, ReadOp read, llvm::ArrayRef<Dim> dims,
                   const Scope &scope);
   mlir::Value readUniform(EinsumOp einsum, ReadOp read);
-  mlir::Value readAt(EinsumOp owner, ReadOp read, const Coordinates &at);
+  /// `inner` reads what the indices read; without it, that is read alike.
+  mlir::Value readAt(EinsumOp owner, ReadOp read, const Coordinates &at,
+                     ReadHandler inner = nullptr);
   /// A map over `tile`, whose region has the element as argument and nothing
   /// else yet.
   tile::MapOp createElementwise(mlir::Location loc, mlir::Value tile,
@@ -118,6 +123,11 @@ private:
   Coordinates getUniformCoordinates();
   EinsumOp getProducer(mlir::Value tensor);
   mlir::Value getScalar(mlir::Value scalar) { return externals.lookup(scalar); }
+  /// The tensor outside the Einsum that `read` reads.
+  static mlir::Value getTensor(EinsumOp einsum, ReadOp read) {
+    auto argument = mlir::cast<mlir::BlockArgument>(read.getTensor());
+    return einsum.getInputs()[argument.getArgNumber()];
+  }
   mlir::Value constant(int64_t value);
   /// The filters of a stream's reductions over the box of a tile.
   struct BoxFilter {

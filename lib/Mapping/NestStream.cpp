@@ -84,27 +84,9 @@ Value NestEmitter::emitReduction(EinsumOp einsum, StringAttr streamed,
                                  const Coordinates &coordinates,
                                  BoxFilter &filter) {
   // Only what is the same all over the box can be read here.
-  std::function<Value(EinsumOp, ReadOp, const Coordinates &)> read =
-      [&](EinsumOp owner, ReadOp op, const Coordinates &at) -> Value {
-    Value tensor =
-        owner.getInputs()[cast<BlockArgument>(op.getTensor()).getArgNumber()];
-    Value view = externals.lookup(tensor);
-    if (!view)
-      return {};
-    ExpressionEmitter indexer(
-        builder, owner, at, [&](Value v) { return getScalar(v); },
-        [&](ReadOp inner) { return read(owner, inner, at); });
-    SmallVector<Value> indices;
-    for (Value index : op.getIndices()) {
-      Value emitted = indexer.emit(index);
-      if (!emitted || !getCoordinateVars(emitted).empty())
-        return {};
-      indices.push_back(emitted);
-    }
-    return tile::ReadOp::create(builder, op.getLoc(),
-                                TypeRange{op.getType(), builder.getI1Type()},
-                                view, indices)
-        .getResult();
+  auto read = [&](EinsumOp owner, ReadOp op, const Coordinates &at) -> Value {
+    Value element = readAt(owner, op, at);
+    return element && getCoordinateVars(element).empty() ? element : Value();
   };
   PresenceEmitter presence(
       builder, [&](Value tensor) { return getProducer(tensor); },

@@ -1,0 +1,239 @@
+//===- NestAccess.cpp - Tile ranks and accesses of one kernel -------------===//
+
+#include "lib/Mapping/NestEmitter.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace attn;
+
+//===----------------------------------------------------------------------===//
+// Tile ranks
+//===----------------------------------------------------------------------===//
+
+Value NestEmitter::constant(int64_t value) {
+  return arith::ConstantIndexOp::create(builder, nest.getLoc(), value);
+}
+
+FailureOr<SmallVector<NestEmitter::Dim>>
+NestEmitter::getDims(EinsumOp einsum, const Scope &scope) {
+  SmallVector<Dim> dims;
+  std::optional<Dim> lanes;
+  CascadeOp cascade = getCascade(nest);
+  for (auto var : einsum.getVars().getAsRange<StringAttr>()) {
+    auto *it = llvm::find(grid.ranks, var);
+    if (it != grid.ranks.end()) {
+      int64_t size = grid.sizes[it - grid.ranks.begin()];
+      Dim dim{var, size, origins.lookup(var)};
+      if (var == grid.lanes)
+        lanes = dim;
+      else if (size > 1)
+        dims.push_back(dim);
+      continue;
+    }
+    if (var == scope.streamed) {
+      dims.push_back({var, scope.size, scope.offset});
+      continue;
+    }
+    std::optional<int64_t> extent = cascade.getFixedExtent(var);
+    if (!extent) {
+      einsum.emitOpError("iterates over rank `")
+          << var.getValue()
+          << "`, which has no fixed extent and is neither parallel nor "
+             "streamed here";
+      return failure();
+    }
+    dims.push_back({var, *extent, constant(0)});
+  }
+  if (lanes)
+    dims.push_back(*lanes);
+  return dims;
+}
+
+tile::TileType NestEmitter::getTileType(ArrayRef<Dim> dims, Type element) {
+  SmallVector<StringAttr> ranks;
+  SmallVector<int64_t> extents;
+  for (const Dim &dim : dims) {
+    ranks.push_back(dim.rank);
+    extents.push_back(dim.size);
+  }
+  return tile::TileType::get(builder.getContext(), ranks, extents, element,
+                             tile::Space::Scratch);
+}
+
+Coordinates NestEmitter::getUniformCoordinates() {
+  Coordinates uniform;
+  for (auto [rank, origin] : origins) {
+    auto *it = llvm::find(grid.ranks, rank);
+    bool isTiled =
+        it != grid.ranks.end() &&
+        (grid.sizes[it - grid.ranks.begin()] > 1 || rank == grid.lanes);
+    if (!isTiled)
+      uniform[rank] = origin;
+  }
+  return uniform;
+}
+
+EinsumOp NestEmitter::getProducer(Value tensor) {
+  Operation *op = tensor.getDefiningOp();
+  if (auto other = dyn_cast_or_null<NestOp>(op)) {
+    unsigned index = cast<OpResult>(tensor).getResultNumber();
+    op = other.getBody()
+             .front()
+             .getTerminator()
+             ->getOperand(index)
+             .getDefiningOp();
+  }
+  return dyn_cast_or_null<EinsumOp>(op);
+}
+
+//===----------------------------------------------------------------------===//
+// Accesses
+//===----------------------------------------------------------------------===//
+
+/// The variables that an index expression uses.
+static SmallVector<StringAttr> getVars(Value index) {
+  SmallVector<StringAttr> vars;
+  SmallVector<Value> worklist{index};
+  while (!worklist.empty()) {
+    Value next = worklist.pop_back_val();
+    Operation *op = next.getDefiningOp();
+    if (!op)
+      continue;
+    if (auto var = dyn_cast<RankVarOp>(op))
+      vars.push_back(var.getRankAttr());
+    llvm::append_range(worklist, op->getOperands());
+  }
+  return vars;
+}
+
+/// Splits `index` into the variable `var`, plus and minus terms without it.
+/// Returns false where `var` is not simply added.
+static bool splitIndex(Value index, StringAttr var,
+                       SmallVectorImpl<Value> &plus,
+                       SmallVectorImpl<Value> &minus) {
+  if (auto found = index.getDefiningOp<RankVarOp>())
+    return found.getRankAttr() == var;
+  Operation *op = index.getDefiningOp();
+  if (!isa_and_nonnull<arith::AddIOp, arith::SubIOp>(op))
+    return false;
+  Value left = op->getOperand(0), right = op->getOperand(1);
+  bool onLeft = llvm::is_contained(getVars(left), var);
+  bool onRight = llvm::is_contained(getVars(right), var);
+  bool isSub = isa<arith::SubIOp>(op);
+  if (onLeft == onRight || (onRight && isSub))
+    return false;
+  (isSub ? minus : plus).push_back(onLeft ? right : left);
+  return splitIndex(onLeft ? left : right, var, plus, minus);
+}
+
+Value NestEmitter::readUniform(EinsumOp einsum, ReadOp read) {
+  Value view = externals.lookup(getTensor(einsum, read));
+  if (!view)
+    return {};
+  Coordinates uniform = getUniformCoordinates();
+  ExpressionEmitter expression(
+      builder, einsum, uniform, [&](Value v) { return getScalar(v); },
+      [&](ReadOp inner) { return readUniform(einsum, inner); });
+  SmallVector<Value> indices;
+  for (Value index : read.getIndices()) {
+    Value emitted = expression.emit(index);
+    if (!emitted)
+      return {};
+    if (!emitted.getType().isIndex())
+      emitted = arith::IndexCastOp::create(builder, read.getLoc(),
+                                           builder.getIndexType(), emitted);
+    indices.push_back(emitted);
+  }
+  return tile::ReadOp::create(builder, read.getLoc(),
+                              TypeRange{read.getType(), builder.getI1Type()},
+                              view, indices)
+      .getResult();
+}
+
+NestEmitter::Access NestEmitter::classify(EinsumOp einsum, ReadOp read,
+                                          ArrayRef<Dim> dims,
+                                          const Scope &scope) {
+  Access access;
+  Coordinates uniform = getUniformCoordinates();
+  ExpressionEmitter expression(
+      builder, einsum, uniform, [&](Value v) { return getScalar(v); },
+      [&](ReadOp inner) { return readUniform(einsum, inner); });
+  int64_t elements = 1;
+  for (Value index : read.getIndices()) {
+    SmallVector<StringAttr> vars = getVars(index);
+    const Dim *varying = nullptr;
+    for (const Dim &dim : dims) {
+      unsigned uses = llvm::count(vars, dim.rank);
+      if (!uses)
+        continue;
+      // One variable an index, one index a variable.
+      if (varying || uses > 1 ||
+          llvm::any_of(access.tileDims,
+                       [&](const Dim &d) { return d.rank == dim.rank; }))
+        return access;
+      varying = &dim;
+    }
+    SmallVector<Value> plus, minus;
+    if (varying) {
+      if (!splitIndex(index, varying->rank, plus, minus))
+        return access;
+    } else {
+      plus.push_back(index);
+    }
+    Value offset = varying ? varying->offset : Value();
+    auto accumulate = [&](Value term, bool negative) -> bool {
+      Value emitted = expression.emit(term);
+      if (!emitted)
+        return false;
+      if (!offset && !negative)
+        offset = emitted;
+      else if (negative)
+        offset = arith::SubIOp::create(builder, read.getLoc(),
+                                       offset ? offset : constant(0), emitted);
+      else
+        offset = arith::AddIOp::create(builder, read.getLoc(), offset, emitted);
+      return true;
+    };
+    for (Value term : plus)
+      if (!accumulate(term, /*negative=*/false))
+        return access;
+    for (Value term : minus)
+      if (!accumulate(term, /*negative=*/true))
+        return access;
+    access.offsets.push_back(offset);
+    access.dims.push_back(varying ? varying->rank : builder.getStringAttr(""));
+    if (varying) {
+      access.tileDims.push_back(*varying);
+      elements *= varying->size;
+    }
+  }
+  access.isUniform = access.tileDims.empty();
+  access.isTile = !access.isUniform && elements <= sizes.maxElements &&
+                  !read.getType().isInteger(1);
+  // The lanes come last.
+  llvm::stable_sort(access.tileDims, [&](const Dim &a, const Dim &b) {
+    return (a.rank == grid.lanes) < (b.rank == grid.lanes);
+  });
+  return access;
+}
+
+/// An element of a view at coordinates of `owner`, which reads it; null where
+/// the tensor is no view, or an index can't be said.
+Value NestEmitter::readAt(EinsumOp owner, ReadOp read, const Coordinates &at,
+                          ReadHandler inner) {
+  Value view = externals.lookup(getTensor(owner, read));
+  if (!view)
+    return {};
+  ExpressionEmitter indexer(
+      builder, owner, at, [&](Value v) { return getScalar(v); },
+      inner ? inner : [&](ReadOp other) { return readAt(owner, other, at); });
+  SmallVector<Value> indices;
+  for (Value index : read.getIndices())
+    indices.push_back(indexer.emit(index));
+  if (llvm::is_contained(indices, Value()))
+    return {};
+  return tile::ReadOp::create(builder, read.getLoc(),
+                              TypeRange{read.getType(), builder.getI1Type()},
+                              view, indices)
+      .getResult();
+}
