@@ -5,7 +5,7 @@
 // RUN:   | sed -e 's/{.*//' -e 's/[(),]*$//' -e '/^ *$/d' \
 // RUN:   | FileCheck %s --strict-whitespace --match-full-lines
 
-//      CHECK:Pass Manager with 18 passes:
+//      CHECK:Pass Manager with 19 passes:
 // CHECK-NEXT:builtin.module
 // CHECK-NEXT:  attn.cascade
 // CHECK-NEXT:    attn-split-reducers
@@ -26,6 +26,7 @@
 // CHECK-NEXT:  cse
 // CHECK-NEXT:  cpu-lower-tiles
 // CHECK-NEXT:  cpu-approximate-math
+// CHECK-NEXT:  arith-expand
 // CHECK-NEXT:  cse
 // CHECK-NEXT:  convert-scf-to-cf
 // CHECK-NEXT:  convert-vector-to-llvm
