@@ -136,7 +136,8 @@ private:
     /// Whether some condition could not be said.
     bool isOpen = false;
   };
-  BoxFilter emitBoxFilter(StreamOp stream, mlir::Region &region);
+  /// In a region: that the filters of all reductions hold, or of any.
+  BoxFilter emitBoxFilter(StreamOp stream, mlir::Region &region, bool ofAll);
   mlir::Value emitReduction(EinsumOp einsum, mlir::StringAttr streamed,
                             const Coordinates &coordinates, BoxFilter &filter);
   llvm::SmallVector<Dim> getBox(StreamOp stream);

@@ -41,10 +41,17 @@ SmallVector<Value> NestEmitter::fillStates(StreamOp stream) {
     auto type = cast<attn::TensorType>(arg.getType());
     Type element = getComputeType(type.getElementType());
     TypedAttr value;
-    if (isa<FloatType>(element))
+    if (isa<FloatType>(element)) {
       value = builder.getFloatAttr(element, init.getValueAsDouble());
-    else
-      value = builder.getIntegerAttr(element, int64_t(init.getValueAsDouble()));
+    } else {
+      // Saturates: of max, -inf is the least integer.
+      llvm::APSInt integer(element.getIntOrFloatBitWidth(),
+                           /*isUnsigned=*/element.isInteger(1));
+      bool isExact;
+      init.getValue().convertToInteger(integer, llvm::APFloat::rmTowardZero,
+                                       &isExact);
+      value = builder.getIntegerAttr(element, integer);
+    }
     states.push_back(
         tile::FillOp::create(builder, stream.getLoc(),
                              getTileType(getTensorDims(type), element), value));
@@ -107,7 +114,7 @@ Value NestEmitter::emitReduction(EinsumOp einsum, StringAttr streamed,
 }
 
 NestEmitter::BoxFilter NestEmitter::emitBoxFilter(StreamOp stream,
-                                                  Region &region) {
+                                                  Region &region, bool ofAll) {
   BoxFilter filter;
   OpBuilder::InsertionGuard guard(builder);
   builder.createBlock(&region);
@@ -122,30 +129,30 @@ NestEmitter::BoxFilter NestEmitter::emitBoxFilter(StreamOp stream,
   StringAttr streamed = stream.getRankAttr();
   addCoordinate(streamed);
 
-  // A tile matters if any of the reductions has a point there.
-  Value any;
+  Value joined;
   bool unfiltered = false;
   stream.getStep().walk([&](EinsumOp einsum) {
     if (!einsum.getReducer(streamed))
       return;
     Value mine = emitReduction(einsum, streamed, coordinates, filter);
     unfiltered |= !mine;
-    if (mine)
-      any = any ? Value(arith::OrIOp::create(builder, loc, any, mine)) : mine;
+    if (!mine || !joined)
+      joined = mine ? mine : joined;
+    else if (ofAll)
+      joined = arith::AndIOp::create(builder, loc, joined, mine);
+    else
+      joined = arith::OrIOp::create(builder, loc, joined, mine);
   });
-  // A reduction over all points needs every tile, and the filters of the
-  // others are then not the same.
-  if (unfiltered && any) {
-    filter.isOpen = true;
-    any = {};
-  }
-  filter.hasFilter = any != nullptr;
+  // A reduction over all points needs every tile.
+  if (unfiltered && !ofAll)
+    joined = {};
+  filter.hasFilter = joined != nullptr;
   Value extent =
       tile::ExtentOp::create(builder, loc, builder.getIndexType(), streamed);
   Value inside = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt,
                                        coordinates[streamed], extent);
-  if (any)
-    inside = arith::AndIOp::create(builder, loc, any, inside);
+  if (joined)
+    inside = arith::AndIOp::create(builder, loc, joined, inside);
   tile::YieldOp::create(builder, loc, Value(), inside);
   return filter;
 }
@@ -196,11 +203,18 @@ LogicalResult NestEmitter::emitTile(StreamOp stream, ValueRange states,
     extents.push_back(dim.size);
     offsets.push_back(dim.offset);
   }
-  auto test = tile::TestOp::create(
-      builder, loc, builder.getI1Type(), builder.getI1Type(),
-      builder.getArrayAttr(ranks), builder.getDenseI64ArrayAttr(extents),
-      offsets, isOpen);
-  emitBoxFilter(stream, test.getBody());
+  auto createTest = [&](bool ofAll) {
+    auto test = tile::TestOp::create(
+        builder, loc, builder.getI1Type(), builder.getI1Type(),
+        builder.getArrayAttr(ranks), builder.getDenseI64ArrayAttr(extents),
+        offsets, isOpen);
+    emitBoxFilter(stream, test.getBody(), ofAll);
+    return test;
+  };
+  // A tile matters if some filter holds somewhere, and needs none if all hold
+  // everywhere. Where there is but one filter, CSE makes these one.
+  Value some = createTest(/*ofAll=*/false).getSome();
+  Value every = createTest(/*ofAll=*/true).getEvery();
 
   auto emitBody = [&](bool filtered) -> LogicalResult {
     scope.filtered = filtered;
@@ -212,7 +226,7 @@ LogicalResult NestEmitter::emitTile(StreamOp stream, ValueRange states,
   };
   TypeRange types = states.getTypes();
   auto emitBranches = [&]() -> FailureOr<scf::IfOp> {
-    auto branch = scf::IfOp::create(builder, loc, types, test.getEvery(),
+    auto branch = scf::IfOp::create(builder, loc, types, every,
                                     /*withElseRegion=*/true);
     OpBuilder::InsertionGuard guard(builder);
     for (bool filtered : {false, true}) {
@@ -232,7 +246,7 @@ LogicalResult NestEmitter::emitTile(StreamOp stream, ValueRange states,
     llvm::append_range(results, branch->getResults());
     return success();
   }
-  auto visit = scf::IfOp::create(builder, loc, types, test.getSome(),
+  auto visit = scf::IfOp::create(builder, loc, types, some,
                                  /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(visit.elseBlock());
@@ -269,7 +283,7 @@ LogicalResult NestEmitter::emitStream(StreamOp stream, StreamPart part) {
       builder, loc, builder.getIndexType(), builder.getIndexType(), rank,
       builder.getI64IntegerAttr(size), builder.getArrayAttr(ranks),
       builder.getDenseI64ArrayAttr(extents), offsets);
-  BoxFilter filter = emitBoxFilter(stream, range.getBody());
+  BoxFilter filter = emitBoxFilter(stream, range.getBody(), /*ofAll=*/false);
   Value lo = range.getLo(), hi = range.getHi();
   Value step = constant(size);
   bool collects = stream.getNumResults() > stream.getNumStates();
