@@ -1,6 +1,7 @@
 //===- ExprEvaluate.cpp - Expressions as text and as numbers --------------===//
 
 #include "lib/Analysis/ExprLowering.h"
+#include "lib/Analysis/ExprReducer.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
@@ -221,7 +222,7 @@ private:
   double binary(ExprKind kind, double a, double b) override {
     switch (kind) {
     case ExprKind::Max:
-      return std::fmax(a, b);
+      return reduce(ExprReducer::Max, a, b);
     case ExprKind::And:
       return a != 0 && b != 0;
     case ExprKind::Or:
@@ -234,7 +235,9 @@ private:
       return a == b;
     }
   }
-  double minimum(double a, double b) override { return std::fmin(a, b); }
+  double minimum(double a, double b) override {
+    return reduce(ExprReducer::Min, a, b);
+  }
   double select(double condition, double ifTrue, double ifFalse) override {
     return condition != 0 ? ifTrue : ifFalse;
   }

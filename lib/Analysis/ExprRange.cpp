@@ -302,6 +302,8 @@ Range RangeAnalysis::compute(Expr expr) {
 }
 
 Range RangeAnalysis::get(Expr root) {
+  if (auto it = ranges.find(root); it != ranges.end())
+    return it->second;
   // Facts refer to older accumulators only, so get() through them ends.
   for (Expr expr : postOrder(root)) {
     if (ranges.count(expr))

@@ -27,14 +27,19 @@ const Reducer &attn::getReducer(ExprReducer kind) {
   return table[static_cast<unsigned>(kind)];
 }
 
+/// A NaN stays, as in the dialect; std::fmax would drop it.
+static double maximum(double a, double b) {
+  return std::isnan(a) || a > b ? a : b;
+}
+
 double attn::reduce(ExprReducer kind, double a, double b) {
   switch (kind) {
   case ExprReducer::Add:
     return a + b;
   case ExprReducer::Max:
-    return std::fmax(a, b);
+    return maximum(a, b);
   case ExprReducer::Min:
-    return std::fmin(a, b);
+    return -maximum(-a, -b);
   case ExprReducer::Mul:
     return a * b;
   case ExprReducer::And:

@@ -425,6 +425,14 @@ std::optional<RefusalRule> Deriver::correct(Work &work, Expr &value) {
     return RefusalRule::VariesAlongReducedRank;
   if (!reducer.mulDistributes && !reducer.addDistributes)
     return RefusalRule::NoDistributiveOperation;
+  // An infinite accumulator can only be corrected where nothing was reduced
+  // with it: it must have seen every point that this reduction sees.
+  for (Expr leaf : work.moving) {
+    const Accumulator &a = placed[placedOf.lookup(leaf)].accumulator;
+    if (std::isinf(a.getIdentity()) &&
+        !implies(work.reduction.presence, a.presence))
+      return RefusalRule::UndefinedAtIdentity;
+  }
   bool stabilised = !findUnstabilised(work);
 
   Expr after = expandExponents(work.body);

@@ -497,6 +497,17 @@ TEST(DerivationTest, negative_output_that_keeps_the_rank) {
   EXPECT_EQ(d.refusals[0].rule, RefusalRule::OutputKeepsRank);
 }
 
+/// A chunk may have points of the sum and none of the maximum.
+TEST(DerivationTest, negative_maximum_over_fewer_points) {
+  Problem p(48);
+  Expr x = p.element("X", 0, 3), w = p.element("W", 1, 2);
+  Expr late = p.context.compare(ExprKind::Less, p.context.constant(30),
+                                p.context.rankVar(p.form.rank));
+  Expr m = p.reduction("M", ExprReducer::Max, x, late);
+  p.output(p.sum("S", w * (x + m)));
+  expectRefusal(p, RefusalRule::UndefinedAtIdentity, "W*(X + M)", 2);
+}
+
 TEST(DerivationTest, negative_accumulator_along_a_second_reduced_rank) {
   Problem p(4);
   RankSet f;
