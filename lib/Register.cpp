@@ -4,6 +4,7 @@
 #include "dialect/Attn/AttnOps.h"
 #include "dialect/Attn/ReferenceImport.h"
 #include "dialect/Tile/TileOps.h"
+#include "lib/Analysis/Passes.h"
 #include "lib/Cascade/Passes.h"
 #include "lib/Mapping/Passes.h"
 #include "lib/Pipeline.h"
@@ -21,6 +22,7 @@ void attn::registerDialects(mlir::DialectRegistry &registry) {
 void attn::registerPasses() {
   mlir::registerAllPasses();
   attn::registerPrintReference();
+  attn::registerAttnAnalysisPasses();
   attn::registerAttnCascadePasses();
   attn::registerAttnMappingPasses();
   attn::cpu::registerPasses();
