@@ -70,29 +70,76 @@ static Value emitScalef(Formula f, Value p, Value n) {
 /// n is in the low bits of `shifted`.
 static Value addToExponent(Formula f, Value p, Value shifted) {
   ImplicitLocOpBuilder &b = f.b;
-  Type i32 = getTypeLike(f.type, b.getI32Type());
-  Value n = arith::BitcastOp::create(b, i32, shifted);
-  Value exponent = arith::ShLIOp::create(b, n, makeInteger(b, i32, 23));
-  Value word = arith::BitcastOp::create(b, i32, p);
+  bool isF64 = getElementTypeOrSelf(f.type).isF64();
+  Type integer = getTypeLike(f.type, b.getIntegerType(isF64 ? 64 : 32));
+  Value n = arith::BitcastOp::create(b, integer, shifted);
+  Value exponent =
+      arith::ShLIOp::create(b, n, makeInteger(b, integer, isF64 ? 52 : 23));
+  Value word = arith::BitcastOp::create(b, integer, p);
   return arith::BitcastOp::create(b, f.type,
                                   arith::AddIOp::create(b, word, exponent));
 }
 
-/// exp(x) or 2^x as 2^n exp(r), r in +-ln(2)/2, by a polynomial of degree 6
-/// (relative error 3e-9 before rounding, below 2 ulp after). Infinite above the
-/// largest number; below the smallest normal one 0, or rounded where the
-/// machine scales by itself.
+namespace {
+/// What an exponential takes from the format of its type.
+struct ExponentialFormat {
+  double magic;  ///< has the integers' place last, so that adding it rounds
+  double ln2[2]; ///< ln(2), the first part so short that n times it is exact
+  double lowest; ///< log2 of the smallest normal number
+  double overflow[2];          ///< the first x whose exp, or exp2, is infinite
+  ArrayRef<double> polynomial; ///< of exp(r) for r in +-ln(2)/2
+};
+} // namespace
+
+static ExponentialFormat getExponentialFormat(bool isF64) {
+  // A minimax polynomial, relative error 3e-9.
+  static constexpr double f32[] = {1.0,
+                                   1.0,
+                                   0.4999999403953552,
+                                   0.1666651964187622,
+                                   0.04166839271783829,
+                                   0.008368780836462975,
+                                   0.001381446490995586};
+  // Taylor's, of which the rest is below 1e-17.
+  static constexpr double f64[] = {1.0,
+                                   1.0,
+                                   1.0 / 2,
+                                   1.0 / 6,
+                                   1.0 / 24,
+                                   1.0 / 120,
+                                   1.0 / 720,
+                                   1.0 / 5040,
+                                   1.0 / 40320,
+                                   1.0 / 362880,
+                                   1.0 / 3628800,
+                                   1.0 / 39916800,
+                                   1.0 / 479001600,
+                                   1.0 / 6227020800};
+  if (isF64)
+    return {0x1.8p52,
+            {0x1.62e42fefa38p-1, 0x1.ef35793c7673p-45},
+            -1022,
+            {709.78271289338409, 1024},
+            f64};
+  return {
+      0x1.8p23, {0.693359375, -2.12194440e-4}, -126, {88.7228394, 128}, f32};
+}
+
+/// exp(x) or 2^x as 2^n exp(r), r in +-ln(2)/2. The error is below 1 ulp.
+/// Infinite above the largest number; below the smallest normal one 0, or
+/// rounded where the machine scales by itself.
 static Value emitExp(Formula f, Value x, bool isBase2) {
   auto vector = dyn_cast<VectorType>(f.type);
-  bool scales = f.target.hasScalef && vector && vector.getNumElements() == 16;
+  bool isF64 = getElementTypeOrSelf(f.type).isF64();
+  bool scales =
+      f.target.hasScalef && !isF64 && vector && vector.getNumElements() == 16;
+  ExponentialFormat format = getExponentialFormat(isF64);
   const double ln2 = std::log(2.0), unit = isBase2 ? 1 : ln2;
   // Beyond these the result is 0 or infinite.
-  const double low = scales ? -151 * unit : -126 * unit;
-  const double high = isBase2 ? 128 : scales ? 89 : 88.7228394;
+  const double low = (scales ? -151 : format.lowest) * unit;
+  const double high = scales ? 129 * unit : format.overflow[isBase2];
   Value clamped = f.atMost(f.atLeast(x, f.number(low)), f.number(high));
-  // An integer in the last place, so that adding it rounds.
-  Value magic = f.number(0x1.8p23);
-  Value shifted, n, rest;
+  Value magic = f.number(format.magic), shifted, n, rest;
   if (isBase2) {
     shifted = f.add(clamped, magic);
     n = f.sub(shifted, magic);
@@ -100,23 +147,17 @@ static Value emitExp(Formula f, Value x, bool isBase2) {
   } else {
     shifted = f.fma(clamped, f.number(1 / ln2), magic);
     n = f.sub(shifted, magic);
-    // ln(2) in two parts, the first with few enough bits that n times it is
-    // exact.
-    rest = f.fma(n, f.number(-0.693359375), clamped);
-    rest = f.fma(n, f.number(2.12194440e-4), rest);
+    rest = f.fma(n, f.number(-format.ln2[0]), clamped);
+    rest = f.fma(n, f.number(-format.ln2[1]), rest);
   }
-  Value p = f.polynomial(rest, {1.0, 1.0, 0.4999999403953552,
-                                0.1666651964187622, 0.04166839271783829,
-                                0.008368780836462975, 0.001381446490995586});
+  Value p = f.polynomial(rest, format.polynomial);
   if (scales)
     return emitScalef(f, p, n);
   Value result = addToExponent(f, p, shifted);
   // "Not below", so that NaN stays.
   Value isNormal = f.compare(arith::CmpFPredicate::UGE, x, f.number(low));
   result = f.choose(isNormal, result, f.number(0.0));
-  Value overflows =
-      f.compare(isBase2 ? arith::CmpFPredicate::OGE : arith::CmpFPredicate::OGT,
-                x, f.number(high));
+  Value overflows = f.compare(arith::CmpFPredicate::OGE, x, f.number(high));
   return f.choose(overflows, f.number(INFINITY), result);
 }
 
@@ -233,17 +274,15 @@ Value attn::emitScalarOp(ImplicitLocOpBuilder &b, Operation *op,
         return f.choose(both, zero, f.div(operands[0], operands[1]));
       })
       .Case([&](SigmoidOp) -> Value {
-        if (!isF32)
-          return {};
         Value negated = arith::NegFOp::create(b, operands[0]);
         Value one = f.number(1.0);
         return f.div(one, f.add(one, emitExp(f, negated, /*isBase2=*/false)));
       })
       .Case([&](math::ExpOp) -> Value {
-        return isF32 ? emitExp(f, operands[0], /*isBase2=*/false) : Value();
+        return emitExp(f, operands[0], /*isBase2=*/false);
       })
       .Case([&](math::Exp2Op) -> Value {
-        return isF32 ? emitExp(f, operands[0], /*isBase2=*/true) : Value();
+        return emitExp(f, operands[0], /*isBase2=*/true);
       })
       .Case([&](math::SinOp) -> Value {
         return isF32 ? emitSine(f, operands[0], /*isCosine=*/false) : Value();

@@ -105,6 +105,9 @@ bool LaneEmitter::emitLinear(Operation *op) {
     return SmallVector<Value>{operands[0].scalar, operands[1].scalar};
   };
   auto finish = [&](Value first, int64_t slope) {
+    // Comparisons are in 32 bits.
+    if (std::abs(slope) > (1 << 20))
+      return false;
     bind(op->getResult(0), LaneValue::linear(first, slope));
     return true;
   };
@@ -199,8 +202,8 @@ LogicalResult LaneEmitter::emitOp(Operation *op) {
     return op->emitOpError("can't be lowered for the CPU in a map");
   Type result = op->getResult(0).getType();
   if (isa<math::MathDialect>(op->getDialect()) && result.isF64() &&
-      !isa<math::SqrtOp, math::RsqrtOp, math::AbsFOp, math::FloorOp,
-           math::CeilOp, math::RoundEvenOp>(op))
+      !isa<math::ExpOp, math::Exp2Op, math::SqrtOp, math::RsqrtOp, math::AbsFOp,
+           math::FloorOp, math::CeilOp, math::RoundEvenOp>(op))
     return op->emitOpError("has no vector form for f64 yet");
   if (emitLinear(op))
     return success();

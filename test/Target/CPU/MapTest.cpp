@@ -23,7 +23,7 @@ tile.kernel @k grid(%i0 = i: $is, %j0 = j: $js)$lanes
   %x = tile.load %X[%i0, %j0] dims ["i", "j"] : !tile.view<[i, j], $type> -> !tile.tile<[$tile], $type>
   %y = tile.load %Y[%j0] dims ["j"] : !tile.view<[j], $type> -> !tile.tile<[j: $js], $type>
   %r = tile.map ranks ["i", "j"] sizes [$is, $js] at(%i0, %j0) ins(%x, %y : !tile.tile<[$tile], $type>, !tile.tile<[j: $js], $type>)
-      reducers [$reducers] {
+      $acc reducers [$reducers] {
   ^bb0(%a: $type, %b: $type):
     $body
   } : !tile.tile<[$result], $to>
@@ -56,7 +56,8 @@ const Case cases[] = {{16, 32, "j"}, {32, 16, "i"}, {20, 37, "j"},
 
 std::string makeText(const Case &c, const std::string &body,
                      const std::string &reduced, const std::string &kind,
-                     const std::string &type, const std::string &to) {
+                     const std::string &type, const std::string &to,
+                     const std::string &accType = "") {
   std::string i = "i: " + std::to_string(c.is),
               j = "j: " + std::to_string(c.js);
   bool iLast = std::string(c.lanes) == "i";
@@ -76,18 +77,20 @@ std::string makeText(const Case &c, const std::string &body,
     reducers += std::string(reducers.empty() ? "" : ", ") + "#attn.reduce<" +
                 kind + " \"" + rank + "\">";
   std::string lanes = c.lanes;
-  return substitute(mapText, {{"body", body},
-                              {"lanes", lanes.empty() ? "" : " lanes " + lanes},
-                              {"tile", tile(true, true)},
-                              {"result", tile(hasI, hasJ)},
-                              {"reducers", reducers},
-                              {"ranks", list("i", "j")},
-                              {"dims", list("\"i\"", "\"j\"")},
-                              {"at", list("%i0", "%j0")},
-                              {"type", type},
-                              {"to", to},
-                              {"is", std::to_string(c.is)},
-                              {"js", std::to_string(c.js)}});
+  return substitute(
+      mapText, {{"acc", accType.empty() ? "" : "acc(%y : " + accType + ")"},
+                {"body", body},
+                {"lanes", lanes.empty() ? "" : " lanes " + lanes},
+                {"tile", tile(true, true)},
+                {"result", tile(hasI, hasJ)},
+                {"reducers", reducers},
+                {"ranks", list("i", "j")},
+                {"dims", list("\"i\"", "\"j\"")},
+                {"at", list("%i0", "%j0")},
+                {"type", type},
+                {"to", to},
+                {"is", std::to_string(c.is)},
+                {"js", std::to_string(c.js)}});
 }
 
 /// Extents of one tile, so that a reduction is over all of a rank.
@@ -154,6 +157,24 @@ TEST_P(MapTest, Reduces) {
         });
       }
     }
+}
+
+/// A reduction that starts from a tile, not from the identity.
+TEST_P(MapTest, ReducesIntoATile) {
+  for (const Case &c : {cases[0], cases[1], cases[4]}) {
+    std::string j = std::to_string(c.js);
+    Compiled compiled(makeText(c, filtered, "i", "add", "f32", "f32",
+                               "!tile.tile<[j: " + j + "], f32>"),
+                      GetParam());
+    Tensors t(c, ElementType::F32, "i", ElementType::F32, 2);
+    ASSERT_EQ(compiled.run({t.i, t.j}, {&t.X, &t.Y, &t.I, &t.R}), 0);
+    for (int64_t j = 0; j != t.j; ++j) {
+      double expected = t.Y.get({j});
+      for (int64_t i = 0; i != t.i; ++i)
+        expected += j <= 2 * i ? t.X.get({i, j}) : 0;
+      EXPECT_EQ(t.R.get({j}), expected);
+    }
+  }
 }
 
 TEST_P(MapTest, ReducesIntegersAndConditions) {

@@ -120,6 +120,42 @@ TEST_P(MathTest, ErrorsAreBounded) {
   }
 }
 
+double getUlps(double actual, long double exact) {
+  int exponent = std::max(std::ilogb(static_cast<double>(exact)), -1022);
+  return static_cast<double>(std::fabs(actual - exact) /
+                             std::ldexp(1.0L, exponent - 52));
+}
+
+/// The exponentials of f64, against long double.
+TEST_P(MathTest, DoublePrecision) {
+  std::string text = mapText;
+  for (size_t at = 0; (at = text.find("f32", at)) != std::string::npos;)
+    text.replace(at, 3, "f64");
+  for (bool isBase2 : {false, true}) {
+    const char *op = isBase2 ? "math.exp2" : "math.exp";
+    Compiled compiled(substitute(text, {{"op", op}, {"lanes", " lanes n"}}),
+                      GetParam());
+    Tensor from(ElementType::F64, {20000}), to(ElementType::F64, {20000});
+    for (int64_t i = 0; i != 20000; ++i)
+      from.set({i}, static_cast<double>(i - 10000) * 0.07081);
+    from.set({0}, -INFINITY);
+    from.set({1}, INFINITY);
+    from.set({2}, NAN);
+    ASSERT_EQ(compiled.run({20000}, {&from, &to}), 0);
+    EXPECT_EQ(to.get({0}), 0);
+    EXPECT_EQ(to.get({1}), INFINITY);
+    EXPECT_TRUE(std::isnan(to.get({2})));
+    double worst = 0;
+    for (int64_t i = 3; i != 20000; ++i) {
+      long double x = from.get({i});
+      worst = std::max(
+          worst, getUlps(to.get({i}), isBase2 ? std::exp2(x) : std::exp(x)));
+    }
+    printf("%-14s %6.3f ulp in f64 (bound 1)\n", op, worst);
+    EXPECT_LE(worst, 1) << op;
+  }
+}
+
 /// Values without the lane rank take the same formulas on scalars.
 TEST_P(MathTest, ScalarsAgreeWithVectors) {
   for (const Function &function : functions) {
