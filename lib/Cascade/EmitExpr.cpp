@@ -1,408 +1,12 @@
 //===- EmitExpr.cpp - From expressions to Einsums -------------------------===//
 
 #include "lib/Cascade/EmitExpr.h"
-#include "lib/Analysis/ExprLowering.h"
-#include "mlir/AsmParser/AsmParser.h"
+#include "lib/Cascade/EinsumLowering.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/IR/OperationSupport.h"
 #include "llvm/ADT/DenseSet.h"
-
-#include <cmath>
-#include <vector>
 
 using namespace mlir;
 using namespace attn;
-
-//===----------------------------------------------------------------------===//
-// Regions
-//===----------------------------------------------------------------------===//
-
-namespace {
-
-/// Operations that compute equal values.
-struct EqualOperation : llvm::DenseMapInfo<Operation *> {
-  static unsigned getHashValue(const Operation *op) {
-    return OperationEquivalence::computeHash(
-        const_cast<Operation *>(op), OperationEquivalence::directHashValue,
-        OperationEquivalence::ignoreHashValue,
-        OperationEquivalence::Flags::IgnoreLocations);
-  }
-  static bool isEqual(const Operation *lhs, const Operation *rhs) {
-    if (lhs == rhs)
-      return true;
-    if (lhs == getEmptyKey() || lhs == getTombstoneKey() ||
-        rhs == getEmptyKey() || rhs == getTombstoneKey())
-      return false;
-    return OperationEquivalence::isEquivalentTo(
-        const_cast<Operation *>(lhs), const_cast<Operation *>(rhs),
-        OperationEquivalence::Flags::IgnoreLocations);
-  }
-};
-
-/// Builds an Einsum's region the way the parser does: equal values are made
-/// once; constants, coordinates and extents stand first.
-class RegionBuilder {
-public:
-  RegionBuilder(Location loc) : loc(loc), builder(loc.getContext()) {
-    region.push_back(new Block);
-  }
-
-  Value getInput(Value tensor) {
-    auto [it, inserted] = arguments.try_emplace(tensor);
-    if (inserted) {
-      it->second = region.front().addArgument(tensor.getType(), loc);
-      inputs.push_back(tensor);
-    }
-    return it->second;
-  }
-  template <typename OpTy, typename... Args> Value make(Args &&...args) {
-    return insert(OpTy::create(builder, loc, std::forward<Args>(args)...));
-  }
-  Value makeVar(StringAttr rank) {
-    return make<RankVarOp>(builder.getIndexType(), rank);
-  }
-  Value makeCast(Value value, Type type) {
-    if (value.getType() == type)
-      return value;
-    return make<CastOp>(type, value, TypeAttr::get(type),
-                        builder.getUnitAttr());
-  }
-  Value read(const TensorAccess &access);
-  Value clone(Value value, IRMapping &tensors);
-  Value insert(Operation *op);
-
-  Location loc;
-  OpBuilder builder;
-  Region region;
-  SmallVector<Value> inputs;
-
-private:
-  llvm::DenseMap<Value, Value> arguments;
-  llvm::DenseSet<Operation *, EqualOperation> operations;
-  IRMapping cloned;
-  Operation *lastLeaf = nullptr;
-};
-
-} // namespace
-
-Value RegionBuilder::insert(Operation *op) {
-  auto [known, isNew] = operations.insert(op);
-  if (!isNew) {
-    op->destroy();
-    return (*known)->getResult(0);
-  }
-  Block &block = region.front();
-  bool isLeaf = isa<arith::ConstantOp, RankVarOp, ExtentOp>(op);
-  if (!isLeaf)
-    block.push_back(op);
-  else if (lastLeaf)
-    block.getOperations().insertAfter(Block::iterator(lastLeaf), op);
-  else
-    block.push_front(op);
-  if (isLeaf)
-    lastLeaf = op;
-  return op->getResult(0);
-}
-
-Value RegionBuilder::read(const TensorAccess &access) {
-  SmallVector<Value> indices;
-  for (ArrayRef<StringAttr> group : access.groups) {
-    SmallVector<Value> vars;
-    for (StringAttr var : group)
-      vars.push_back(makeVar(var));
-    if (vars.size() == 1) {
-      indices.push_back(vars.front());
-      continue;
-    }
-    SmallVector<Attribute> names(group.begin(), group.end());
-    indices.push_back(make<FlattenOp>(builder.getIndexType(), vars,
-                                      builder.getArrayAttr(names)));
-  }
-  auto type = cast<attn::TensorType>(access.tensor.getType());
-  return make<ReadOp>(getComputeType(type.getElementType()),
-                      getInput(access.tensor), indices);
-}
-
-/// Repeats the slice that ends in `value`.
-Value RegionBuilder::clone(Value value, IRMapping &tensors) {
-  SmallVector<Value> worklist{value};
-  llvm::DenseSet<Operation *> slice;
-  EinsumOp source;
-  while (!worklist.empty()) {
-    Value next = worklist.pop_back_val();
-    if (cloned.contains(next))
-      continue;
-    if (auto argument = dyn_cast<BlockArgument>(next)) {
-      auto owner = cast<EinsumOp>(argument.getOwner()->getParentOp());
-      Value input = owner.getInputs()[argument.getArgNumber()];
-      cloned.map(next, getInput(tensors.lookupOrDefault(input)));
-    } else if (slice.insert(next.getDefiningOp()).second) {
-      llvm::append_range(worklist, next.getDefiningOp()->getOperands());
-    }
-  }
-  SmallVector<Operation *> ordered(slice.begin(), slice.end());
-  llvm::sort(ordered, [](Operation *a, Operation *b) {
-    return a->isBeforeInBlock(b);
-  });
-  for (Operation *op : ordered) {
-    // A detached copy: insert() puts it in its place.
-    Operation *copy = op->clone(cloned);
-    cloned.map(op->getResult(0), insert(copy));
-  }
-  return cloned.lookup(value);
-}
-
-//===----------------------------------------------------------------------===//
-// Expressions
-//===----------------------------------------------------------------------===//
-
-namespace {
-class EinsumLowering : public ExprLowering<Value> {
-public:
-  EinsumLowering(RegionBuilder &region, EinsumEmitter &emitter,
-                 ExprImporter &importer, IRMapping &tensors)
-      : region(region), emitter(emitter), importer(importer), tensors(tensors),
-        type(emitter.getFloatType()) {}
-
-  /// The leaf in the type that it has.
-  Value getNative(Expr leaf);
-
-protected:
-  Value constant(double value) override;
-  Value leaf(Expr expr) override {
-    Value value = getNative(expr);
-    if (value.getType().isInteger(1))
-      return value;
-    return region.makeCast(value, type);
-  }
-  Value rankVar(unsigned rank) override {
-    return region.makeCast(region.makeVar(getName(rank)), type);
-  }
-  Value extent(unsigned rank) override {
-    Value extent = region.make<ExtentOp>(region.builder.getIndexType(),
-                                         getName(rank));
-    return region.makeCast(extent, type);
-  }
-  Value add(Value a, Value b) override {
-    return region.make<arith::AddFOp>(a, b);
-  }
-  Value sub(Value a, Value b) override {
-    return region.make<arith::SubFOp>(a, b);
-  }
-  Value mul(Value a, Value b) override {
-    return region.make<arith::MulFOp>(a, b);
-  }
-  Value div(Value a, Value b) override { return region.make<DivOp>(a, b); }
-  Value neg(Value a) override { return region.make<arith::NegFOp>(a); }
-  Value power(Value base, double exponent) override;
-  Value unary(ExprKind kind, Value a) override;
-  bool prefersExp2(Expr operand) override;
-  Value exp2(Value a) override { return region.make<math::Exp2Op>(a); }
-  Value binary(ExprKind kind, Value a, Value b) override;
-  Value minimum(Value a, Value b) override {
-    return region.make<arith::MinimumFOp>(a, b);
-  }
-  Value select(Value condition, Value ifTrue, Value ifFalse) override {
-    return region.make<arith::SelectOp>(condition, ifTrue, ifFalse);
-  }
-  Value cast(Expr expr, Value a) override {
-    Type to = parseType(expr.name(), region.builder.getContext());
-    Value rounded = region.make<CastOp>(getComputeType(to), a,
-                                        TypeAttr::get(to), UnitAttr());
-    return region.makeCast(rounded, type);
-  }
-  Value call(Expr expr, ArrayRef<Value> operands) override;
-
-private:
-  StringAttr getName(unsigned rank) {
-    return region.builder.getStringAttr(
-        importer.getContext().getRankName(rank));
-  }
-  Value literal(double value) {
-    return region.make<arith::ConstantOp>(
-        region.builder.getFloatAttr(type, value));
-  }
-
-  RegionBuilder &region;
-  EinsumEmitter &emitter;
-  ExprImporter &importer;
-  IRMapping &tensors;
-  Type type;
-};
-} // namespace
-
-Value EinsumLowering::getNative(Expr leaf) {
-  if (const TensorAccess *access = emitter.lookup(leaf))
-    return region.read(*access);
-  const LeafSource *source = importer.lookup(leaf);
-  Value value = region.clone(source->value, tensors);
-  if (!source->rank)
-    return value;
-  Value zero =
-      region.make<arith::ConstantOp>(region.builder.getIndexAttr(0));
-  Value extent =
-      region.make<ExtentOp>(region.builder.getIndexType(), source->rank);
-  using P = arith::CmpIPredicate;
-  Value low = region.make<arith::CmpIOp>(P::sge, value, zero);
-  Value high = region.make<arith::CmpIOp>(P::slt, value, extent);
-  return region.make<arith::AndIOp>(low, high);
-}
-
-/// Whether `value` is an f32, but for rounding in f64.
-static bool isFloat(double value) {
-  return std::fabs(value - float(value)) <= 1e-13 * std::fabs(value);
-}
-
-/// Whether all coefficients are multiples of ln2 by numbers that are no worse:
-/// what the source wrote with exp2.
-bool EinsumLowering::prefersExp2(Expr operand) {
-  bool gains = false;
-  for (Expr term : getTerms(operand)) {
-    double coefficient = splitCoefficient(term).first;
-    if (!isFloat(coefficient / M_LN2))
-      return false;
-    gains |= !isFloat(coefficient);
-  }
-  return gains;
-}
-
-/// A constant that f32 would round is written with a function of one that it
-/// would not: log(2), rsqrt(128), 1 / 3.
-Value EinsumLowering::constant(double value) {
-  if (type.isF64() || !std::isfinite(value) || isFloat(value))
-    return literal(value);
-  auto function = [&](ExprKind kind, double operand) {
-    return unary(kind, literal(operand));
-  };
-  auto scale = [&](double factor, Value part) {
-    return factor == 1 ? part : mul(literal(factor), part);
-  };
-  double magnitude = std::fabs(value);
-  if (isFloat(value / M_LN2))
-    return scale(value / M_LN2, function(ExprKind::Log, 2));
-  if (isFloat(value * M_LN2))
-    return div(literal(value * M_LN2), function(ExprKind::Log, 2));
-  for (double divisor = 3; divisor < 1000; ++divisor)
-    if (isFloat(value * divisor) && std::fabs(value * divisor) < (1 << 20) &&
-        std::fabs(value * divisor - std::nearbyint(value * divisor)) < 1e-9)
-      return div(literal(value * divisor), literal(divisor));
-  for (double square : {magnitude * magnitude, 1 / (magnitude * magnitude)}) {
-    double nearest = std::nearbyint(square);
-    if (nearest < 1 || nearest > 1e6 ||
-        std::fabs(square - nearest) > 1e-13 * square)
-      continue;
-    Value root = power(literal(nearest), magnitude < 1 ? -0.5 : 0.5);
-    return value < 0 ? neg(root) : root;
-  }
-  // As a sum of two, which f32 rounds only once.
-  return add(literal(float(value)), literal(value - float(value)));
-}
-
-Value EinsumLowering::power(Value base, double exponent) {
-  if (exponent == 0.5)
-    return region.make<math::SqrtOp>(base);
-  if (exponent == -0.5)
-    return region.make<math::RsqrtOp>(base);
-  constexpr double maxProduct = 8;
-  double magnitude = std::fabs(exponent);
-  if (std::floor(exponent) != exponent || magnitude > maxProduct)
-    return region.make<math::PowFOp>(base, constant(exponent));
-  Value product = base;
-  for (int i = 1; i < magnitude; ++i)
-    product = mul(product, base);
-  return exponent > 0 ? product : div(literal(1), product);
-}
-
-Value EinsumLowering::unary(ExprKind kind, Value a) {
-  switch (kind) {
-  case ExprKind::Exp:
-    return region.make<math::ExpOp>(a);
-  case ExprKind::Log:
-    return region.make<math::LogOp>(a);
-  case ExprKind::Tanh:
-    return region.make<math::TanhOp>(a);
-  case ExprKind::Sigmoid:
-    return region.make<SigmoidOp>(a);
-  case ExprKind::Erf:
-    return region.make<math::ErfOp>(a);
-  case ExprKind::Sin:
-    return region.make<math::SinOp>(a);
-  case ExprKind::Cos:
-    return region.make<math::CosOp>(a);
-  case ExprKind::Abs:
-    return region.make<math::AbsFOp>(a);
-  case ExprKind::Floor:
-    return region.make<math::FloorOp>(a);
-  case ExprKind::Round:
-    return region.make<math::RoundEvenOp>(a);
-  case ExprKind::Not: {
-    Value one =
-        region.make<arith::ConstantOp>(region.builder.getBoolAttr(true));
-    return region.make<arith::XOrIOp>(a, one);
-  }
-  default:
-    llvm_unreachable("not a function of one operand");
-  }
-}
-
-Value EinsumLowering::binary(ExprKind kind, Value a, Value b) {
-  using P = arith::CmpFPredicate;
-  switch (kind) {
-  case ExprKind::Max:
-    return region.make<arith::MaximumFOp>(a, b);
-  case ExprKind::And:
-    return region.make<arith::AndIOp>(a, b);
-  case ExprKind::Or:
-    return region.make<arith::OrIOp>(a, b);
-  case ExprKind::Less:
-    return region.make<arith::CmpFOp>(P::OLT, a, b);
-  case ExprKind::LessEqual:
-    return region.make<arith::CmpFOp>(P::OLE, a, b);
-  case ExprKind::Equal:
-    if (a.getDefiningOp<arith::ConstantOp>())
-      std::swap(a, b);
-    return region.make<arith::CmpFOp>(P::OEQ, a, b);
-  default:
-    llvm_unreachable("not a function of two operands");
-  }
-}
-
-Value EinsumLowering::call(Expr expr, ArrayRef<Value> operands) {
-  if (expr.name() == "pow")
-    return region.make<math::PowFOp>(operands[0], operands[1]);
-  OperationState state(region.loc, expr.name());
-  state.addOperands(operands);
-  state.addTypes(type);
-  return region.insert(Operation::create(state));
-}
-
-/// `a` and `b` reduced, in whatever type they have.
-static Value combine(RegionBuilder &region, ReducerKind kind, Value a,
-                     Value b) {
-  bool isReal = isa<FloatType>(a.getType());
-  switch (kind) {
-  case ReducerKind::Add:
-    return isReal ? region.make<arith::AddFOp>(a, b)
-                  : region.make<arith::AddIOp>(a, b);
-  case ReducerKind::Mul:
-    return isReal ? region.make<arith::MulFOp>(a, b)
-                  : region.make<arith::MulIOp>(a, b);
-  case ReducerKind::Max:
-    return isReal ? region.make<arith::MaximumFOp>(a, b)
-                  : region.make<arith::MaxSIOp>(a, b);
-  case ReducerKind::Min:
-    return isReal ? region.make<arith::MinimumFOp>(a, b)
-                  : region.make<arith::MinSIOp>(a, b);
-  case ReducerKind::And:
-    return region.make<arith::AndIOp>(a, b);
-  case ReducerKind::Or:
-    return region.make<arith::OrIOp>(a, b);
-  case ReducerKind::ArgMax:
-    break;
-  }
-  llvm_unreachable("not a reducer of two elements");
-}
 
 //===----------------------------------------------------------------------===//
 // One Einsum
@@ -441,8 +45,8 @@ SmallVector<Expr> EinsumEmitter::getImplied(const EinsumJob &job) {
 }
 
 EinsumOp EinsumEmitter::emitOne(const EinsumJob &job, OpBuilder &builder) {
-  RegionBuilder region(job.loc);
-  EinsumLowering lowering(region, *this, importer, tensors);
+  EinsumRegion region(job.loc);
+  EinsumLowering lowering(region, accesses, importer, tensors, floatType);
   // An integer stays one.
   auto lower = [&](Expr expr) {
     return expr.is(ExprKind::Leaf) ? lowering.getNative(expr)
@@ -455,7 +59,7 @@ EinsumOp EinsumEmitter::emitOne(const EinsumJob &job, OpBuilder &builder) {
       value = region.makeCast(value, floatType);
       other = region.makeCast(other, floatType);
     }
-    value = combine(region, job.combiner, value, other);
+    value = region.combine(job.combiner, value, other);
   }
   SmallVector<Expr> implied = getImplied(job);
   Value filter;
@@ -478,7 +82,8 @@ EinsumOp EinsumEmitter::emitOne(const EinsumJob &job, OpBuilder &builder) {
     if (group.size() == 1)
       continue;
     for (auto rank : cascade.getRanks().getAsRange<RankAttr>())
-      if (rank.getKind() == RankKind::Product && rank.getOperands() == ArrayRef(group))
+      if (rank.getKind() == RankKind::Product &&
+          rank.getOperands() == ArrayRef(group))
         ranks.back() = rank.getName();
   }
   for (StringAttr var : job.reduced) {
@@ -540,7 +145,7 @@ static llvm::DenseMap<Expr, unsigned> getCosts(ArrayRef<Expr> roots) {
   constexpr unsigned functionCost = 8, maxCost = 1000;
   llvm::DenseMap<Expr, unsigned> costs;
   for (Expr expr : postOrder(roots)) {
-    unsigned cost = isCostly(expr.kind()) ? functionCost
+    unsigned cost = isCostly(expr.kind())     ? functionCost
                     : expr.operands().empty() ? 0
                                               : expr.operands().size() - 1;
     for (Expr operand : expr.operands())
@@ -621,8 +226,8 @@ void EinsumEmitter::share(Plan &plan) {
   llvm::MapVector<Expr, unsigned> cut; // and the first job that needs it
   for (Expr expr : llvm::reverse(order)) {
     Pieces pieces = piecesOf[expr];
-    bool isCut = pieces.several && costs[expr] >= worthAnEinsum &&
-                 mayStandAlone(expr);
+    bool isCut =
+        pieces.several && costs[expr] >= worthAnEinsum && mayStandAlone(expr);
     if (isCut) {
       cut[expr] = pieces.firstJob;
       pieces.several = false;
@@ -657,8 +262,8 @@ void EinsumEmitter::share(Plan &plan) {
 /// it becomes a sum of products.
 void EinsumEmitter::splitSum(Plan &plan, unsigned index) {
   EinsumJob &job = plan.jobs[index];
-  if (job.reducer != ReducerKind::Add || job.reduced.empty() ||
-      job.other || !job.value.is(ExprKind::Add))
+  if (job.reducer != ReducerKind::Add || job.reduced.empty() || job.other ||
+      !job.value.is(ExprKind::Add))
     return;
   SmallVector<Expr> common = getFactors(job.value.operand(0));
   llvm::erase_if(common, [&](Expr factor) {
@@ -685,8 +290,8 @@ void EinsumEmitter::splitSum(Plan &plan, unsigned index) {
 /// A sum of products becomes one of plain accesses, one for each set of ranks.
 void EinsumEmitter::splitProduct(Plan &plan, unsigned index) {
   EinsumJob job = plan.jobs[index];
-  if (job.reducer != ReducerKind::Add || job.reduced.empty() ||
-      job.other || !job.value.is(ExprKind::Mul))
+  if (job.reducer != ReducerKind::Add || job.reduced.empty() || job.other ||
+      !job.value.is(ExprKind::Mul))
     return;
   struct Group {
     RankSet ranks;
@@ -753,8 +358,8 @@ void EinsumEmitter::splitCostly(Plan &plan, unsigned index) {
     if (!reached.contains(expr))
       continue;
     bool isWhole = !job.other && expr == job.value;
-    if (!isWhole && expr.ranks() != iterated &&
-        costs[expr] >= worthAnEinsum && mayStandAlone(expr)) {
+    if (!isWhole && expr.ranks() != iterated && costs[expr] >= worthAnEinsum &&
+        mayStandAlone(expr)) {
       cut.push_back(expr);
       continue;
     }

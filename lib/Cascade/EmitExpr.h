@@ -11,26 +11,18 @@
 #ifndef LIB_CASCADE_EMITEXPR_H
 #define LIB_CASCADE_EMITEXPR_H
 
+#include "lib/Cascade/EinsumRegion.h"
 #include "lib/Cascade/ImportExpr.h"
-#include "mlir/IR/Builders.h"
-#include "mlir/IR/IRMapping.h"
+#include <vector>
 
 namespace attn {
-
-/// A tensor at its own variables.
-struct TensorAccess {
-  mlir::Value tensor;
-  /// On the left of the Einsum that makes it; a product rank has several.
-  llvm::SmallVector<llvm::SmallVector<mlir::StringAttr, 1>> groups;
-  llvm::SmallVector<Expr> conditions;
-};
 
 /// An Einsum to emit: `access = value where (conditions) reduce(..)`.
 struct EinsumJob {
   mlir::Location loc;
   std::string name;
   Expr value;
-  llvm::SmallVector<llvm::SmallVector<mlir::StringAttr, 1>> groups;
+  Groups groups;
   llvm::SmallVector<mlir::StringAttr> reduced;
   ReducerKind reducer = ReducerKind::Add;
   /// Where a point is present. Those that an access implies are not written.

@@ -133,19 +133,18 @@ Expr ExprImporter::getInside(Region &region, Value index, StringAttr rank) {
   info.lower = 0;
   info.upper = 1;
   Expr leaf = context.leaf(info);
-  sources.try_emplace(
-      leaf,
-      LeafSource{index, rank, slice.conditions, llvm::to_vector(slice.inputs)});
+  sources.try_emplace(leaf, LeafSource{index, rank, slice.conditions,
+                                       llvm::to_vector(slice.inputs)});
   return leaf;
 }
 
 /// Finds the slice of what `op` gives, then its expression.
 void ExprImporter::visit(Region &region, Operation &op) {
   Slice slice;
-  std::vector<const void *> key = {op.getName().getAsOpaquePointer(),
-                                   op.getAttrDictionary().getAsOpaquePointer(),
-                                   op.getResult(0).getType()
-                                       .getAsOpaquePointer()};
+  std::vector<const void *> key = {
+      op.getName().getAsOpaquePointer(),
+      op.getAttrDictionary().getAsOpaquePointer(),
+      op.getResult(0).getType().getAsOpaquePointer()};
   for (Value operand : op.getOperands()) {
     const Slice &part = region.slices[operand];
     key.push_back(reinterpret_cast<const void *>(uintptr_t(part.id)));
@@ -182,8 +181,8 @@ void ExprImporter::visit(Region &region, Operation &op) {
   Value result = op.getResult(0);
   region.slices[result] = std::move(slice);
   Expr expr = importOp(region, op);
-  bool isAlgebra = isa<FloatType>(result.getType()) ||
-                   result.getType().isInteger(1);
+  bool isAlgebra =
+      isa<FloatType>(result.getType()) || result.getType().isInteger(1);
   if (!expr && isAlgebra)
     expr = getLeaf(region, result);
   region.exprs[result] = expr;
@@ -234,10 +233,9 @@ Expr ExprImporter::importRead(Region &region, ReadOp read) {
   return it->second;
 }
 
-/// `cast` to the type's name, or `operand` itself where nothing is rounded.
-static Expr roundTo(ExprContext &context, Type from, Type to, Expr operand) {
+Expr ExprImporter::roundTo(Type from, Type to, Expr operand) {
   auto wide = dyn_cast<FloatType>(from), narrow = dyn_cast<FloatType>(to);
-  if (wide && narrow && narrow.getWidth() >= wide.getWidth())
+  if (from == to || (wide && narrow && narrow.getWidth() >= wide.getWidth()))
     return operand;
   std::string name;
   llvm::raw_string_ostream(name) << to;
@@ -249,7 +247,7 @@ Expr ExprImporter::importCast(Region &region, CastOp op) {
   Expr operand = region.exprs.lookup(input);
   Type from = input.getType(), to = op.getTo();
   if (isa<FloatType>(from))
-    return operand ? roundTo(context, from, to, operand) : Expr();
+    return operand ? roundTo(from, to, operand) : Expr();
   if (!isa<FloatType>(to))
     return Expr();
   if (auto var = input.getDefiningOp<RankVarOp>())
@@ -384,7 +382,7 @@ ImportedEinsum ExprImporter::import(EinsumOp einsum) {
   if (!expr)
     region.result.opaque = value.getDefiningOp();
   else if (isa<FloatType>(type) && einsum.getReducers().empty())
-    expr = roundTo(context, value.getType(), type, expr);
+    expr = roundTo(value.getType(), type, expr);
   region.result.value = region.result.opaque ? Expr() : expr;
   return std::move(region.result);
 }

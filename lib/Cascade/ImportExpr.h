@@ -66,6 +66,9 @@ public:
 
   ImportedEinsum import(EinsumOp einsum);
 
+  /// `operand` of type `from`, rounded to `to` if that is narrower.
+  Expr roundTo(mlir::Type from, mlir::Type to, Expr operand);
+
   /// What `leaf` stands for, or null where it was not imported.
   const LeafSource *lookup(Expr leaf) const {
     auto it = sources.find(leaf);

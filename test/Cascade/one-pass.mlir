@@ -242,7 +242,7 @@ attn.cascade @waits(%X: !attn.tensor<[p, m, e], f32>,
     -> !attn.tensor<[p, f], f32> ranks(p, m, e = 64, f = 64) {
   %G = attn.einsum [p, e] = %X[p, m, e] reduce(max m)
   %T = attn.einsum [p, f] = %G[p, e] * %W[e, f]
-  // expected-remark @below {{reduces other ranks of what is reduced along `m` before; what reads it along `m` needs one more traversal}}
+  // expected-remark @below {{it reduces what depends on a reduction along `m`, which has to be finished first; what reads it needs one more traversal of `m`}}
   %U = attn.einsum [p, m] = %T[p, f] * %V[m, f]
   %O = attn.einsum [p, f] = sigmoid(%U[p, m]) * %V[m, f]
   attn.yield %O

@@ -1,0 +1,113 @@
+//===- EinsumRegion.cpp - Building the region of an Einsum ----------------===//
+
+#include "lib/Cascade/EinsumRegion.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/OperationSupport.h"
+
+using namespace mlir;
+using namespace attn;
+
+unsigned EinsumRegion::EqualOperation::getHashValue(const Operation *op) {
+  return OperationEquivalence::computeHash(
+      const_cast<Operation *>(op), OperationEquivalence::directHashValue,
+      OperationEquivalence::ignoreHashValue,
+      OperationEquivalence::Flags::IgnoreLocations);
+}
+
+bool EinsumRegion::EqualOperation::isEqual(const Operation *lhs,
+                                           const Operation *rhs) {
+  if (lhs == rhs)
+    return true;
+  if (lhs == getEmptyKey() || lhs == getTombstoneKey() ||
+      rhs == getEmptyKey() || rhs == getTombstoneKey())
+    return false;
+  return OperationEquivalence::isEquivalentTo(
+      const_cast<Operation *>(lhs), const_cast<Operation *>(rhs),
+      OperationEquivalence::Flags::IgnoreLocations);
+}
+
+Value EinsumRegion::insert(Operation *op) {
+  auto [known, isNew] = operations.insert(op);
+  if (!isNew) {
+    op->destroy();
+    return (*known)->getResult(0);
+  }
+  Block &block = region.front();
+  bool isLeaf = isa<arith::ConstantOp, RankVarOp, ExtentOp>(op);
+  if (!isLeaf)
+    block.push_back(op);
+  else if (lastLeaf)
+    block.getOperations().insertAfter(Block::iterator(lastLeaf), op);
+  else
+    block.push_front(op);
+  if (isLeaf)
+    lastLeaf = op;
+  return op->getResult(0);
+}
+
+Value EinsumRegion::read(const TensorAccess &access) {
+  SmallVector<Value> indices;
+  for (ArrayRef<StringAttr> group : access.groups) {
+    SmallVector<Value> vars;
+    for (StringAttr var : group)
+      vars.push_back(makeVar(var));
+    if (vars.size() == 1) {
+      indices.push_back(vars.front());
+      continue;
+    }
+    SmallVector<Attribute> names(group.begin(), group.end());
+    indices.push_back(make<FlattenOp>(builder.getIndexType(), vars,
+                                      builder.getArrayAttr(names)));
+  }
+  auto type = cast<attn::TensorType>(access.tensor.getType());
+  return make<ReadOp>(getComputeType(type.getElementType()),
+                      getInput(access.tensor), indices);
+}
+
+Value EinsumRegion::clone(Value value, const IRMapping &tensors) {
+  SmallVector<Value> worklist{value};
+  llvm::DenseSet<Operation *> slice;
+  EinsumOp source;
+  while (!worklist.empty()) {
+    Value next = worklist.pop_back_val();
+    if (cloned.contains(next))
+      continue;
+    if (auto argument = dyn_cast<BlockArgument>(next)) {
+      auto owner = cast<EinsumOp>(argument.getOwner()->getParentOp());
+      Value input = owner.getInputs()[argument.getArgNumber()];
+      cloned.map(next, getInput(tensors.lookupOrDefault(input)));
+    } else if (slice.insert(next.getDefiningOp()).second) {
+      llvm::append_range(worklist, next.getDefiningOp()->getOperands());
+    }
+  }
+  SmallVector<Operation *> ordered(slice.begin(), slice.end());
+  llvm::sort(ordered,
+             [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
+  for (Operation *op : ordered) {
+    // A detached copy: insert() puts it in its place.
+    Operation *copy = op->clone(cloned);
+    cloned.map(op->getResult(0), insert(copy));
+  }
+  return cloned.lookup(value);
+}
+
+Value EinsumRegion::combine(ReducerKind kind, Value a, Value b) {
+  bool isReal = isa<FloatType>(a.getType());
+  switch (kind) {
+  case ReducerKind::Add:
+    return isReal ? make<arith::AddFOp>(a, b) : make<arith::AddIOp>(a, b);
+  case ReducerKind::Mul:
+    return isReal ? make<arith::MulFOp>(a, b) : make<arith::MulIOp>(a, b);
+  case ReducerKind::Max:
+    return isReal ? make<arith::MaximumFOp>(a, b) : make<arith::MaxSIOp>(a, b);
+  case ReducerKind::Min:
+    return isReal ? make<arith::MinimumFOp>(a, b) : make<arith::MinSIOp>(a, b);
+  case ReducerKind::And:
+    return make<arith::AndIOp>(a, b);
+  case ReducerKind::Or:
+    return make<arith::OrIOp>(a, b);
+  case ReducerKind::ArgMax:
+    break;
+  }
+  llvm_unreachable("not a reducer of two elements");
+}

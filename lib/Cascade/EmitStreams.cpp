@@ -1,0 +1,421 @@
+//===- EmitStreams.cpp - States, steps, merges and outputs ----------------===//
+
+#include "lib/Cascade/StreamFormer.h"
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+using namespace attn;
+
+//===----------------------------------------------------------------------===//
+// What stays as it is
+//===----------------------------------------------------------------------===//
+
+/// Copies what makes `values` to where they are needed: to `inside`, the step
+/// of a stream, what walks its rank; to `outside` all else.
+void StreamFormer::provide(ArrayRef<Value> values, OpBuilder *inside,
+                           OpBuilder &outside) {
+  SmallVector<Value> worklist(values);
+  llvm::SetVector<Operation *> needed;
+  while (!worklist.empty()) {
+    Value value = worklist.pop_back_val();
+    Member *member = lookup(value);
+    if (!member || emitter.isMapped(value) || !needed.insert(member->op))
+      continue;
+    llvm::append_range(worklist, getReads(member->op));
+  }
+  SmallVector<Operation *> ordered(needed.begin(), needed.end());
+  llvm::sort(ordered,
+             [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
+  for (Operation *op : ordered) {
+    bool isLocal = inside && walksRank(op);
+    Operation *copy = emitter.clone(op, isLocal ? *inside : outside);
+    for (auto [old, now] : llvm::zip(op->getResults(), copy->getResults())) {
+      emitter.map(old, now);
+      if (isLocal)
+        stepCopies.push_back(old);
+    }
+  }
+}
+
+void StreamFormer::provide(ArrayRef<EinsumJob> jobs, OpBuilder *inside,
+                           OpBuilder &outside) {
+  SmallVector<Expr> roots;
+  for (const EinsumJob &job : jobs) {
+    llvm::append_range(roots, job.getRoots());
+    llvm::append_range(roots, job.conditions);
+  }
+  SmallVector<Value> values;
+  for (Expr expr : postOrder(roots))
+    if (expr.is(ExprKind::Leaf) && !emitter.lookup(expr))
+      if (const LeafSource *source = importer.lookup(expr))
+        llvm::append_range(values, source->inputs);
+  provide(values, inside, outside);
+}
+
+//===----------------------------------------------------------------------===//
+// Streams
+//===----------------------------------------------------------------------===//
+
+/// `GM` is short for the global maximum, and `M` for what there is a running
+/// and a local one of.
+static std::string getBase(StringRef name) {
+  if (name.size() > 1 && (name[0] == 'G' || name[0] == 'S') &&
+      llvm::isUpper(name[1]))
+    name = name.drop_front();
+  return name.str();
+}
+
+static SmallVector<Expr> getConjuncts(Expr condition) {
+  if (!condition)
+    return {};
+  if (condition.is(ExprKind::And))
+    return SmallVector<Expr>(condition.operands());
+  return {condition};
+}
+
+State StreamFormer::makeState(const Accumulator &accumulator,
+                              const Member &member) {
+  EinsumOp einsum = cast<EinsumOp>(member.op);
+  // `AV` also where the derivation calls it AV_acc; but AV_count, AV_1.
+  StringRef own = accumulator.leaf.leaf().name;
+  std::string base = getBase(own.ends_with("_acc") ? own.drop_back(4) : own);
+  State state;
+  state.name = "R" + base;
+  state.reducer = getReducerKind(accumulator.reducer);
+  state.init = accumulator.getIdentity();
+  state.previous = accumulator.previous;
+  state.leaf = accumulator.leaf;
+  if (accumulator.kind != CorrectionKind::None)
+    state.corrected = accumulator.corrected;
+
+  // The ranks in the order that the source gives them.
+  RankSet ranks = accumulator.leaf.ranks();
+  SmallVector<StringAttr> vars;
+  for (StringAttr var : einsum.getOutVars())
+    if (ranks.test(importer.getRank(var)))
+      vars.push_back(var);
+  for (StringAttr var : emitter.getVars(ranks))
+    if (!llvm::is_contained(vars, var))
+      vars.push_back(var);
+  state.groups = getGroups(vars);
+
+  EinsumJob local{einsum.getLoc()};
+  local.name = "L" + base;
+  local.value = accumulator.body;
+  local.groups = state.groups;
+  local.reduced = emitter.getVars(accumulator.reduced);
+  local.reducer = state.reducer;
+  local.conditions = getConjuncts(accumulator.presence);
+  local.result = context.freshLeaf(local.name, ranks, /*accumulator=*/true);
+  // An integer is reduced as one.
+  Type type = emitter.getFloatType();
+  if (const LeafSource *source = importer.lookup(accumulator.body))
+    if (!isa<FloatType>(source->value.getType()))
+      type = source->value.getType();
+  if (state.reducer == ReducerKind::And || state.reducer == ReducerKind::Or)
+    type = builder.getI1Type();
+  state.type = attn::TensorType::get(builder.getContext(), vars, type);
+  state.local = std::move(local);
+  return state;
+}
+
+/// The state of a reduction that is reduced as it stands.
+State StreamFormer::makeState(const Member &member) {
+  EinsumOp einsum = cast<EinsumOp>(member.op);
+  State state;
+  std::string base = getBase(einsum.getName().value_or("R"));
+  state.name = "R" + base;
+  state.reducer = getReducerKind(einsum);
+  state.init = getReducer(getExprReducer(state.reducer)).identity;
+  SmallVector<StringAttr> vars = einsum.getOutVars();
+  state.groups = getGroups(vars);
+  Type type = einsum.getValue().getType();
+  TypedAttr identity = attn::getIdentity(state.reducer, type);
+  if (auto integer = dyn_cast<IntegerAttr>(identity))
+    state.init = type.isInteger(1) ? integer.getValue().getBoolValue()
+                                   : double(integer.getInt());
+  state.type = attn::TensorType::get(builder.getContext(), vars, type);
+  RankSet ranks = emitter.getRanks(vars);
+  state.previous = context.freshLeaf(base + "_old", ranks);
+  state.leaf = context.freshLeaf(base, ranks);
+  state.plain = einsum;
+  return state;
+}
+
+/// The new value of a state, from what the old one became and `local`.
+static EinsumJob makeUpdate(const State &state, Expr previous, Expr local,
+                            Location loc) {
+  EinsumJob job{loc};
+  job.name = state.name + (llvm::isDigit(state.name.back()) ? "_1" : "1");
+  job.groups = state.groups;
+  job.result = state.leaf;
+  job.value = previous;
+  job.other = local;
+  job.combiner = state.reducer;
+  return job;
+}
+
+/// Calls the factor that corrects for a change of `RM`, `PRM`.
+void StreamFormer::nameCorrections(ArrayRef<State> states, const ExprMap &side,
+                                   StringRef suffix) {
+  llvm::DenseMap<Expr, StringRef> nameOf;
+  SmallVector<Expr> roots;
+  for (const State &state : states) {
+    nameOf[side.lookup_or(state.previous, state.previous)] = state.name;
+    if (state.corrected)
+      roots.push_back(substitute(state.corrected, side));
+  }
+  for (Expr expr : postOrder(roots)) {
+    if (expr.operands().empty() || !expr.is(ExprKind::Exp))
+      continue;
+    for (Expr leaf : getLeaves(expr)) {
+      auto name = nameOf.find(leaf);
+      if (name == nameOf.end())
+        continue;
+      emitter.setName(expr, ("P" + name->second + suffix).str());
+      break;
+    }
+  }
+}
+
+void StreamFormer::emitMerge(StreamOp stream, ArrayRef<State> states) {
+  SmallVector<Type> types;
+  for (unsigned side = 0; side < 2; ++side)
+    for (const State &state : states)
+      types.push_back(state.type);
+  OpBuilder inner(builder.getContext());
+  Block *merge =
+      inner.createBlock(&stream.getMerge(), {}, types,
+                        SmallVector<Location>(types.size(), stream.getLoc()));
+  ExprMap sides[2];
+  for (auto [side, map] : llvm::enumerate(sides)) {
+    for (auto [i, state] : llvm::enumerate(states)) {
+      Expr leaf = context.freshLeaf(state.name, state.previous.ranks(),
+                                    /*accumulator=*/true);
+      emitter.bind(
+          leaf,
+          {merge->getArgument(side * states.size() + i), state.groups, {}});
+      map[state.previous] = leaf;
+    }
+  }
+  std::vector<EinsumJob> jobs;
+  for (const State &state : states) {
+    Expr sum[2];
+    for (unsigned side = 0; side < 2; ++side)
+      sum[side] = substitute(state.corrected ? state.corrected : state.previous,
+                             sides[side]);
+    jobs.push_back(makeUpdate(state, sum[0], sum[1], stream.getLoc()));
+  }
+  nameCorrections(states, sides[0], "_a");
+  nameCorrections(states, sides[1], "_b");
+  emitter.emit(jobs, inner);
+  SmallVector<Value> merged;
+  for (const State &state : states)
+    merged.push_back(emitter.lookup(state.leaf)->tensor);
+  YieldOp::create(inner, stream.getLoc(), merged);
+}
+
+static ArrayAttr getArrayAttr(Builder &builder, const Groups &groups) {
+  SmallVector<Attribute> attrs;
+  for (const auto &group : groups)
+    attrs.push_back(builder.getArrayAttr(
+        SmallVector<Attribute>(group.begin(), group.end())));
+  return builder.getArrayAttr(attrs);
+}
+
+void StreamFormer::emitStep(StreamOp stream, ArrayRef<State> states,
+                            ArrayRef<EinsumJob> collected) {
+  Location loc = stream.getLoc();
+  SmallVector<Type> types;
+  for (const State &state : states)
+    types.push_back(state.type);
+  OpBuilder outside(stream), inside(builder.getContext());
+  Block *step = inside.createBlock(&stream.getStep(), {}, types,
+                                   SmallVector<Location>(types.size(), loc));
+
+  std::vector<EinsumJob> jobs;
+  llvm::DenseSet<Expr> moving;
+  for (auto [state, argument] : llvm::zip(states, step->getArguments())) {
+    emitter.bind(state.previous, {argument, state.groups, {}});
+    moving.insert(state.previous);
+    Expr local;
+    if (state.local) {
+      jobs.push_back(*state.local);
+      local = state.local->result;
+    } else {
+      provide(getReads(state.plain), &inside, outside);
+      auto copy = cast<EinsumOp>(emitter.clone(state.plain, inside));
+      copy.setName("L" + state.name.substr(1));
+      copy.setOutAttr(getArrayAttr(builder, state.groups));
+      copy.getResult().setType(state.type);
+      local = context.freshLeaf(state.name, state.leaf.ranks());
+      emitter.bind(local, {copy.getResult(), state.groups, {}});
+      moving.insert(local);
+    }
+    jobs.push_back(makeUpdate(
+        state, state.corrected ? state.corrected : state.previous, local, loc));
+  }
+  nameCorrections(states, ExprMap(), "");
+  llvm::append_range(jobs, collected);
+  provide(jobs, &inside, outside);
+  emitter.emit(jobs, inside, &outside, rank, moving);
+
+  SmallVector<Value> next;
+  for (const State &state : states)
+    next.push_back(emitter.lookup(state.leaf)->tensor);
+  for (const EinsumJob &job : collected)
+    next.push_back(emitter.lookup(job.result)->tensor);
+  YieldOp::create(inside, loc, next);
+  for (Value copy : std::exchange(stepCopies, {}))
+    emitter.unmap(copy);
+}
+
+/// One traversal: the states, and what is collected on the way.
+void StreamFormer::emitStream(ArrayRef<State> states,
+                              ArrayRef<EinsumJob> collected) {
+  SmallVector<Type> types;
+  SmallVector<Attribute> reducers, stateNames, names;
+  SmallVector<double> inits;
+  std::optional<Location> loc;
+  for (const State &state : states) {
+    loc = loc.value_or(state.local ? state.local->loc : state.plain->getLoc());
+    types.push_back(state.type);
+    inits.push_back(state.init);
+    reducers.push_back(
+        ReduceAttr::get(builder.getContext(), state.reducer, rank));
+    stateNames.push_back(builder.getStringAttr(StringRef(state.name).lower()));
+    names.push_back(builder.getStringAttr(state.name));
+  }
+  for (const EinsumJob &job : collected) {
+    loc = loc.value_or(job.loc);
+    SmallVector<StringAttr> ranks;
+    for (const auto &group : job.groups)
+      ranks.push_back(group.front());
+    types.push_back(
+        attn::TensorType::get(builder.getContext(), ranks, job.elementType));
+    names.push_back(builder.getStringAttr(job.name));
+  }
+  auto stream = StreamOp::create(
+      builder, *loc, types, rank, builder.getF64ArrayAttr(inits),
+      builder.getArrayAttr(reducers), builder.getArrayAttr(stateNames),
+      builder.getArrayAttr(names));
+  emitStep(stream, states, collected);
+  if (!states.empty())
+    emitMerge(stream, states);
+
+  auto results = stream.getResults();
+  for (auto [state, result] : llvm::zip(states, results))
+    emitter.bind(state.leaf, {result, state.groups, {}});
+  for (auto [job, result] :
+       llvm::zip(collected, results.drop_front(states.size())))
+    emitter.bind(job.result, {result, job.groups, {}});
+}
+
+//===----------------------------------------------------------------------===//
+// Outputs
+//===----------------------------------------------------------------------===//
+
+/// What remains of a result's value once it is stored in its own type.
+static Expr dropLastCast(Expr value, Type type) {
+  std::string name;
+  llvm::raw_string_ostream(name) << type;
+  return value.is(ExprKind::Cast) && value.name() == name ? value.operand(0)
+                                                          : value;
+}
+
+EinsumJob StreamFormer::makeOutput(const Member &member, Expr value) {
+  EinsumOp einsum = member.getEinsum();
+  EinsumJob job{einsum.getLoc()};
+  job.name = einsum.getName().value_or("T").str();
+  job.groups = getGroups(einsum);
+  job.elementType = einsum.getResult().getType().getElementType();
+  job.value = dropLastCast(value, job.elementType);
+  llvm::append_range(job.conditions, importer.getPresence(einsum.getResult()));
+  job.result =
+      context.freshLeaf(job.name, emitter.getRanks(einsum.getOutVars()));
+  return job;
+}
+
+void StreamFormer::emitTraversals(const Derivation &derivation,
+                                  const Segment &segment) {
+  unsigned numTraversals = derivation.getNumTraversals();
+  if (!segment.plain.empty())
+    numTraversals = std::max(numTraversals, 1u);
+  for (unsigned i = 0; i < numTraversals; ++i) {
+    std::vector<State> states;
+    if (i < derivation.phases.size())
+      for (const Accumulator &accumulator : derivation.phases[i].accumulators)
+        states.push_back(
+            makeState(accumulator, *segment.reductions[accumulator.reduction]));
+    for (Member *member : segment.plain) {
+      if (i > 0)
+        break;
+      states.push_back(makeState(*member));
+      member->leaf = states.back().leaf;
+    }
+    std::vector<EinsumJob> collected;
+    SmallVector<Member *> owners;
+    for (auto [member, output] :
+         llvm::zip(segment.outputs, derivation.outputs)) {
+      if (!output.keepsRank || output.phase != i)
+        continue;
+      collected.push_back(makeOutput(*member, output.value));
+      owners.push_back(member);
+    }
+    emitStream(states, collected);
+    for (auto [job, member] : llvm::zip(collected, owners))
+      emitter.map(member->op->getResult(0), emitter.lookup(job.result)->tensor);
+  }
+}
+
+/// Emits what follows the traversals, but for outputs that are states as they
+/// are.
+void StreamFormer::emitOutputs(const Derivation &derivation,
+                               const Segment &segment) {
+  std::vector<EinsumJob> jobs;
+  /// The tensors and leaves that the jobs' results stand for.
+  std::vector<std::pair<Expr, Value>> tensors;
+  std::vector<std::pair<Expr, Expr>> leaves;
+  auto add = [&](EinsumJob job) {
+    const TensorAccess *access = emitter.lookup(job.value);
+    auto hasType = [&](Value tensor) {
+      return !job.elementType ||
+             cast<attn::TensorType>(tensor.getType()).getElementType() ==
+                 job.elementType;
+    };
+    bool isState = access && access->groups == job.groups &&
+                   job.conditions.empty() && hasType(access->tensor);
+    if (isState)
+      emitter.bind(job.result, *access);
+    else
+      jobs.push_back(std::move(job));
+  };
+  auto addTensor = [&](Member *member, Expr value) {
+    EinsumJob job = makeOutput(*member, value);
+    tensors.push_back({job.result, member->op->getResult(0)});
+    add(std::move(job));
+  };
+  for (Member *member : segment.plain)
+    addTensor(member, member->leaf);
+  ArrayRef<FinishedOutput> outputs = derivation.outputs;
+  for (auto [member, output] : llvm::zip(segment.outputs, outputs))
+    if (!output.keepsRank)
+      addTensor(member, output.value);
+  for (auto [member, output] :
+       llvm::zip(segment.leaves, outputs.drop_front(segment.outputs.size()))) {
+    if (output.value == member->leaf)
+      continue;
+    EinsumJob job = makeOutput(*member, output.value);
+    job.groups = getGroups(member->getEinsum().getOutVars());
+    job.elementType = Type(); // that of the value
+    job.conditions.clear();
+    leaves.push_back({job.result, member->leaf});
+    add(std::move(job));
+  }
+  provide(jobs, nullptr, builder);
+  emitter.emit(jobs, builder);
+  for (auto [result, tensor] : tensors)
+    emitter.map(tensor, emitter.lookup(result)->tensor);
+  for (auto [result, leaf] : leaves)
+    emitter.bind(leaf, *emitter.lookup(result));
+}

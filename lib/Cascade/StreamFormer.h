@@ -1,0 +1,175 @@
+//===- StreamFormer.h - One rank of a block becomes streams ---------------===//
+//
+// What the parts of OnePass share: the ops of a block and what becomes of them
+// (FormStreams.cpp), the streams that are emitted (EmitStreams.cpp) and what a
+// user is told (ExplainStreams.cpp).
+//
+// Not everything is algebra. An Einsum that contracts other ranks stays as it
+// is, and is computed again for each chunk. One that contracts what depends on
+// a reduction over the same rank has to wait until that is finished: it divides
+// the reductions into *segments*, which are derived one after the other.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LIB_CASCADE_STREAMFORMER_H
+#define LIB_CASCADE_STREAMFORMER_H
+
+#include "lib/Cascade/Derivation.h"
+#include "lib/Cascade/EmitExpr.h"
+#include "lib/Cascade/ImportExpr.h"
+
+namespace attn {
+
+/// What becomes of an op, seen from the rank that is streamed.
+enum class Role {
+  /// Depends on no reduction over the rank: computed where it is needed.
+  Independent,
+  /// A map over reductions of the rank: part of the algebra.
+  Map,
+  /// A reduction over the rank, part of the algebra.
+  Reduction,
+  /// A reduction over the rank that the algebra cannot say: it is reduced as
+  /// it stands, once what it depends on is finished.
+  Plain,
+  /// Any other op that depends on a reduction over the rank.
+  Late,
+};
+
+struct Member {
+  mlir::Operation *op;
+  Role role = Role::Independent;
+  /// Of Map, Reduction and Plain: the segment that computes it.
+  unsigned segment = 0;
+  /// The first segment whose traversals may use its value.
+  unsigned ready = 0;
+  ImportedEinsum imported;
+  /// Of Plain and Late: why it is not part of the algebra.
+  std::string reason;
+  /// Of a Reduction and a Plain: the leaf of what is accumulated. Of a
+  /// Reduction: its body.
+  Expr leaf, body;
+  bool isReached = false;
+  /// Of Map and Reduction: its tensor is needed.
+  bool isOutput = false;
+  /// Of a Reduction: a later segment needs the leaf.
+  bool isLeafNeeded = false;
+
+  EinsumOp getEinsum() const { return mlir::cast<EinsumOp>(op); }
+  /// The first segment at whose start its tensor exists.
+  unsigned getFinished() const {
+    return role == Role::Map || role == Role::Reduction ? segment + 1 : ready;
+  }
+};
+
+/// A state of a stream.
+struct State {
+  /// `RM`; the argument is `rm`, the next state `RM1`.
+  std::string name;
+  ReducerKind reducer;
+  double init;
+  attn::TensorType type;
+  Groups groups;
+  /// Leaves for the value before and after an update.
+  Expr previous, leaf;
+  /// The contribution of a chunk: a job, or an Einsum to copy.
+  std::optional<EinsumJob> local;
+  mlir::Operation *plain = nullptr;
+  /// The old state moved to the new values of the states before it; null where
+  /// it stays what it is.
+  Expr corrected;
+};
+
+/// The members that one segment computes.
+struct Segment {
+  llvm::SmallVector<Member *> reductions, plain;
+  /// Whose tensors are needed, and whose leaves later segments read.
+  llvm::SmallVector<Member *> outputs, leaves;
+};
+
+/// Streams one rank in one block.
+class StreamFormer {
+public:
+  /// Without `derives`, every level of reductions is a traversal of its own.
+  StreamFormer(CascadeOp cascade, mlir::Block &block, mlir::StringAttr rank,
+               mlir::Type floatType, bool derives)
+      : cascade(cascade), block(block), rank(rank), derives(derives),
+        importer(context, cascade), emitter(importer, cascade),
+        builder(block.getTerminator()) {
+    emitter.setFloatType(floatType);
+    streamed.set(importer.getRank(rank));
+  }
+  void run();
+
+private:
+  // FormStreams.cpp
+  void classify();
+  void classify(Member &member, EinsumOp einsum);
+  void importReduction(Member &member, EinsumOp einsum);
+  Expr splitInvariant(Expr body, const RankSet &reduced, Expr &factor);
+  void markNeeded();
+  Segment getSegment(unsigned number);
+  NormalForm makeNormalForm(const Segment &segment);
+  std::optional<NormalForm> splitTerms(const NormalForm &form, unsigned index);
+  Derivation deriveBest(NormalForm &form, Segment &segment);
+  void emitSegment(Segment segment);
+  void cleanUp();
+
+  // EmitStreams.cpp
+  State makeState(const Accumulator &accumulator, const Member &member);
+  State makeState(const Member &member);
+  void nameCorrections(llvm::ArrayRef<State> states, const ExprMap &side,
+                       llvm::StringRef suffix);
+  void emitStep(StreamOp stream, llvm::ArrayRef<State> states,
+                llvm::ArrayRef<EinsumJob> collected);
+  void emitMerge(StreamOp stream, llvm::ArrayRef<State> states);
+  void emitStream(llvm::ArrayRef<State> states,
+                  llvm::ArrayRef<EinsumJob> collected);
+  EinsumJob makeOutput(const Member &member, Expr value);
+  void emitTraversals(const Derivation &derivation, const Segment &segment);
+  void emitOutputs(const Derivation &derivation, const Segment &segment);
+  void provide(llvm::ArrayRef<mlir::Value> values, mlir::OpBuilder *inside,
+               mlir::OpBuilder &outside);
+  void provide(llvm::ArrayRef<EinsumJob> jobs, mlir::OpBuilder *inside,
+               mlir::OpBuilder &outside);
+
+  // ExplainStreams.cpp
+  std::string describeTraversal(llvm::ArrayRef<Expr> roots);
+  void explainSegments();
+  void explain(const Derivation &derivation, const Segment &segment);
+
+  Member *lookup(mlir::Value value) {
+    auto it = numberOf.find(value.getDefiningOp());
+    return it == numberOf.end() ? nullptr : &members[it->second];
+  }
+  /// Whether what `op` makes varies along the rank.
+  bool walksRank(mlir::Operation *op);
+
+  CascadeOp cascade;
+  mlir::Block &block;
+  mlir::StringAttr rank;
+  bool derives;
+  ExprContext context;
+  ExprImporter importer;
+  EinsumEmitter emitter;
+  mlir::OpBuilder builder;
+  RankSet streamed;
+  std::vector<Member> members;
+  llvm::DenseMap<mlir::Operation *, unsigned> numberOf;
+  /// Copies that exist only in the step at hand.
+  llvm::SmallVector<mlir::Value> stepCopies;
+};
+
+ExprReducer getExprReducer(ReducerKind kind);
+ReducerKind getReducerKind(ExprReducer reducer);
+/// The reducer of an Einsum; SplitReducers leaves one kind.
+ReducerKind getReducerKind(EinsumOp einsum);
+llvm::SmallVector<mlir::StringAttr> getReduced(EinsumOp einsum);
+Groups getGroups(EinsumOp einsum);
+Groups getGroups(llvm::ArrayRef<mlir::StringAttr> vars);
+
+/// What `op` reads that it does not make itself.
+llvm::SmallVector<mlir::Value> getReads(mlir::Operation *op);
+
+} // namespace attn
+
+#endif // LIB_CASCADE_STREAMFORMER_H
