@@ -16,7 +16,8 @@ help: ## list these commands
 	  $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: build ## compile softmax attention, run it on real data, compare
+demo: configure ## compile softmax attention, run it on real data, compare
+	@cmake --build $(BUILD) -j $(JOBS) --target attnc attn-run
 	@$(PYTHON) examples/demo/demo.py --build $(BUILD)
 
 .PHONY: check
@@ -24,9 +25,12 @@ check: build build-sanitize-runtime ## build and run every test
 	@$(PYTHON) test/run_all.py -j $(JOBS) $(BUILD) build-sanitize-runtime
 
 .PHONY: build
-build: setup ## build the compiler, the runtime and the tests
-	@test -f $(BUILD)/build.ninja || cmake --preset release -B $(BUILD)
+build: configure ## build the compiler, the runtime and the tests
 	@cmake --build $(BUILD) -j $(JOBS)
+
+.PHONY: configure
+configure: setup
+	@test -f $(BUILD)/build.ninja || cmake --preset release -B $(BUILD)
 
 .PHONY: setup
 setup: ## install what is missing (apt); quick when nothing is
