@@ -35,20 +35,24 @@ std::optional<CpuDescription> attn::lookupCpu(StringRef name) {
   return std::nullopt;
 }
 
-// A register block is `lanes * 2` wide; four of them share one load of a key
-// tile, which makes packing it cheap.
-int64_t CpuModel::getLaneTile() const { return 8 * cpu.lanes; }
+// Measured (docs/bench.md): a query tile of 64 keeps scores and operands in the
+// first-level cache, wastes little on the diagonal, and still reuses a key tile
+// enough where that is read in place.
+int64_t CpuModel::getLaneTile() const { return 64; }
 
-// A key tile, a value tile and the scores, at 128 elements a row, fill half of
-// the second-level cache.
+// A key tile, a value tile and the scores, at 128 elements a row, take an
+// eighth of the second-level cache; more is no faster.
 int64_t CpuModel::getStreamTile() const {
   int64_t rowBytes = 4 * (128 + 128 + getLaneTile());
   int64_t rows = 16;
-  while (rows * 2 * rowBytes <= cpu.l2Bytes / 4)
+  while (rows < 64 && rows * 2 * rowBytes <= cpu.l2Bytes / 8)
     rows *= 2;
-  return std::min<int64_t>(rows, 128);
+  return rows;
 }
 
 int64_t CpuModel::getRowTile() const { return 2 * cpu.lanes; }
+
+// A page, so that the prefetcher sees a row as one.
+int64_t CpuModel::getSweepTile() const { return 1024; }
 
 int64_t CpuModel::getMaxTileElements() const { return cpu.l2Bytes / 4; }

@@ -32,6 +32,8 @@ public:
   int64_t getNarrowLaneTile() const override { return cpu.lanes; }
   int64_t getStreamTile() const override;
   int64_t getRowTile() const override;
+  int64_t getSweepTile() const override;
+  int64_t getSweepRows() const override { return 2; }
   int64_t getMaxTileElements() const override;
 
 private:

@@ -27,6 +27,10 @@ public:
   /// Coordinates of a second parallel rank in one tile, in nests whose results
   /// have no other rank than the lanes to reuse operands along.
   virtual int64_t getRowTile() const = 0;
+  /// Coordinates of the lane rank, and of the rank before it, in one tile of a
+  /// nest that only sweeps over memory.
+  virtual int64_t getSweepTile() const = 0;
+  virtual int64_t getSweepRows() const = 0;
   /// The most elements that one loaded tile may have.
   virtual int64_t getMaxTileElements() const = 0;
 };

@@ -1,6 +1,7 @@
 //===- Grid.cpp - How a nest is cut into tasks ----------------------------===//
 
 #include "lib/Mapping/Grid.h"
+#include "llvm/ADT/SetOperations.h"
 #include "llvm/ADT/SmallPtrSet.h"
 
 using namespace mlir;
@@ -54,6 +55,63 @@ static bool wantsRows(NestOp nest, StringAttr lanes, StringAttr rows,
   return !hasOthers && (reuses || !reduces);
 }
 
+/// The variables along which each read of `einsum` varies.
+static SmallVector<llvm::SmallSetVector<StringAttr, 4>>
+getReadVars(EinsumOp einsum) {
+  SmallVector<llvm::SmallSetVector<StringAttr, 4>> all;
+  einsum.getBody().walk([&](ReadOp read) {
+    auto &vars = all.emplace_back();
+    for (auto var : einsum.getVars().getAsRange<StringAttr>())
+      if (readsAlong(read, var))
+        vars.insert(var);
+  });
+  return all;
+}
+
+std::optional<StringAttr> attn::getSweptRank(NestOp nest) {
+  llvm::SmallSetVector<StringAttr, 8> known;
+  for (auto rank : nest.getParallel().getAsRange<StringAttr>())
+    known.insert(rank);
+  StringAttr streamed;
+  unsigned numStreams = 0;
+  nest.walk([&](StreamOp stream) {
+    streamed = stream.getRankAttr();
+    known.insert(streamed);
+    ++numStreams;
+  });
+  if (numStreams > 1 || known.empty())
+    return std::nullopt;
+  bool sweeps = true, isContiguous = true;
+  nest.walk([&](Operation *op) { sweeps &= !isa<IterateOp>(op); });
+  nest.walk([&](EinsumOp einsum) {
+    for (auto var : einsum.getVars().getAsRange<StringAttr>())
+      sweeps &= known.contains(var);
+    // Operands that lack different ranks are used again and again.
+    auto reads = getReadVars(einsum);
+    for (auto &one : reads)
+      for (auto &other : reads)
+        sweeps &=
+            llvm::set_is_subset(one, other) || llvm::set_is_subset(other, one);
+    einsum.getBody().walk([&](ReadOp read) {
+      if (!streamed || !readsAlong(read, streamed))
+        return;
+      auto last = read.getIndices().back().getDefiningOp<RankVarOp>();
+      isContiguous &= last && last.getRankAttr() == streamed;
+    });
+  });
+  if (!sweeps)
+    return std::nullopt;
+  // Along what lies in one piece in memory.
+  return streamed && isContiguous ? streamed : StringAttr();
+}
+
+/// Spans a fixed extent in equal parts of at most `wanted`.
+static int64_t fitToExtent(int64_t wanted, std::optional<int64_t> extent) {
+  while (extent && wanted / 2 >= *extent && wanted > 1)
+    wanted /= 2;
+  return wanted;
+}
+
 GridChoice attn::chooseGrid(NestOp nest, const TileSizes &sizes) {
   GridChoice grid;
   CascadeOp cascade = getCascade(nest);
@@ -63,16 +121,19 @@ GridChoice attn::chooseGrid(NestOp nest, const TileSizes &sizes) {
   }
   llvm::SmallPtrSet<Attribute, 4> grouped = getGrouped(nest);
   auto choose = [&](unsigned position, int64_t wanted) {
-    std::optional<int64_t> extent =
-        cascade.getFixedExtent(grid.ranks[position]);
-    // A fixed extent is spanned in equal parts.
-    while (extent && wanted / 2 >= *extent && wanted > 1)
-      wanted /= 2;
-    grid.sizes[position] = wanted;
+    grid.sizes[position] =
+        fitToExtent(wanted, cascade.getFixedExtent(grid.ranks[position]));
   };
+  std::optional<StringAttr> swept = getSweptRank(nest);
+  if (swept && *swept)
+    grid.lanes = *swept;
   for (unsigned i = grid.ranks.size(); i-- > 0;) {
     if (grouped.contains(grid.ranks[i]))
       continue;
+    if (grid.lanes) {
+      choose(i, sizes.rows);
+      break;
+    }
     grid.lanes = grid.ranks[i];
     choose(i, sizes.lanes);
     if (i > 0 && !grouped.contains(grid.ranks[i - 1]) &&

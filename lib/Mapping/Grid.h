@@ -16,8 +16,14 @@ struct TileSizes {
 struct GridChoice {
   llvm::SmallVector<mlir::StringAttr> ranks;
   llvm::SmallVector<int64_t> sizes;
+  /// One of `ranks`, or the streamed rank of a sweep.
   mlir::StringAttr lanes;
 };
+
+/// Whether a nest only sweeps over memory: it uses no operand's element twice.
+/// Gives the streamed rank where that lies in one piece in memory, and is to be
+/// the lane rank; null where there is none; nothing where it is no sweep.
+std::optional<mlir::StringAttr> getSweptRank(NestOp nest);
 
 /// Cuts the nest's parallel ranks into tiles.
 GridChoice chooseGrid(NestOp nest, const TileSizes &sizes);

@@ -31,7 +31,11 @@ NestEmitter::getDims(EinsumOp einsum, const Scope &scope) {
       continue;
     }
     if (var == scope.streamed) {
-      dims.push_back({var, scope.size, scope.offset});
+      Dim dim{var, scope.size, scope.offset};
+      if (var == grid.lanes)
+        lanes = dim;
+      else
+        dims.push_back(dim);
       continue;
     }
     std::optional<int64_t> extent = cascade.getFixedExtent(var);

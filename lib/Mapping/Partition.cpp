@@ -285,19 +285,26 @@ LogicalResult CascadePartitioner::partitionNest(NestOp nest) {
         });
   };
 
-  TileSizes narrow = sizes;
+  // A sweep takes long rows, for the sake of the memory; the rest takes what
+  // is used again.
+  TileSizes wide = sizes, narrow = sizes;
+  if (getSweptRank(nest)) {
+    wide.lanes = wide.stream = target.getSweepTile();
+    wide.rows = target.getSweepRows();
+  }
   narrow.lanes = target.getNarrowLaneTile();
-  GridChoice grid = chooseGrid(nest, sizes);
-  bool hasFreeLanes = grid.lanes && !cascade.getFixedExtent(grid.lanes) &&
-                      narrow.lanes < sizes.lanes;
+  GridChoice grid = chooseGrid(nest, wide);
+  bool hasFreeLanes = llvm::is_contained(grid.ranks, grid.lanes) &&
+                      !cascade.getFixedExtent(grid.lanes) &&
+                      narrow.lanes < wide.lanes;
 
   // Wide tiles where there are lanes enough, else narrow ones.
   auto launchWhole = [&]() -> LogicalResult {
-    FailureOr<Launch> wide = createWhole(sizes);
-    if (failed(wide))
+    FailureOr<Launch> most = createWhole(wide);
+    if (failed(most))
       return failure();
     if (!hasFreeLanes) {
-      launch(*wide);
+      launch(*most);
       return success();
     }
     FailureOr<Launch> few = createWhole(narrow);
@@ -314,7 +321,7 @@ LogicalResult CascadePartitioner::partitionNest(NestOp nest) {
     host.setInsertionPointToStart(choice.thenBlock());
     launch(*few);
     host.setInsertionPointToStart(choice.elseBlock());
-    launch(*wide);
+    launch(*most);
     return success();
   };
 

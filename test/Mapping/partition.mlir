@@ -2,13 +2,13 @@
 
 /// The lane rank is the innermost parallel rank. A long stream with few tasks
 /// is split and merged, few lanes take narrow tiles, the rest wide ones.
-// CHECK-LABEL: tile.kernel @sum_0
+// CHECK-LABEL: tile.kernel @best_0
 //  CHECK-SAME:   grid(%split0 = split, %b0 = b, %p0 = p: 16) lanes p
-// CHECK-LABEL: tile.kernel @sum_1
+// CHECK-LABEL: tile.kernel @best_1
 //       CHECK:   scf.for {{.*}} iter_args
 //       CHECK:     tile.load %ws
-// CHECK-LABEL: tile.kernel @sum_2
-//  CHECK-SAME:   %p0 = p: 128) lanes p
+// CHECK-LABEL: tile.kernel @best_2
+//  CHECK-SAME:   %p0 = p: 64) lanes p
 //       CHECK:   scf.for
 /// Whole tiles have no filter, the last one has the rank's end.
 //       CHECK:     %{{.*}}, %[[EVERY:.*]] = tile.test
@@ -16,18 +16,31 @@
 //   CHECK-NOT:       arith.cmpi
 //       CHECK:     } else {
 //       CHECK:       arith.cmpi slt
-// CHECK-LABEL: tile.program @sum
+// CHECK-LABEL: tile.program @best
 //       CHECK:   tile.extent "threads"
 //       CHECK:   tile.workspace if %{{.*}} : <[split, b, p], f32>
 //       CHECK:   scf.if
-//       CHECK:     tile.launch @sum_0
-//       CHECK:     tile.launch @sum_1
+//       CHECK:     tile.launch @best_0
+//       CHECK:     tile.launch @best_1
 //       CHECK:   } else {
 //       CHECK:     scf.if
-//       CHECK:       tile.launch @sum_3
+//       CHECK:       tile.launch @best_3
 //       CHECK:     } else {
-//       CHECK:       tile.launch @sum_2
-attn.cascade @sum(%A: !attn.tensor<[b, p, m], f32>) -> !attn.tensor<[b, p], f32>
+//       CHECK:       tile.launch @best_2
+attn.cascade @best(%Q: !attn.tensor<[b, p, e], f32>, %K: !attn.tensor<[b, m, e], f32>) -> !attn.tensor<[b, p], f32>
+    ranks(b, p, m, e = 64) {
+  %S = attn.einsum [b, p, m] = %Q[b, p, e] * %K[b, m, e]
+  %M = attn.einsum [b, p] = %S[b, p, m] reduce(max m)
+  attn.yield %M
+}
+
+// -----
+
+/// Nothing is used twice: a sweep takes long rows, along what is contiguous.
+// CHECK-LABEL: tile.kernel @sweep_0
+//  CHECK-SAME:   grid(%b0 = b, %p0 = p: 2) lanes m
+//       CHECK:   tile.load %A[{{.*}}] dims ["", "p", "m"] : {{.*}} -> <[p: 2, m: 1024], f32>
+attn.cascade @sweep(%A: !attn.tensor<[b, p, m], f32>) -> !attn.tensor<[b, p], f32>
     ranks(b, p, m) {
   %S = attn.einsum [b, p] = %A[b, p, m]
   attn.yield %S
