@@ -35,10 +35,10 @@ std::optional<CpuDescription> attn::lookupCpu(StringRef name) {
   return std::nullopt;
 }
 
-// Measured (docs/bench.md): a query tile of 64 keeps scores and operands in the
-// first-level cache, wastes little on the diagonal, and still reuses a key tile
-// enough where that is read in place.
-int64_t CpuModel::getLaneTile() const { return 64; }
+// Measured (docs/bench.md): a query tile of 128 uses a key tile often enough
+// that packing it is cheap, and still wastes little on the diagonal. 64 and 256
+// are within a few per cent.
+int64_t CpuModel::getLaneTile() const { return 128; }
 
 // A key tile, a value tile and the scores, at 128 elements a row, take an
 // eighth of the second-level cache; more is no faster.

@@ -8,7 +8,7 @@
 //       CHECK:   scf.for {{.*}} iter_args
 //       CHECK:     tile.load %ws
 // CHECK-LABEL: tile.kernel @best_2
-//  CHECK-SAME:   %p0 = p: 64) lanes p
+//  CHECK-SAME:   %p0 = p: 128) lanes p
 //       CHECK:   scf.for
 /// Whole tiles have no filter, the last one has the rank's end.
 //       CHECK:     %{{.*}}, %[[EVERY:.*]] = tile.test
