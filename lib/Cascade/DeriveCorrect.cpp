@@ -1,0 +1,350 @@
+//===- DeriveCorrect.cpp - Moves an old state to new accumulators ---------===//
+//
+// F(x, d') = C(d, d') * F(x, d): multiplies the old state by C; likewise + for
+// max. Where there is no C, `close` is tried. A reduction that neither covers
+// is refused, with the rule that fails and the smallest expression that shows
+// it.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Cascade/DerivationRules.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <cmath>
+
+using namespace attn;
+using llvm::SmallVector;
+
+//===----------------------------------------------------------------------===//
+// Coefficients and summands
+//===----------------------------------------------------------------------===//
+
+/// A number for every element leaf, so that a quotient that is known not to
+/// depend on them can be read off.
+static ExprMap getSample(Expr expr, const RankSet &reduced, unsigned attempt) {
+  ExprMap map;
+  for (Expr inner : postOrder(expr))
+    if ((inner.is(ExprKind::Leaf) || inner.is(ExprKind::RankVar)) &&
+        (inner.ranks() & reduced).any())
+      map[inner] = expr.context().constant(0.5 + 0.125 * (map.size() + 1) +
+                                           0.0625 * attempt);
+  return map;
+}
+
+/// Fresh names for every element leaf.
+static ExprMap renameElements(Expr expr, const RankSet &reduced) {
+  ExprMap map;
+  for (Expr inner : postOrder(expr))
+    if ((inner.is(ExprKind::Leaf) || inner.is(ExprKind::RankVar)) &&
+        (inner.ranks() & reduced).any())
+      map[inner] = expr.context().freshLeaf("x0", inner.ranks());
+  return map;
+}
+
+/// C with after = C * before for every element, or null.
+Expr Deriver::getMultiplier(const Work &work, Expr after, Expr before) {
+  Expr ratio = context.quotient(after, before);
+  if (isInvariant(work, ratio))
+    return ratio;
+  // The rank-1 test: F(x,d') F(x0,d) = F(x,d) F(x0,d').
+  ExprMap rename = renameElements(after, work.reduction.reduced);
+  Expr left = expand(after * substitute(before, rename));
+  Expr right = expand(before * substitute(after, rename));
+  if (left != right)
+    return Expr();
+  for (unsigned attempt = 0; attempt < 4; ++attempt) {
+    ExprMap sample = getSample(after, work.reduction.reduced, attempt);
+    Expr denominator = substitute(before, sample);
+    if (denominator.isConstant(0))
+      continue;
+    ratio = context.quotient(substitute(after, sample), denominator);
+    if (cancelFactors(ratio * before) == cancelFactors(after))
+      return ratio;
+  }
+  return Expr();
+}
+
+/// C with after = before + C for every element, or null.
+Expr Deriver::getSummand(const Work &work, Expr after, Expr before) {
+  for (Expr difference : {after - before, expand(after - before)})
+    if (isInvariant(work, difference))
+      return difference;
+  return Expr();
+}
+
+//===----------------------------------------------------------------------===//
+// Where a correction is defined
+//===----------------------------------------------------------------------===//
+
+/// A value that the leaf may have, near `value`.
+static double sampleParameter(Expr leaf, double value) {
+  if (leaf.is(ExprKind::Extent))
+    return 7;
+  if (!leaf.is(ExprKind::Leaf))
+    return std::fabs(value);
+  const LeafInfo &info = leaf.leaf();
+  return std::min(std::max(value, info.lower), info.upper);
+}
+
+/// Evaluates a coefficient with every old value empty, and the new values
+/// empty or not: it multiplies 0 then, so any number will do, but not an
+/// infinity. Parameters take either sign and 0.
+bool Deriver::isFiniteAtIdentity(Expr coefficient) {
+  llvm::DenseMap<Expr, double> identityOf;
+  for (const Placed &other : placed) {
+    const Accumulator &a = other.accumulator;
+    identityOf[a.previous] = a.getIdentity();
+    identityOf[a.leaf] = a.getIdentity();
+  }
+  auto isPrevious = [&](Expr leaf) {
+    return llvm::any_of(placed, [&](const Placed &other) {
+      return other.accumulator.previous == leaf;
+    });
+  };
+  for (bool empty : {true, false}) {
+    for (double parameter : {0.7, 0.0, -1.3}) {
+      double value = evaluate(coefficient, [&](Expr leaf) {
+        auto it = identityOf.find(leaf);
+        if (it == identityOf.end())
+          return sampleParameter(leaf, parameter);
+        return empty || isPrevious(leaf) ? it->second : 0.75;
+      });
+      if (!std::isfinite(value))
+        return false;
+    }
+  }
+  return true;
+}
+
+/// `coefficient`, made 0 where an old maximum is empty if it would not be
+/// finite there; null if that does not help.
+Expr Deriver::guardIdentity(Expr coefficient) {
+  if (isFiniteAtIdentity(coefficient))
+    return coefficient;
+  SmallVector<Expr> empty;
+  for (Expr leaf : getLeaves(coefficient))
+    for (const Placed &other : placed)
+      if (double identity = other.accumulator.getIdentity();
+          other.accumulator.previous == leaf && std::isinf(identity))
+        empty.push_back(
+            context.compare(ExprKind::Equal, leaf, context.constant(identity)));
+  if (empty.empty())
+    return Expr();
+  Expr guarded = context.select(context.logicalOr(empty), context.constant(0),
+                                coefficient);
+  return isFiniteAtIdentity(guarded) ? guarded : Expr();
+}
+
+/// The first exponential of a moving accumulator that may overflow or vanish
+/// half way, or null. It cannot if its argument is bounded by what the element
+/// alone contributes: exp(w + x - max(x)) is no larger than exp(w), always.
+Expr Deriver::findUnstabilised(const Work &work) const {
+  std::optional<RangeAnalysis> ranges;
+  for (Expr expr : postOrder(expandExponents(work.body))) {
+    if (!expr.is(ExprKind::Exp) || !dependsOnMoving(work, expr))
+      continue;
+    if (!ranges) {
+      ranges = getRanges(work);
+      ranges->assumeScalesNonNegative(work.reduction.reduced);
+    }
+    Expr argument = expr.operand(0);
+    if (dependsOnMoving(work, ranges->getUpperBound(argument)) &&
+        !ranges->isStabilised(argument, options.expLimit))
+      return expr;
+  }
+  return Expr();
+}
+
+//===----------------------------------------------------------------------===//
+// The rule
+//===----------------------------------------------------------------------===//
+
+ExprMap Deriver::getPreviousMap(const Work &work) const {
+  ExprMap map;
+  for (Expr leaf : work.moving)
+    map[leaf] = placed[placedOf.lookup(leaf)].accumulator.previous;
+  return map;
+}
+
+/// Finds a correction for work.body and places its accumulator; `value` is
+/// then what the reduction is equal to. Else says which rule fails.
+std::optional<RefusalRule> Deriver::correct(Work &work, Expr &value) {
+  const Reducer &reducer = getReducer(work.reduction.reducer);
+  if (llvm::any_of(work.moving,
+                   [&](Expr leaf) { return !isInvariant(work, leaf); }))
+    return RefusalRule::VariesAlongReducedRank;
+  if (!reducer.mulDistributes && !reducer.addDistributes)
+    return RefusalRule::NoDistributiveOperation;
+  // An infinite accumulator can only be corrected where nothing was reduced
+  // with it: it must have seen every point that this reduction sees.
+  for (Expr leaf : work.moving) {
+    const Accumulator &a = placed[placedOf.lookup(leaf)].accumulator;
+    if (std::isinf(a.getIdentity()) &&
+        !implies(work.reduction.presence, a.presence))
+      return RefusalRule::UndefinedAtIdentity;
+  }
+  bool stabilised = !findUnstabilised(work);
+
+  Expr after = expandExponents(work.body);
+  Expr before = substitute(after, getPreviousMap(work));
+  Expr coefficient, summand;
+  if (reducer.addDistributes)
+    summand = getSummand(work, after, before);
+  if (!summand && reducer.nonNegativeMulDistributes) {
+    coefficient = getMultiplier(work, after, before);
+    if (coefficient && !reducer.mulDistributes &&
+        !getRanges(work).get(coefficient).isPositive())
+      coefficient = Expr();
+  }
+  if (!summand && !coefficient) {
+    // Far from the final centre, moments about it would cancel.
+    RangeAnalysis ranges = getRanges(work);
+    bool tame = llvm::all_of(work.moving, [&](Expr leaf) {
+      return ranges.get(leaf).growth <= Growth::Polynomial;
+    });
+    bool mayClose = (stabilised && tame) || options.allowUnstabilised;
+    if (reducer.mulDistributes && mayClose &&
+        close(work, value, stabilised && tame))
+      return std::nullopt;
+    if (!mayClose && isSeparable(work, work.body))
+      return RefusalRule::Unstabilised;
+    return isSeparable(work, work.body) ? RefusalRule::NotClosed
+                                        : RefusalRule::NotSeparable;
+  }
+  if (!stabilised && !options.allowUnstabilised)
+    return RefusalRule::Unstabilised;
+  if (coefficient) {
+    coefficient = guardIdentity(coefficient);
+    if (!coefficient)
+      return RefusalRule::UndefinedAtIdentity;
+  } else if (!isFiniteAtIdentity(summand)) {
+    return RefusalRule::UndefinedAtIdentity;
+  }
+  if (Expr same = findPlaced(work, work.body, work.phase)) {
+    value = same;
+    result.rewrites.push_back({RewriteKind::Shared, work.index, same});
+    return std::nullopt;
+  }
+  Accumulator &a = create(work, work.body, work.phase);
+  a.kind = coefficient ? CorrectionKind::Multiply : CorrectionKind::Add;
+  a.correction = coefficient ? coefficient : summand;
+  a.corrected = coefficient ? a.previous * coefficient : a.previous + summand;
+  // An infinite identity does not survive a product with 0.
+  if (Expr identity = context.constant(a.getIdentity());
+      coefficient && !identity.isConstant(0))
+    a.corrected =
+        context.select(context.compare(ExprKind::Equal, a.previous, identity),
+                       identity, a.corrected);
+  a.stabilised = stabilised;
+  result.rewrites.push_back({RewriteKind::Corrected, work.index, a.correction});
+  value = a.leaf;
+  return std::nullopt;
+}
+
+//===----------------------------------------------------------------------===//
+// Refusals
+//===----------------------------------------------------------------------===//
+
+llvm::StringRef attn::stringify(RefusalRule rule) {
+  switch (rule) {
+  case RefusalRule::NotSeparable:
+    return "not-separable";
+  case RefusalRule::NotClosed:
+    return "not-closed";
+  case RefusalRule::NoDistributiveOperation:
+    return "no-distributive-operation";
+  case RefusalRule::VariesAlongReducedRank:
+    return "varies-along-reduced-rank";
+  case RefusalRule::UndefinedAtIdentity:
+    return "undefined-at-identity";
+  case RefusalRule::Unstabilised:
+    return "unstabilised";
+  case RefusalRule::OutputKeepsRank:
+    return "output-keeps-rank";
+  }
+  return "";
+}
+
+/// True if `expr` is visibly a finite sum of (elements) * (accumulators).
+bool Deriver::isSeparable(const Work &work, Expr expr) const {
+  auto isMixed = [&](Expr e) {
+    return !isInvariant(work, e) && dependsOnMoving(work, e);
+  };
+  for (Expr term : getTerms(expand(expr)))
+    for (Expr factor : getFactors(term)) {
+      if (!isMixed(factor))
+        continue;
+      if (!factor.is(ExprKind::Exp) ||
+          llvm::any_of(getTerms(factor.operand(0)), isMixed))
+        return false;
+    }
+  return true;
+}
+
+/// The first sub-expression, from the inside out, that is not separable.
+Expr Deriver::findOffender(const Work &work) const {
+  for (Expr expr : postOrder(work.body))
+    if (!isInvariant(work, expr) && dependsOnMoving(work, expr) &&
+        !isSeparable(work, expr))
+      return expr;
+  return work.body;
+}
+
+void Deriver::refuse(const Work &work, RefusalRule rule) {
+  Refusal refusal;
+  refusal.rule = rule;
+  refusal.index = work.index;
+  Expr unstabilised = findUnstabilised(work);
+  refusal.offending = work.body;
+  if (rule == RefusalRule::NotSeparable)
+    refusal.offending = findOffender(work);
+  else if (rule == RefusalRule::Unstabilised && unstabilised)
+    refusal.offending = unstabilised;
+  SmallVector<Expr> leaves(work.moving.begin(), work.moving.end());
+  llvm::sort(leaves, [](Expr a, Expr b) { return a.id() < b.id(); });
+  std::string names;
+  for (Expr leaf : leaves)
+    if (dependsOnMoving(work, refusal.offending) &&
+        contains(refusal.offending, [&](Expr e) { return e == leaf; }))
+      names += (names.empty() ? "`" : ", `") + leaf.leaf().name + "`";
+  std::string offending = "`" + refusal.offending.str() + "`";
+  std::string rank = context.getRankName(form.rank).str();
+  llvm::raw_string_ostream text(refusal.text);
+  switch (rule) {
+  case RefusalRule::NotSeparable:
+    text << offending << " depends on " << names
+         << " in a way that cannot be corrected afterwards: it is no finite "
+            "sum of products of an element's part and an accumulator's part";
+    break;
+  case RefusalRule::NotClosed:
+    text << offending << " and its derivatives by " << names
+         << " span no space of at most " << options.maxClosure
+         << " functions that moves by a shift";
+    break;
+  case RefusalRule::NoDistributiveOperation:
+    text << offending << " depends on " << names
+         << ", and no correction distributes over the reducer `"
+         << getReducer(work.reduction.reducer).name << "`";
+    break;
+  case RefusalRule::VariesAlongReducedRank:
+    text << names << " in " << offending
+         << " varies along a rank that is reduced, so its change cannot be "
+            "applied to the reduced value";
+    break;
+  case RefusalRule::UndefinedAtIdentity:
+    text << "the correction of " << offending << " for a change of " << names
+         << " is undefined while nothing has been seen";
+    break;
+  case RefusalRule::Unstabilised:
+    text << offending << " may overflow or vanish while " << names
+         << " is not final, as nothing proves a bound until then";
+    break;
+  case RefusalRule::OutputKeepsRank:
+    break;
+  }
+  text << "; `" << work.name << "` needs traversal " << work.phase + 2
+       << " of `" << rank << "`";
+  result.refusals.push_back(std::move(refusal));
+}
