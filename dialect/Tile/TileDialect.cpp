@@ -57,9 +57,8 @@ Type ViewType::parse(AsmParser &parser) {
 
 void ViewType::print(AsmPrinter &printer) const {
   printer << "<[";
-  llvm::interleaveComma(getRanks(), printer, [&](StringAttr rank) {
-    printer << rank.getValue();
-  });
+  llvm::interleaveComma(getRanks(), printer,
+                        [&](StringAttr rank) { printer << rank.getValue(); });
   printer << "], " << getElementType() << ">";
 }
 
@@ -106,11 +105,10 @@ Type TileType::parse(AsmParser &parser) {
 
 void TileType::print(AsmPrinter &printer) const {
   printer << "<[";
-  llvm::interleaveComma(llvm::zip(getRanks(), getSizes()), printer,
-                        [&](auto rank) {
-                          printer << std::get<0>(rank).getValue() << ": "
-                                  << std::get<1>(rank);
-                        });
+  llvm::interleaveComma(
+      llvm::zip(getRanks(), getSizes()), printer, [&](auto rank) {
+        printer << std::get<0>(rank).getValue() << ": " << std::get<1>(rank);
+      });
   printer << "], " << getElementType();
   if (getSpace() != Space::Scratch)
     printer << ", " << stringifySpace(getSpace());

@@ -115,7 +115,8 @@ void KernelOp::print(OpAsmPrinter &printer) {
   printer.printSymbolName(getSymName());
   printer << " grid(";
   ArrayRef<BlockArgument> args = getBody().getArguments();
-  for (auto [index, rank] : llvm::enumerate(getGrid().getAsRange<StringAttr>())) {
+  for (auto [index, rank] :
+       llvm::enumerate(getGrid().getAsRange<StringAttr>())) {
     printer << (index ? ", " : "") << args[index] << " = " << rank.getValue();
     if (getSizes()[index] != 1)
       printer << ": " << getSizes()[index];
@@ -127,8 +128,7 @@ void KernelOp::print(OpAsmPrinter &printer) {
   printer << "      ";
   printArguments(printer, args.drop_front(getGrid().size()));
   printer.printOptionalAttrDictWithKeyword(
-      (*this)->getAttrs(),
-      {"sym_name", "grid", "sizes", "lanes", "arg_names"});
+      (*this)->getAttrs(), {"sym_name", "grid", "sizes", "lanes", "arg_names"});
   printer << " ";
   printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
 }
@@ -176,8 +176,8 @@ static LogicalResult verifyMove(Operation *op, ViewType view, TileType tile,
              << llvm::count(dims, rank) << " of the view's ranks, expected 1";
   for (auto dim : dims.getAsRange<StringAttr>())
     if (!dim.getValue().empty() && tile.getRankPosition(dim) < 0)
-      return op->emitOpError("dim `") << dim.getValue()
-                                      << "` is not a rank of " << tile;
+      return op->emitOpError("dim `")
+             << dim.getValue() << "` is not a rank of " << tile;
   return success();
 }
 
@@ -214,14 +214,13 @@ Value MapOp::getOffset(StringAttr rank) {
 LogicalResult MapOp::verify() {
   if (getSizes().size() != getRanks().size() ||
       getOffsets().size() != getRanks().size())
-    return emitOpError("has ") << getRanks().size() << " ranks, "
-                               << getSizes().size() << " sizes and "
-                               << getOffsets().size() << " offsets";
+    return emitOpError("has ")
+           << getRanks().size() << " ranks, " << getSizes().size()
+           << " sizes and " << getOffsets().size() << " offsets";
   auto checkRanks = [&](TileType type) -> LogicalResult {
     for (auto [rank, size] : llvm::zip(type.getRanks(), type.getSizes())) {
       auto *it = llvm::find(getRanks(), rank);
-      if (it == getRanks().end() ||
-          getSizes()[it - getRanks().begin()] != size)
+      if (it == getRanks().end() || getSizes()[it - getRanks().begin()] != size)
         return emitOpError("does not iterate over rank `")
                << rank.getValue() << "` of size " << size << " of " << type;
     }
@@ -248,8 +247,8 @@ LogicalResult MapOp::verifyRegions() {
   Block &block = getBody().front();
   if (block.getNumArguments() != getInputs().size())
     return emitOpError("region has ")
-           << block.getNumArguments() << " arguments for "
-           << getInputs().size() << " inputs";
+           << block.getNumArguments() << " arguments for " << getInputs().size()
+           << " inputs";
   for (auto [arg, input] : llvm::zip(block.getArguments(), getInputs())) {
     Type element = cast<TileType>(input.getType()).getElementType();
     if (arg.getType() != element)

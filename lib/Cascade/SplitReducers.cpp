@@ -49,11 +49,10 @@ static void split(EinsumOp einsum) {
     innerVars.push_back(cast<ReduceAttr>(reducer).getVar());
   Type element = einsum.getValue().getType();
   auto type = attn::TensorType::get(builder.getContext(), ranks, element);
-  auto part = EinsumOp::create(builder, loc, type, einsum.getInputs(),
-                               einsum.getNameAttr(),
-                               builder.getArrayAttr(innerVars),
-                               builder.getArrayAttr(groups),
-                               builder.getArrayAttr(inner));
+  auto part = EinsumOp::create(
+      builder, loc, type, einsum.getInputs(), einsum.getNameAttr(),
+      builder.getArrayAttr(innerVars), builder.getArrayAttr(groups),
+      builder.getArrayAttr(inner));
   part.getBody().takeBody(einsum.getBody());
 
   // The outer one reads it in place.

@@ -1,15 +1,14 @@
-/*===- ceiling.c - What this machine can do, measured beside a kernel
-------===*\
- *
- * Two ceilings for a number of threads: fused multiply-adds on registers
- * (no loads) and bandwidth over arrays that no cache holds. A kernel's speed
- * is reported as a fraction of these, measured within the same second, because
- * a virtual machine's clock changes under it.
- *
- *   cc -O2 -shared -fPIC ceiling.c -o ceiling.so -lpthread     (for ctypes)
- *   cc -O2 -DCEILING_MAIN ceiling.c -o ceiling -lpthread       (prints JSON)
- *
-\*===----------------------------------------------------------------------===*/
+//===- ceiling.c - What this machine can do, beside a kernel --------------===//
+//
+// Two ceilings for a number of threads: fused multiply-adds on registers
+// (no loads) and bandwidth over arrays that no cache holds. A kernel's speed
+// is reported as a fraction of these, measured within the same second, because
+// a virtual machine's clock changes under it.
+//
+//   cc -O2 -shared -fPIC ceiling.c -o ceiling.so -lpthread     (for ctypes)
+//   cc -O2 -DCEILING_MAIN ceiling.c -o ceiling -lpthread       (prints JSON)
+//
+//===----------------------------------------------------------------------===//
 
 #include <immintrin.h>
 #include <pthread.h>
@@ -136,7 +135,8 @@ static double measure(int kind, int threads, double seconds, size_t bytes) {
     workers[t].start = &start;
     if (bytes) {
       workers[t].count = bytes / sizeof(float) / (size_t)threads;
-      workers[t].data = aligned_alloc(1 << 21, workers[t].count * sizeof(float));
+      workers[t].data =
+          aligned_alloc(1 << 21, workers[t].count * sizeof(float));
       if (!workers[t].data)
         abort();
       madvise(workers[t].data, bytes / (size_t)threads, MADV_HUGEPAGE);
