@@ -197,6 +197,28 @@ static Value emitSine(Formula f, Value x, bool isCosine) {
   return f.choose(hasBit(2), arith::NegFOp::create(b, result), result);
 }
 
+/// x^y as 2^(y log2|x|), with the sign of x where y is odd; NaN where x is
+/// negative and y not whole.
+static Value emitPow(Formula f, Value x, Value y) {
+  using F = arith::CmpFPredicate;
+  ImplicitLocOpBuilder &b = f.b;
+  Value one = f.number(1.0);
+  Value logarithm = math::Log2Op::create(b, math::AbsFOp::create(b, x));
+  Value size = emitExp(f, f.mul(y, logarithm), /*isBase2=*/true);
+  // 0 * inf is no number here, but 1^y and x^0 are 1.
+  Value isOne = arith::OrIOp::create(b, f.compare(F::OEQ, x, one),
+                                     f.compare(F::OEQ, y, f.number(0.0)));
+  size = f.choose(isOne, one, size);
+  auto isWhole = [&](Value value) -> Value {
+    return f.compare(F::OEQ, math::FloorOp::create(b, value), value);
+  };
+  Value isEven = isWhole(f.mul(y, f.number(0.5)));
+  Value isNegative = f.compare(F::OLT, x, f.number(0.0));
+  Value undefined = f.choose(isNegative, f.number(NAN), size);
+  Value odd = math::CopySignOp::create(b, size, x);
+  return f.choose(isEven, size, f.choose(isWhole(y), odd, undefined));
+}
+
 bool attn::isGuardedDifference(Operation *op) {
   return isa<arith::SubFOp>(op) && !op->use_empty() &&
          llvm::all_of(op->getUsers(), [](Operation *user) {
@@ -289,6 +311,9 @@ Value attn::emitScalarOp(ImplicitLocOpBuilder &b, Operation *op,
       })
       .Case([&](math::CosOp) -> Value {
         return isF32 ? emitSine(f, operands[0], /*isCosine=*/true) : Value();
+      })
+      .Case([&](math::PowFOp) -> Value {
+        return isF32 ? emitPow(f, operands[0], operands[1]) : Value();
       })
       .Case([&](math::RsqrtOp) {
         return f.div(f.number(1.0), math::SqrtOp::create(b, operands[0]));
