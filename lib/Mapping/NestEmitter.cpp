@@ -39,7 +39,7 @@ LogicalResult NestEmitter::emit(ArrayRef<Destination> destinations) {
     auto iterate = value.getDefiningOp<IterateOp>();
     if ((stream && result.getResultNumber() >= stream.getNumStates()) ||
         (iterate && result.getResultNumber() >= iterate.getInits().size()))
-      storedAsMade[value] = destination.view;
+      storedAsMade[value].push_back(destination.view);
   }
   if (failed(emitOps(nest.getBody().front(), Scope())))
     return failure();

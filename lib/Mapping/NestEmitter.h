@@ -154,7 +154,7 @@ private:
   /// Tensors of the nest as tiles.
   llvm::DenseMap<mlir::Value, mlir::Value> tiles;
   /// Results of streams and iterations that are stored as they are made.
-  llvm::DenseMap<mlir::Value, mlir::Value> storedAsMade;
+  llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::Value>> storedAsMade;
 };
 
 } // namespace attn

@@ -175,13 +175,14 @@ NestEmitter::emitStep(StreamOp stream, ValueRange states, const Scope &scope) {
       next.push_back(tiles.lookup(value));
       continue;
     }
-    Value view = storedAsMade.lookup(stream.getResult(index));
-    if (!view) {
+    auto views = storedAsMade.find(stream.getResult(index));
+    if (views == storedAsMade.end()) {
       stream.emitOpError("result ") << index << " is not stored by its nest";
       return failure();
     }
-    if (failed(store(value, view, getGroups(value), scope)))
-      return failure();
+    for (Value view : views->second)
+      if (failed(store(value, view, getGroups(value), scope)))
+        return failure();
   }
   return next;
 }
@@ -455,16 +456,14 @@ LogicalResult NestEmitter::emitIterate(IterateOp iterate) {
       next.push_back(tiles.lookup(value));
       continue;
     }
-    Value view = storedAsMade.lookup(iterate.getResult(index));
-    if (!view)
-      continue;
     // The value's own ranks, and the carried one where the result has it.
     SmallVector<ArrayAttr> groups = getGroups(value);
     auto type = cast<attn::TensorType>(iterate.getResult(index).getType());
     groups.insert(groups.begin() + type.getRankPosition(rank),
                   builder.getArrayAttr(rank));
-    if (failed(store(value, view, groups, Scope())))
-      return failure();
+    for (Value view : storedAsMade.lookup(iterate.getResult(index)))
+      if (failed(store(value, view, groups, Scope())))
+        return failure();
   }
   if (numStates)
     scf::YieldOp::create(builder, loc, next);
