@@ -7,6 +7,7 @@
 
 #include "lib/Cascade/LoopRank.h"
 #include "lib/Cascade/Passes.h"
+#include "lib/Cascade/ResultConditions.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/MapVector.h"
@@ -37,7 +38,7 @@ class NestFormer {
 public:
   NestFormer(CascadeOp cascade, bool fuse, int64_t maxResident)
       : cascade(cascade), fuse(fuse), maxResident(maxResident) {}
-  void run();
+  LogicalResult run();
 
 private:
   bool isLoopRank(StringAttr rank);
@@ -46,6 +47,8 @@ private:
   bool mayInline(EinsumOp producer, EinsumOp consumer, const Root &root);
   void yieldOnlyResults();
   void collect(Operation *op);
+  bool mayBeStreamed(EinsumOp consumer, ReadOp read);
+  FailureOr<bool> copyAbsentReads();
   void emit();
   void emitNest(ArrayRef<Operation *> roots, IRMapping &stored);
 
@@ -53,6 +56,9 @@ private:
   bool fuse;
   int64_t maxResident;
   llvm::MapVector<Operation *, Root> roots;
+  /// Copies of what other nests store, and the reads that need none.
+  llvm::SmallPtrSet<Operation *, 8> copies;
+  llvm::DenseSet<Operation *> presentReads;
 };
 
 } // namespace
@@ -77,35 +83,10 @@ bool NestFormer::reducesLoopRank(EinsumOp einsum) {
       [&](ReduceAttr reducer) { return isLoopRank(reducer.getVar()); });
 }
 
-/// Whether every read of `producer` in `consumer` is at the producer's own
-/// variables, so that the tile at hand is the tile that is read.
-static bool readsInPlace(EinsumOp producer, EinsumOp consumer) {
-  Block &block = consumer.getBody().front();
-  auto groups = llvm::to_vector(producer.getOut().getAsRange<ArrayAttr>());
-  for (auto [arg, input] :
-       llvm::zip(block.getArguments(), consumer.getInputs())) {
-    if (input.getDefiningOp() != producer)
-      continue;
-    for (Operation *user : arg.getUsers()) {
-      auto read = cast<ReadOp>(user);
-      for (auto [index, group] : llvm::zip(read.getIndices(), groups)) {
-        if (auto var = index.getDefiningOp<RankVarOp>()) {
-          if (group.size() != 1 || group[0] != var.getRankAttr())
-            return false;
-        } else if (auto flat = index.getDefiningOp<FlattenOp>()) {
-          if (flat.getRanks() != group)
-            return false;
-        } else {
-          return false;
-        }
-      }
-    }
-  }
-  return true;
-}
-
 bool NestFormer::mayInline(EinsumOp producer, EinsumOp consumer,
                            const Root &root) {
+  if (copies.contains(producer))
+    return true;
   if (!fuse || !readsInPlace(producer, consumer))
     return false;
   return !reducesLoopRank(producer) ||
@@ -320,11 +301,71 @@ void NestFormer::emit() {
     op->erase();
 }
 
-void NestFormer::run() {
+/// Whether `read` may end up outside of the loop that `consumer` is walked in,
+/// so that what it says about presence is not seen there any more.
+bool NestFormer::mayBeStreamed(EinsumOp consumer, ReadOp read) {
+  if (fuse)
+    return true;
+  // A nest of one Einsum: what the reduction walks is read inside of the loop.
+  llvm::SetVector<Value> slice(read.getIndices().begin(),
+                               read.getIndices().end());
+  for (unsigned i = 0; i != slice.size(); ++i) {
+    Operation *op = slice[i].getDefiningOp();
+    if (auto var = dyn_cast_or_null<RankVarOp>(op))
+      if (consumer.getReducer(var.getRankAttr()))
+        return false;
+    if (op)
+      slice.insert(op->operand_begin(), op->operand_end());
+  }
+  return reducesLoopRank(consumer);
+}
+
+/// Says where what another nest stores is present, for streams to know. Returns
+/// whether anything changed.
+FailureOr<bool> NestFormer::copyAbsentReads() {
+  bool changed = false;
+  llvm::SetVector<std::pair<EinsumOp, ReadOp>> reads;
+  for (auto &[op, root] : roots)
+    for (Operation *member : root.members) {
+      auto consumer = dyn_cast<EinsumOp>(member);
+      if (!consumer || copies.contains(consumer))
+        continue;
+      for (auto read : consumer.getBody().getOps<ReadOp>()) {
+        auto argument = cast<BlockArgument>(read.getTensor());
+        auto producer = consumer.getInputs()[argument.getArgNumber()]
+                            .getDefiningOp<EinsumOp>();
+        if (producer && !producer.getInputs().empty() &&
+            !mayInline(producer, consumer, root) &&
+            mayBeStreamed(consumer, read) && !presentReads.contains(read))
+          reads.insert({consumer, read});
+      }
+    }
+  for (auto [consumer, read] : reads) {
+    FailureOr<EinsumOp> copy = copyAbsentRead(consumer, read);
+    if (failed(copy))
+      return failure();
+    if (*copy)
+      copies.insert(*copy);
+    else
+      presentReads.insert(read);
+    changed |= bool(*copy);
+  }
+  return changed;
+}
+
+LogicalResult NestFormer::run() {
   yieldOnlyResults();
-  for (Value value : cascade.getBody().front().getTerminator()->getOperands())
-    collect(value.getDefiningOp());
+  FailureOr<bool> changed = true;
+  while (*changed) {
+    roots.clear();
+    for (Value value : cascade.getBody().front().getTerminator()->getOperands())
+      collect(value.getDefiningOp());
+    changed = copyAbsentReads();
+    if (failed(changed))
+      return failure();
+  }
   emit();
+  return success();
 }
 
 namespace {
@@ -333,7 +374,8 @@ struct FormNests : attn::impl::FormNestsBase<FormNests> {
   void runOnOperation() override {
     if (!getOperation().getOps<NestOp>().empty())
       return;
-    NestFormer(getOperation(), fuse, maxResident).run();
+    if (failed(NestFormer(getOperation(), fuse, maxResident).run()))
+      signalPassFailure();
   }
 };
 } // namespace

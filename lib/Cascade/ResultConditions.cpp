@@ -1,0 +1,337 @@
+//===- ResultConditions.cpp - Where the result of an Einsum is present ----===//
+
+#include "lib/Cascade/ResultConditions.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/SetVector.h"
+
+using namespace mlir;
+using namespace attn;
+
+namespace {
+
+/// Emits conditions at the end of an Einsum's region.
+class ConditionEmitter {
+public:
+  /// The variables of an Einsum, as coordinates in the target's region.
+  using Coordinates = llvm::SmallDenseMap<StringAttr, Value>;
+
+  explicit ConditionEmitter(EinsumOp target)
+      : target(target),
+        builder(OpBuilder::atBlockEnd(&target.getBody().front())) {}
+
+  /// Adds the conditions on the result of `maker`, and on what it reads.
+  LogicalResult add(EinsumOp maker, const Coordinates &at);
+  /// Adds those on what `read`, of the target's region, reads of `producer`.
+  LogicalResult addRead(EinsumOp producer, ReadOp read) {
+    return add(producer,
+               getCoordinates(producer, read.getLoc(), read.getIndices()));
+  }
+  ArrayRef<Value> getConditions() const { return conditions; }
+  OpBuilder &getBuilder() { return builder; }
+  /// The region's argument for a tensor or scalar of the cascade.
+  Value getArgument(Value input);
+
+private:
+  /// An Einsum whose result is read at some coordinates.
+  struct Frame {
+    EinsumOp maker;
+    IRMapping mapping;
+  };
+  Value clone(Value value, Frame &frame);
+  void addBounds(ReadOp read, ValueRange indices);
+  Frame makeFrame(EinsumOp maker, const Coordinates &at);
+  Coordinates getCoordinates(EinsumOp producer, Location loc,
+                             ValueRange indices);
+  void addFrame(Frame frame, std::vector<Frame> &worklist);
+
+  EinsumOp target;
+  OpBuilder builder;
+  SmallVector<Value> conditions;
+};
+
+} // namespace
+
+/// More than any Einsum means; products of alternatives grow beyond.
+static constexpr size_t maxConditions = 256;
+
+/// What `values` are computed from, in the order of the region.
+static SmallVector<Operation *> getSlice(ValueRange values) {
+  llvm::SetVector<Operation *> slice;
+  for (Value value : values)
+    if (Operation *op = value.getDefiningOp())
+      slice.insert(op);
+  for (unsigned i = 0; i != slice.size(); ++i)
+    for (Value operand : slice[i]->getOperands())
+      if (Operation *op = operand.getDefiningOp())
+        slice.insert(op);
+  SmallVector<Operation *> ordered(slice.getArrayRef());
+  llvm::sort(ordered,
+             [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
+  return ordered;
+}
+
+/// Whether `values` mention a variable that `einsum` reduces.
+static bool mentionReduced(EinsumOp einsum, ValueRange values) {
+  return llvm::any_of(getSlice(values), [&](Operation *op) {
+    auto var = dyn_cast<RankVarOp>(op);
+    return var && einsum.getReducer(var.getRankAttr());
+  });
+}
+
+Value ConditionEmitter::getArgument(Value input) {
+  for (auto [argument, known] :
+       llvm::zip(target.getBody().getArguments(), target.getInputs()))
+    if (known == input)
+      return argument;
+  target.getInputsMutable().append(input);
+  return target.getBody().addArgument(input.getType(), target.getLoc());
+}
+
+ConditionEmitter::Frame ConditionEmitter::makeFrame(EinsumOp maker,
+                                                    const Coordinates &at) {
+  Frame frame{maker, {}};
+  maker.getBody().walk([&](RankVarOp var) {
+    if (Value coordinate = at.lookup(var.getRankAttr()))
+      frame.mapping.map(var.getResult(), coordinate);
+  });
+  return frame;
+}
+
+Value ConditionEmitter::clone(Value value, Frame &frame) {
+  for (Operation *op : getSlice(value)) {
+    if (frame.mapping.contains(op->getResult(0)))
+      continue;
+    for (Value operand : op->getOperands())
+      if (auto argument = dyn_cast<BlockArgument>(operand))
+        frame.mapping.map(
+            operand,
+            getArgument(frame.maker.getInputs()[argument.getArgNumber()]));
+    builder.clone(*op, frame.mapping);
+  }
+  if (auto argument = dyn_cast<BlockArgument>(value))
+    return getArgument(frame.maker.getInputs()[argument.getArgNumber()]);
+  return frame.mapping.lookup(value);
+}
+
+void ConditionEmitter::addBounds(ReadOp read, ValueRange indices) {
+  Location loc = read.getLoc();
+  ArrayRef<StringAttr> ranks = read.getTensor().getType().getRanks();
+  for (auto [original, index, rank] :
+       llvm::zip(read.getIndices(), indices, ranks)) {
+    auto var = original.getDefiningOp<RankVarOp>();
+    if (original.getDefiningOp<FlattenOp>() ||
+        (var && var.getRankAttr() == rank))
+      continue; // inside by S1
+    Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+    Value extent = ExtentOp::create(builder, loc, builder.getIndexType(), rank);
+    conditions.push_back(arith::CmpIOp::create(
+        builder, loc, arith::CmpIPredicate::sge, index, zero));
+    conditions.push_back(arith::CmpIOp::create(
+        builder, loc, arith::CmpIPredicate::slt, index, extent));
+  }
+}
+
+/// The variables of `producer` where its result is read at `indices`.
+ConditionEmitter::Coordinates
+ConditionEmitter::getCoordinates(EinsumOp producer, Location loc,
+                                 ValueRange indices) {
+  Coordinates at;
+  for (auto [group, index] :
+       llvm::zip(producer.getOut().getAsRange<ArrayAttr>(), indices)) {
+    auto vars = llvm::to_vector(group.getAsRange<StringAttr>());
+    auto flat = index.getDefiningOp<FlattenOp>();
+    if (flat && flat.getRanks() == group) {
+      for (auto [var, part] : llvm::zip(vars, flat.getIndices()))
+        at[var] = part;
+      continue;
+    }
+    // The last variable of a group runs fastest.
+    Value rest = index;
+    for (StringAttr var : llvm::reverse(vars)) {
+      if (var == vars.front()) {
+        at[var] = rest;
+        break;
+      }
+      Value extent =
+          ExtentOp::create(builder, loc, builder.getIndexType(), var);
+      Value quotient = arith::FloorDivSIOp::create(builder, loc, rest, extent);
+      Value whole = arith::MulIOp::create(builder, loc, quotient, extent);
+      at[var] = arith::SubIOp::create(builder, loc, rest, whole);
+      rest = quotient;
+    }
+  }
+  return at;
+}
+
+void ConditionEmitter::addFrame(Frame frame, std::vector<Frame> &worklist) {
+  EinsumOp maker = frame.maker;
+  SmallVector<Value> conjuncts;
+  if (Value filter = maker.getFilter())
+    conjuncts.push_back(filter);
+  while (!conjuncts.empty()) {
+    Value conjunct = conjuncts.pop_back_val();
+    if (auto both = conjunct.getDefiningOp<arith::AndIOp>()) {
+      conjuncts.push_back(both.getRhs());
+      conjuncts.push_back(both.getLhs());
+    } else if (!mentionReduced(maker, conjunct)) {
+      conditions.push_back(clone(conjunct, frame));
+    }
+  }
+  for (auto read : maker.getBody().getOps<ReadOp>()) {
+    if (mentionReduced(maker, read.getIndices()))
+      continue;
+    SmallVector<Value> indices;
+    for (Value index : read.getIndices())
+      indices.push_back(clone(index, frame));
+    addBounds(read, indices);
+    auto argument = cast<BlockArgument>(read.getTensor());
+    Value tensor = maker.getInputs()[argument.getArgNumber()];
+    if (auto producer = tensor.getDefiningOp<EinsumOp>())
+      worklist.push_back(makeFrame(
+          producer, getCoordinates(producer, read.getLoc(), indices)));
+  }
+}
+
+LogicalResult ConditionEmitter::add(EinsumOp maker, const Coordinates &at) {
+  // An iterative walk: cascades are long.
+  std::vector<Frame> worklist{makeFrame(maker, at)};
+  for (size_t count = 0; !worklist.empty(); ++count) {
+    Frame frame = std::move(worklist.back());
+    worklist.pop_back();
+    addFrame(std::move(frame), worklist);
+    if (conditions.size() > maxConditions || count > 64 * maxConditions)
+      return maker.emitOpError("is present under more than ")
+             << maxConditions
+             << " conditions, too many to repeat where it is "
+                "read";
+  }
+  return success();
+}
+
+/// Ends a region with `value`, where all of `conditions` hold.
+static void endRegion(OpBuilder &builder, Location loc, Value value,
+                      ArrayRef<Value> conditions) {
+  Value filter;
+  for (Value condition : conditions)
+    filter = filter
+                 ? Value(arith::AndIOp::create(builder, loc, filter, condition))
+                 : condition;
+  ValueOp::create(builder, loc, value, filter);
+}
+
+bool attn::readsInPlace(EinsumOp producer, EinsumOp consumer) {
+  Block &block = consumer.getBody().front();
+  auto groups = llvm::to_vector(producer.getOut().getAsRange<ArrayAttr>());
+  for (auto [arg, input] :
+       llvm::zip(block.getArguments(), consumer.getInputs())) {
+    if (input.getDefiningOp() != producer)
+      continue;
+    for (Operation *user : arg.getUsers()) {
+      auto read = cast<ReadOp>(user);
+      for (auto [index, group] : llvm::zip(read.getIndices(), groups)) {
+        if (auto var = index.getDefiningOp<RankVarOp>()) {
+          if (group.size() != 1 || group[0] != var.getRankAttr())
+            return false;
+        } else if (auto flat = index.getDefiningOp<FlattenOp>()) {
+          if (flat.getRanks() != group)
+            return false;
+        } else {
+          return false;
+        }
+      }
+    }
+  }
+  return true;
+}
+
+/// A copy of what `consumer` reads with `read`, without a filter yet, whose
+/// variables are those that the access mentions.
+static std::pair<EinsumOp, ReadOp> copyRead(EinsumOp consumer, ReadOp read) {
+  OpBuilder builder(consumer);
+  SmallVector<Operation *> slice = getSlice(read.getResult());
+  llvm::SetVector<StringAttr> vars;
+  for (Operation *op : slice)
+    if (auto var = dyn_cast<RankVarOp>(op))
+      vars.insert(var.getRankAttr());
+  SmallVector<Attribute> names(vars.begin(), vars.end()), groups;
+  for (StringAttr var : vars)
+    groups.push_back(builder.getArrayAttr(var));
+  auto type = attn::TensorType::get(builder.getContext(), vars.getArrayRef(),
+                                    read.getType());
+  auto copy =
+      EinsumOp::create(builder, read.getLoc(), type, ValueRange(), StringAttr(),
+                       builder.getArrayAttr(names),
+                       builder.getArrayAttr(groups), builder.getArrayAttr({}));
+  copy.getBody().emplaceBlock();
+  ConditionEmitter emitter(copy);
+  IRMapping mapping;
+  for (Operation *op : slice) {
+    for (Value operand : op->getOperands())
+      if (auto input = dyn_cast<BlockArgument>(operand))
+        mapping.map(operand, emitter.getArgument(
+                                 consumer.getInputs()[input.getArgNumber()]));
+    emitter.getBuilder().clone(*op, mapping);
+  }
+  return {copy, mapping.lookup(read.getResult()).getDefiningOp<ReadOp>()};
+}
+
+/// Makes `read` one of `copy`, at its variables.
+static void readCopy(EinsumOp consumer, ReadOp read, EinsumOp copy) {
+  OpBuilder builder(read);
+  consumer.getInputsMutable().append(copy.getResult());
+  Value argument =
+      consumer.getBody().addArgument(copy.getType(), read.getLoc());
+  SmallVector<Value> indices;
+  for (StringAttr var : copy.getOutVars())
+    indices.push_back(
+        RankVarOp::create(builder, read.getLoc(), builder.getIndexType(), var));
+  Value element =
+      ReadOp::create(builder, read.getLoc(), read.getType(), argument, indices);
+  SmallVector<Operation *> slice = getSlice(read.getResult());
+  read.replaceAllUsesWith(element);
+  for (Operation *op : llvm::reverse(slice))
+    if (op->use_empty())
+      op->erase();
+  for (unsigned i = consumer.getInputs().size(); i-- > 0;) {
+    if (!consumer.getBody().getArgument(i).use_empty())
+      continue;
+    consumer.getBody().eraseArgument(i);
+    consumer.getInputsMutable().erase(i);
+  }
+}
+
+FailureOr<EinsumOp> attn::copyAbsentRead(EinsumOp consumer, ReadOp read) {
+  auto argument = cast<BlockArgument>(read.getTensor());
+  Value tensor = consumer.getInputs()[argument.getArgNumber()];
+  auto producer = tensor.getDefiningOp<EinsumOp>();
+  if (!producer)
+    return EinsumOp();
+  auto [copy, copied] = copyRead(consumer, read);
+  ConditionEmitter emitter(copy);
+  LogicalResult added = emitter.addRead(producer, copied);
+  if (failed(added) || emitter.getConditions().empty()) {
+    copy.erase();
+    return failed(added) ? FailureOr<EinsumOp>(failure()) : EinsumOp();
+  }
+  endRegion(emitter.getBuilder(), read.getLoc(), copied,
+            emitter.getConditions());
+  readCopy(consumer, read, copy);
+  return copy;
+}
+
+LogicalResult attn::addResultConditions(EinsumOp einsum, EinsumOp maker) {
+  Value value = einsum.getValue(), filter = einsum.getFilter();
+  einsum.getBody().front().getTerminator()->erase();
+  ConditionEmitter emitter(einsum);
+  ConditionEmitter::Coordinates at;
+  for (StringAttr var : einsum.getOutVars())
+    at[var] = RankVarOp::create(emitter.getBuilder(), einsum.getLoc(),
+                                emitter.getBuilder().getIndexType(), var);
+  LogicalResult added = emitter.add(maker, at);
+  SmallVector<Value> conditions(emitter.getConditions());
+  if (filter)
+    conditions.insert(conditions.begin(), filter);
+  endRegion(emitter.getBuilder(), einsum.getLoc(), value, conditions);
+  return added;
+}
