@@ -285,6 +285,10 @@ void Planner::addMoves(Operation *at, ValueRange from, ValueRange to) {
     first.push_back({move.from, buffer});
     move.from = buffer;
   }
+  // The copies are made one after the other: no target may lie where another
+  // one's source does.
+  for (Move &move : list)
+    live[move.from].set(begin[at] + 1);
   list.insert(list.begin(), first.begin(), first.end());
 }
 
