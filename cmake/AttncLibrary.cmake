@@ -6,6 +6,8 @@ set(CMAKE_POSITION_INDEPENDENT_CODE OFF)
 # 20 s once and saves 2 to 10 s in each file.
 file(WRITE ${PROJECT_BINARY_DIR}/pch.cpp "")
 add_library(AttncPCH OBJECT ${PROJECT_BINARY_DIR}/pch.cpp)
+# Without its time the same header is the same file, which ccache can compare.
+target_compile_options(AttncPCH PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
 target_precompile_headers(AttncPCH PRIVATE
   <mlir/Dialect/Arith/IR/Arith.h>
   <mlir/Dialect/LLVMIR/LLVMDialect.h>
