@@ -13,8 +13,8 @@
 #include "lib/Mapping/Passes.h"
 #include "lib/Package/LinkLevels.h"
 #include "lib/Target/CPU/EmitObject.h"
-#include "lib/Target/CPU/Frame.h"
 #include "lib/Target/CPU/Passes.h"
+#include "lib/Target/Frame.h"
 #include "mlir/Transforms/Passes.h"
 #include "llvm/ADT/Sequence.h"
 
@@ -196,8 +196,7 @@ attn::compileModule(ModuleOp module, std::vector<Interface> interfaces,
         return emitError(module.getLoc(), "@")
                << interface.name << " has other ranks on " << cpu.name
                << " than on " << targets.front().name;
-      level.frameSlots[interface.name] =
-          cpu::FrameLayout(program).getNumSlots();
+      level.frameSlots[interface.name] = FrameLayout(program).getNumSlots();
     }
     if (failed(
             runStages(*clone, Stage::Bind, Stage::LLVM, levelOptions, hooks)))

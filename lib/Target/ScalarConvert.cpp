@@ -54,6 +54,11 @@ Type attn::getMemoryType(Type type) {
   return IntegerType::get(context, width == 1 ? 8 : width);
 }
 
+Type attn::getScratchType(Type element) {
+  return element.isInteger(1) ? IntegerType::get(element.getContext(), 8)
+                              : element;
+}
+
 //===----------------------------------------------------------------------===//
 // Small floats as bits of a larger one
 //===----------------------------------------------------------------------===//

@@ -10,10 +10,10 @@
 #ifndef LIB_TARGET_CPU_KERNELLOWERING_H
 #define LIB_TARGET_CPU_KERNELLOWERING_H
 
-#include "lib/Target/CPU/Buffers.h"
-#include "lib/Target/CPU/Frame.h"
+#include "lib/Target/Buffers.h"
 #include "lib/Target/CPU/Layout.h"
 #include "lib/Target/CPU/Routines.h"
+#include "lib/Target/Frame.h"
 #include "lib/Target/Scalar.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"

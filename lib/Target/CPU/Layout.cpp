@@ -1,16 +1,12 @@
 //===- Layout.cpp - Where the elements of a tile lie in scratch -----------===//
 
 #include "lib/Target/CPU/Layout.h"
+#include "lib/Target/Scalar.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace attn;
 using namespace attn::cpu;
-
-Type cpu::getScratchType(Type element) {
-  return element.isInteger(1) ? IntegerType::get(element.getContext(), 8)
-                              : element;
-}
 
 TileLayout TileLayout::get(tile::TileType type, StringAttr laneRank,
                            int64_t lanes) {

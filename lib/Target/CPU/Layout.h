@@ -37,9 +37,6 @@ struct TileLayout {
                         int64_t lanes);
 };
 
-/// i1 takes a byte in scratch.
-mlir::Type getScratchType(mlir::Type element);
-
 } // namespace attn::cpu
 
 #endif // LIB_TARGET_CPU_LAYOUT_H

@@ -16,7 +16,9 @@ KernelLowering::KernelLowering(tile::KernelOp kernel,
     : b(kernel.getLoc(), kernel.getContext()), unit(unit),
       scalarTarget{/*hasScalef=*/unit.lanes == 16}, routines(routines),
       kernel(kernel), operands(operands), frame(operands.program),
-      plan(planScratch(kernel, unit.lanes)) {}
+      plan(planScratch(kernel, [&](tile::TileType type) {
+        return TileLayout::get(type, kernel.getLanesAttr(), unit.lanes).bytes;
+      })) {}
 
 //===----------------------------------------------------------------------===//
 // The function and its arguments

@@ -1,8 +1,8 @@
 //===- LowerTiles.cpp - From tiles to the llvm dialect --------------------===//
 
 #include "lib/Target/CPU/KernelLowering.h"
-#include "lib/Target/CPU/LowerHost.h"
 #include "lib/Target/CPU/Passes.h"
+#include "lib/Target/LowerHost.h"
 #include "mlir/Conversion/ConvertToLLVM/ToLLVMPass.h"
 #include "mlir/Conversion/ReconcileUnrealizedCasts/ReconcileUnrealizedCasts.h"
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
@@ -68,7 +68,8 @@ LogicalResult LowerTiles::run() {
   if (programs.empty())
     return success();
   declareRuntime();
-  llvm::StringMap<LoweredKernel> kernels;
+  llvm::StringMap<tile::KernelOp> kernels;
+  llvm::DenseMap<tile::KernelOp, int64_t> scratchBytes;
   Routines routines;
   for (tile::KernelOp kernel : kernelOps) {
     FailureOr<KernelOperands> operands = findOperands(kernel, module);
@@ -77,10 +78,22 @@ LogicalResult LowerTiles::run() {
     KernelLowering lowering(kernel, *operands, {lanes, registers}, routines);
     if (failed(lowering.run()))
       return failure();
-    kernels[kernel.getSymName()] = {kernel, lowering.getScratchBytes()};
+    kernels[kernel.getSymName()] = kernel;
+    scratchBytes[kernel] = lowering.getScratchBytes();
   }
+  auto emitLaunch = [&](ImplicitLocOpBuilder &b,
+                        const HostLaunch &launch) -> Value {
+    auto pointer = LLVM::LLVMPointerType::get(&getContext());
+    tile::KernelOp kernel = launch.kernel;
+    Value function = LLVM::AddressOfOp::create(b, pointer, kernel.getSymName());
+    Value bytes = makeInteger(b, b.getI64Type(), scratchBytes.lookup(kernel));
+    return LLVM::CallOp::create(b, b.getI32Type(), "attnrt_launch",
+                                ValueRange{launch.run, function, launch.frame,
+                                           launch.tasks, bytes})
+        .getResult();
+  };
   for (tile::ProgramOp program : programs)
-    if (failed(lowerProgram(program, kernels)))
+    if (failed(lowerProgram(program, kernels, emitLaunch)))
       return failure();
   for (tile::KernelOp kernel : kernelOps)
     kernel.erase();

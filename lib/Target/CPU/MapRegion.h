@@ -41,15 +41,6 @@ private:
   int64_t vectorOffset(const Buffer &buffer, int64_t vector);
 };
 
-/// The map whose result `contract` starts from, where nothing else reads that:
-/// it is computed as the contraction loads its accumulator. Null otherwise.
-tile::MapOp getFusedAccumulator(tile::ContractOp contract);
-/// Whether the region of `map` computes from its arguments alone, at every
-/// coordinate alike.
-bool isSelfContained(tile::MapOp map);
-/// Whether `map` is the fused accumulator of a contraction.
-bool isFusedAccumulator(tile::MapOp map);
-
 } // namespace attn::cpu
 
 #endif // LIB_TARGET_CPU_MAPREGION_H

@@ -1,11 +1,11 @@
 //===- Buffers.h - Scratch memory for the tiles of a kernel -----*- C++ -*-===//
 
-#ifndef LIB_TARGET_CPU_BUFFERS_H
-#define LIB_TARGET_CPU_BUFFERS_H
+#ifndef LIB_TARGET_BUFFERS_H
+#define LIB_TARGET_BUFFERS_H
 
 #include "dialect/Tile/TileOps.h"
 
-namespace attn::cpu {
+namespace attn {
 
 /// Where each tile lies, and what has to be moved where control flow joins.
 struct ScratchPlan {
@@ -20,11 +20,14 @@ struct ScratchPlan {
   int64_t bytes = 0;
 };
 
+/// The bytes that a tile takes in scratch.
+using TileBytes = llvm::function_ref<int64_t(tile::TileType)>;
+
 /// Gives every tile of `kernel` its place. Tiles that one turns into another
 /// share one where they are not needed at the same time: accumulators, what a
 /// loop carries, and maps from a tile to one of the same type.
-ScratchPlan planScratch(tile::KernelOp kernel, int64_t lanes);
+ScratchPlan planScratch(tile::KernelOp kernel, TileBytes getBytes);
 
-} // namespace attn::cpu
+} // namespace attn
 
-#endif // LIB_TARGET_CPU_BUFFERS_H
+#endif // LIB_TARGET_BUFFERS_H

@@ -5,12 +5,12 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef LIB_TARGET_CPU_FRAME_H
-#define LIB_TARGET_CPU_FRAME_H
+#ifndef LIB_TARGET_FRAME_H
+#define LIB_TARGET_FRAME_H
 
 #include "dialect/Tile/TileOps.h"
 
-namespace attn::cpu {
+namespace attn {
 
 class FrameLayout {
 public:
@@ -52,6 +52,6 @@ struct KernelOperands {
 llvm::FailureOr<KernelOperands> findOperands(tile::KernelOp kernel,
                                              mlir::ModuleOp module);
 
-} // namespace attn::cpu
+} // namespace attn
 
-#endif // LIB_TARGET_CPU_FRAME_H
+#endif // LIB_TARGET_FRAME_H

@@ -8,8 +8,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "lib/Target/CPU/LowerHost.h"
-#include "lib/Target/CPU/Frame.h"
+#include "lib/Target/LowerHost.h"
+#include "lib/Target/Frame.h"
 #include "lib/Target/Scalar.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -19,22 +19,23 @@
 
 using namespace mlir;
 using namespace attn;
-using namespace attn::cpu;
 
 namespace {
 class HostLowering {
 public:
   HostLowering(tile::ProgramOp program,
-               const llvm::StringMap<LoweredKernel> &kernels)
-      : program(program), kernels(kernels), frame(program),
-        b(program.getLoc(), program) {
+               const llvm::StringMap<tile::KernelOp> &kernels,
+               LaunchEmitter emitLaunch)
+      : program(program), kernels(kernels), emitLaunch(emitLaunch),
+        frame(program), b(program.getLoc(), program) {
     pointer = LLVM::LLVMPointerType::get(b.getContext());
   }
   LogicalResult run();
 
 private:
   tile::ProgramOp program;
-  const llvm::StringMap<LoweredKernel> &kernels;
+  const llvm::StringMap<tile::KernelOp> &kernels;
+  LaunchEmitter emitLaunch;
   FrameLayout frame;
   ImplicitLocOpBuilder b;
   Type pointer;
@@ -180,11 +181,10 @@ LogicalResult HostLowering::fillWorkspace(tile::WorkspaceOp op) {
 //===----------------------------------------------------------------------===//
 
 LogicalResult HostLowering::lowerLaunch(tile::LaunchOp launch) {
-  auto it = kernels.find(launch.getKernel());
-  if (it == kernels.end())
+  tile::KernelOp kernel = kernels.lookup(launch.getKernel());
+  if (!kernel)
     return launch.emitOpError("launches `")
            << launch.getKernel() << "`, which is not a tile.kernel";
-  tile::KernelOp kernel = it->second.op;
   Value before = LLVM::LoadOp::create(b, b.getI32Type(), status);
   Value isFine = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, before,
                                        makeInteger(b, b.getI32Type(), 0));
@@ -210,12 +210,8 @@ LogicalResult HostLowering::lowerLaunch(tile::LaunchOp launch) {
     Value count = arith::DivSIOp::create(b, padded, constant(size));
     tasks = arith::MulIOp::create(b, tasks, count);
   }
-  Value function = LLVM::AddressOfOp::create(b, pointer, launch.getKernel());
-  auto call =
-      LLVM::CallOp::create(b, b.getI32Type(), "attnrt_launch",
-                           ValueRange{runPointer, function, framePointer, tasks,
-                                      constant(it->second.scratchBytes)});
-  LLVM::StoreOp::create(b, call.getResult(), status);
+  Value code = emitLaunch(b, {kernel, runPointer, framePointer, tasks});
+  LLVM::StoreOp::create(b, code, status);
   return success();
 }
 
@@ -254,7 +250,7 @@ LogicalResult HostLowering::lowerOp(Operation *op) {
         if (!isa_and_nonnull<arith::ArithDialect, scf::SCFDialect>(
                 op->getDialect()) ||
             op->getNumRegions() != 0)
-          return op->emitOpError("can't be lowered for the CPU in a program");
+          return op->emitOpError("can't be lowered in a program");
         SmallVector<Value> mapped;
         for (Value operand : op->getOperands())
           mapped.push_back(values.lookup(operand));
@@ -308,7 +304,8 @@ LogicalResult HostLowering::run() {
   return emitHostFunction();
 }
 
-LogicalResult cpu::lowerProgram(tile::ProgramOp program,
-                                const llvm::StringMap<LoweredKernel> &kernels) {
-  return HostLowering(program, kernels).run();
+LogicalResult attn::lowerProgram(tile::ProgramOp program,
+                                 const llvm::StringMap<tile::KernelOp> &kernels,
+                                 LaunchEmitter emitLaunch) {
+  return HostLowering(program, kernels, emitLaunch).run();
 }

@@ -9,16 +9,14 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "lib/Target/CPU/Buffers.h"
-#include "lib/Target/CPU/Layout.h"
-#include "lib/Target/CPU/MapRegion.h"
+#include "lib/Target/Buffers.h"
+#include "lib/Target/FusedAccumulator.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/ADT/BitVector.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace attn;
-using namespace attn::cpu;
 using llvm::BitVector;
 
 static bool isTile(Value value) { return isa<tile::TileType>(value.getType()); }
@@ -55,8 +53,8 @@ static bool worksInPlace(Operation *op, Value operand) {
 namespace {
 class Planner {
 public:
-  Planner(tile::KernelOp kernel, int64_t lanes) : kernel(kernel) {
-    collect(lanes);
+  Planner(tile::KernelOp kernel, TileBytes getBytes) : kernel(kernel) {
+    collect(getBytes);
     number(kernel.getBody().front());
     for (BitVector &set : live)
       set.resize(numPositions);
@@ -81,7 +79,7 @@ private:
   };
   DenseMap<Operation *, SmallVector<Move>> moves;
 
-  void collect(int64_t lanes);
+  void collect(TileBytes getBytes);
   void number(Block &block);
   void mark(const BitVector &set, unsigned position);
   BitVector markBlock(Block &block, ValueRange joined, BitVector after);
@@ -98,7 +96,7 @@ private:
 };
 } // namespace
 
-void Planner::collect(int64_t lanes) {
+void Planner::collect(TileBytes getBytes) {
   auto add = [&](Value value) {
     if (!isTile(value))
       return;
@@ -106,9 +104,8 @@ void Planner::collect(int64_t lanes) {
     parent.push_back(values.size());
     values.push_back(value);
     live.emplace_back();
-    TileLayout layout = TileLayout::get(cast<tile::TileType>(value.getType()),
-                                        kernel.getLanesAttr(), lanes);
-    sizes.push_back(llvm::alignTo(layout.bytes, 64));
+    sizes.push_back(
+        llvm::alignTo(getBytes(cast<tile::TileType>(value.getType())), 64));
   };
   kernel.walk<WalkOrder::PreOrder>([&](Operation *op) {
     for (Value value : op->getResults())
@@ -339,6 +336,6 @@ ScratchPlan Planner::plan() {
   return std::move(result);
 }
 
-ScratchPlan cpu::planScratch(tile::KernelOp kernel, int64_t lanes) {
-  return Planner(kernel, lanes).plan();
+ScratchPlan attn::planScratch(tile::KernelOp kernel, TileBytes getBytes) {
+  return Planner(kernel, getBytes).plan();
 }

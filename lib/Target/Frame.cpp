@@ -1,11 +1,10 @@
 //===- Frame.cpp - Where a call's arguments lie ---------------------------===//
 
-#include "lib/Target/CPU/Frame.h"
+#include "lib/Target/Frame.h"
 #include "mlir/IR/BuiltinOps.h"
 
 using namespace mlir;
 using namespace attn;
-using namespace attn::cpu;
 
 /// A view takes its address and one stride per rank; a scalar takes one slot.
 static unsigned getNumSlotsOf(Type type) {
@@ -51,8 +50,8 @@ unsigned FrameLayout::getOperandSlot(tile::LaunchOp launch,
   return operandSlots.lookup({launch.getKernelAttr().getAttr(), operand});
 }
 
-FailureOr<KernelOperands> cpu::findOperands(tile::KernelOp kernel,
-                                            ModuleOp module) {
+FailureOr<KernelOperands> attn::findOperands(tile::KernelOp kernel,
+                                             ModuleOp module) {
   KernelOperands found;
   size_t numOperands = kernel.getArgNames().size();
   WalkResult result = module.walk([&](tile::LaunchOp launch) {
