@@ -40,4 +40,45 @@ def PrintTraversals : Pass<"attn-print-traversals", "::mlir::ModuleOp"> {
   ];
 }
 
+def PrintCounts : Pass<"attn-print-counts", "::mlir::ModuleOp"> {
+  let summary = "Print what every Einsum computes and moves";
+  let description = [{
+    The operations of every Einsum by kind and the bytes that it reads and
+    writes, then those of the cascade, as polynomials in the extents. An
+    operation counts once for each coordinate of the variables that it depends
+    on; what depends on none is computed once a call and counts for nothing. A
+    filter is a symbol, `#0`, with its meaning at the end. The cascade's bytes
+    are the compulsory ones: every argument read once, every result written
+    once.
+
+    ```mlir
+    attn.cascade @causal(%Q: !attn.tensor<[p, e], f32>,
+                         %K: !attn.tensor<[m, e], f32>)
+        -> !attn.tensor<[p, m], f32> ranks(p, m, e) {
+      %S = attn.einsum [p, m] = %Q[p, e] * %K[m, e] where (m <= p)
+      %W = attn.einsum [p, m] = sigmoid(%S[p, m])
+      attn.yield %W
+    }
+    ```
+    prints
+    ```
+    @causal
+      S: reads 4 |e| |m| + 4 |e| |p|, writes 4 |m| |p|
+        mac: #0 |e|
+      W: reads 4 |m| |p|, writes 4 |m| |p|
+        sigmoid: #0
+      total: reads 4 |e| |m| + 4 |e| |p|, writes 4 |m| |p|
+        mac: #0 |e|
+        sigmoid: #0
+      #0: points (p, m) where p - m >= 0
+    ```
+  }];
+  let options = [
+    ListOption<"extents", "extents", "std::string",
+               "extents, as p=1024; then numbers are printed too">,
+    ListOption<"chunks", "chunks", "std::string",
+               "coordinates of a streamed rank in a chunk, as m=64">,
+  ];
+}
+
 #endif // LIB_ANALYSIS_PASSES_TD
