@@ -1,5 +1,6 @@
 //===- attnc.cpp - The compiler's command line ----------------------------===//
 
+#include "lib/Explain/Explain.h"
 #include "lib/Package/Header.h"
 #include "lib/Package/SharedObject.h"
 #include "lib/ParseSpec.h"
@@ -52,6 +53,13 @@ struct CommandLine {
                  clEnumValN(Emit::Obj, "obj", "an object file and its header"),
                  clEnumValN(Emit::SO, "so", "a shared object and its header"),
                  clEnumValN(Emit::Header, "header", "the C header alone"))};
+  cl::opt<std::string> explain{
+      "explain", cl::ValueOptional, cl::value_desc("format"), cl::cat(category),
+      cl::desc("Report on the cascades instead: text (default), json")};
+  cl::list<std::string> sizes{
+      "size", cl::CommaSeparated, cl::value_desc("rank=extent"),
+      cl::cat(category),
+      cl::desc("For --explain: extents of free ranks, for numbers")};
   cl::opt<Stage> stopAfter{"stop-after", cl::init(Stage::LLVM),
                            cl::cat(category), getStageValues(),
                            cl::desc("Write the IR after a stage:")};
@@ -76,8 +84,8 @@ struct CommandLine {
       cl::desc("Where libattnrt.so is, for --emit=so")};
 
   bool isTextual() const {
-    return stopAfter.getNumOccurrences() || emit == Emit::Attn ||
-           emit == Emit::Nests || emit == Emit::Tile;
+    return explain.getNumOccurrences() || stopAfter.getNumOccurrences() ||
+           emit == Emit::Attn || emit == Emit::Nests || emit == Emit::Tile;
   }
 };
 
@@ -87,6 +95,12 @@ struct CommandLine {
 static LogicalResult fail(const Twine &message) {
   llvm::WithColor::error(llvm::errs(), "attnc") << message << "\n";
   return failure();
+}
+
+static std::string getVersion() {
+  return (Twine(ATTNRT_VERSION_MAJOR) + "." + Twine(ATTNRT_VERSION_MINOR) +
+          "." + Twine(ATTNRT_VERSION_PATCH))
+      .str();
 }
 
 /// The last stage to run where IR is written.
@@ -273,6 +287,47 @@ static LogicalResult writeCode(const CommandLine &line, const char *program,
   return output == "-" ? success() : writeHeader(interfaces, output);
 }
 
+/// Checks what --explain goes together with.
+static LogicalResult checkExplain(const CommandLine &line) {
+  if (!line.explain.getNumOccurrences())
+    return line.sizes.empty()
+               ? success()
+               : fail("--size is for --explain: the tensors of a call bind "
+                      "free ranks, and --set changes fixed ones");
+  if (!llvm::is_contained({"", "text", "json"}, line.explain))
+    return fail("unknown format `--explain=" + line.explain +
+                "`; expected text or json");
+  if (line.stopAfter.getNumOccurrences() || line.emit.getNumOccurrences() ||
+      !line.dumpTo.empty())
+    return fail("--explain writes a report and no code, so it excludes --emit, "
+                "--stop-after and --dump-to");
+  return success();
+}
+
+/// Writes the report on the cascades of `module`.
+static LogicalResult explainCascades(const CommandLine &line, ModuleOp module,
+                                     const PipelineOptions &options,
+                                     StringRef output) {
+  auto extents = explain::bindSizes(module, line.sizes);
+  if (failed(extents))
+    return failure();
+  OwningOpRef<ModuleOp> derived = module.clone();
+  explain::RemarkCollector remarks(module.getContext());
+  if (failed(runStages(*derived, Stage::Parse, lastCascadeStage, options, {})))
+    return failure();
+  explain::Report report =
+      explain::explain(module, *derived, *extents, remarks.take());
+  report.version = getVersion();
+  report.file = line.input;
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  if (line.explain == "json")
+    printJson(report, os);
+  else
+    printText(report, os);
+  return write(output, text);
+}
+
 static LogicalResult compile(const CommandLine &line, const char *program,
                              MLIRContext &context, llvm::SourceMgr &sources) {
   FailureOr<SmallVector<CpuDescription>> targets = getTargets(line);
@@ -299,6 +354,8 @@ static LogicalResult compile(const CommandLine &line, const char *program,
   if (!module || failed(setExtents(*module, line.extents)) ||
       failed(setElementTypes(*module, line.types)))
     return failure();
+  if (line.explain.getNumOccurrences())
+    return explainCascades(line, *module, options, *output);
   FailureOr<std::vector<Interface>> interfaces = getInterfaces(*module);
   if (failed(interfaces))
     return failure();
@@ -356,8 +413,7 @@ int main(int argc, char **argv) {
   registerDefaultTimingManagerCLOptions();
   cl::HideUnrelatedOptions(line.category);
   cl::SetVersionPrinter([](raw_ostream &os) {
-    os << "attnc " << ATTNRT_VERSION_MAJOR << "." << ATTNRT_VERSION_MINOR << "."
-       << ATTNRT_VERSION_PATCH << ", LLVM " << LLVM_VERSION_STRING << "\n";
+    os << "attnc " << getVersion() << ", LLVM " << LLVM_VERSION_STRING << "\n";
   });
   cl::ParseCommandLineOptions(
       argc, argv,
@@ -367,6 +423,8 @@ int main(int argc, char **argv) {
       line.emit > Emit::LLVM)
     return failed(fail("--stop-after writes IR, so it excludes --emit=asm, "
                        "obj, so and header"));
+  if (failed(checkExplain(line)))
+    return 1;
   std::string message;
   std::unique_ptr<llvm::MemoryBuffer> file =
       openInputFile(line.input, &message);

@@ -83,14 +83,23 @@ struct TraversalAnalysis::Facts {
     return graph.getNodes()[node].loop ? carriers[*graph.getNodes()[node].loop]
                                        : -1;
   }
-
-private:
-  void findWalkers();
-  void findLoops();
   int getChunker(unsigned node) const {
     return graph.getNodes()[node].loop ? chunkers[*graph.getNodes()[node].loop]
                                        : -1;
   }
+  /// Whether an access of this kind needs all of the rank to have gone into
+  /// the node that it reads.
+  bool isBarrier(EdgeKind edge, unsigned producer) const {
+    return edge == EdgeKind::Barrier ||
+           (edge == EdgeKind::Inherit &&
+            available[producer].kind == Availability::End);
+  }
+  /// Whether that holds the node up, which walks the rank.
+  bool waits(unsigned node, unsigned access) const;
+
+private:
+  void findWalkers();
+  void findLoops();
   bool isAligned(const GraphTensor &tensor, const GraphAccess &access) const;
   bool isAligned(ArrayRef<StringAttr> dim, const IndexForm &index) const;
   EdgeKind classify(unsigned node, const GraphAccess &access) const;
@@ -341,8 +350,7 @@ bool TraversalAnalysis::Facts::updateAvailability(unsigned id) {
       continue;
     unsigned producer = *graph.getTensors()[access.tensor].node;
     const Availability &read = available[producer];
-    bool waits = edge == EdgeKind::Barrier ||
-                 (edge == EdgeKind::Inherit && read.kind == Availability::End);
+    bool waits = isBarrier(edge, producer);
     if (waits)
       isEnd = true;
     if (waits || edge == EdgeKind::Aligned)
@@ -388,13 +396,19 @@ void TraversalAnalysis::Facts::delay(const Readers &readers) {
     bool mayWait = wanted[id] != never && wanted[id] > delayed[id] &&
                    available[id].kind == Availability::Stream &&
                    getCarrier(id) < 0;
+    // A kernel loads again what another one has loaded.
+    auto isInOtherNest = [&](unsigned other) {
+      return graph.getNodes()[other].op->getParentOfType<NestOp>() !=
+             node.op->getParentOfType<NestOp>();
+    };
     for (const GraphAccess &access : node.accesses) {
       ArrayRef<std::pair<unsigned, unsigned>> others = readers[access.tensor];
       mayWait = mayWait && (!isVisit(id, access) ||
                             (others.size() <= maxReaders &&
                              llvm::all_of(others, [&](auto &other) {
                                return other.first == id ||
-                                      delayed[other.first] >= wanted[id];
+                                      delayed[other.first] >= wanted[id] ||
+                                      isInOtherNest(other.first);
                              })));
     }
     if (mayWait)
@@ -438,6 +452,13 @@ TraversalAnalysis::Facts::Facts(const CascadeGraph &graph,
   }
   sweep(0, [&](unsigned id) { return updateAvailability(id); });
   delay(readers);
+}
+
+bool TraversalAnalysis::Facts::waits(unsigned node, unsigned access) const {
+  const GraphAccess &read = graph.getNodes()[node].accesses[access];
+  std::optional<unsigned> producer = graph.getTensors()[read.tensor].node;
+  return producer && iterates[node] &&
+         isBarrier(edges[node][access], *producer);
 }
 
 //===----------------------------------------------------------------------===//
@@ -530,10 +551,7 @@ TraversalAnalysis::Facts::findChain(const std::vector<bool> &members) const {
       if (edge == EdgeKind::None)
         continue;
       unsigned producer = *graph.getTensors()[access.tensor].node;
-      bool waits = edge == EdgeKind::Barrier ||
-                   (edge == EdgeKind::Inherit &&
-                    available[producer].kind == Availability::End);
-      follow(producer, waits && iterates[id]);
+      follow(producer, isBarrier(edge, producer) && iterates[id]);
     }
     int carrier = getCarrier(id);
     if (nodes[id].next && carrier >= 0) {
@@ -596,6 +614,15 @@ unsigned TraversalAnalysis::getNumTraversals(StringAttr rank) {
     if (!tensor.node && llvm::is_contained(getRanks(tensor.value), rank))
       count = std::max<unsigned>(
           count, getTraversals(tensor.value, rank).chain.size());
+  return count;
+}
+
+unsigned TraversalAnalysis::getNumChunkPhases(StringAttr rank) {
+  const Facts &found = getFacts(rank, /*ofChunk=*/true);
+  unsigned count = 0;
+  for (auto [id, node] : llvm::enumerate(graph.getNodes()))
+    if (!node.isDead && found.getChunker(id) >= 0)
+      count = std::max(count, found.available[id].phase + 1);
   return count;
 }
 
@@ -739,11 +766,15 @@ Footprint TraversalAnalysis::getFootprint(Value tensor, StringAttr rank) {
   return footprint;
 }
 
-Availability TraversalAnalysis::getAvailability(Operation *op,
-                                                StringAttr rank) {
+Availability TraversalAnalysis::getAvailability(Operation *op, StringAttr rank,
+                                                bool ofChunk) {
   std::optional<unsigned> node = graph.lookupNode(op);
-  return node ? getFacts(rank, /*ofChunk=*/false).available[*node]
-              : Availability();
+  return node ? getFacts(rank, ofChunk).available[*node] : Availability();
+}
+
+bool TraversalAnalysis::waits(unsigned node, unsigned access, StringAttr rank,
+                              bool ofChunk) {
+  return getFacts(rank, ofChunk).waits(node, access);
 }
 
 bool TraversalAnalysis::isDead(Operation *op) const {

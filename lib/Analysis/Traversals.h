@@ -83,6 +83,8 @@ public:
   unsigned getNumTraversals(mlir::StringAttr rank);
   /// How many loops over `rank` don't fuse; 0 where nothing walks it.
   unsigned getNumPhases(mlir::StringAttr rank);
+  /// The phases of each chunk of `rank`; 0 where no stream walks it.
+  unsigned getNumChunkPhases(mlir::StringAttr rank);
   /// The variables that walk `rank`: its own, and those of tiles of it.
   llvm::SmallVector<mlir::StringAttr> getVariables(mlir::StringAttr rank);
 
@@ -92,8 +94,14 @@ public:
   /// Of an argument or of what an Einsum computes, over one of `getRanks`.
   TensorTraversals getTraversals(mlir::Value tensor, mlir::StringAttr rank);
   Footprint getFootprint(mlir::Value tensor, mlir::StringAttr rank);
-  /// Of an attn.einsum or attn.topk outside of merges.
-  Availability getAvailability(mlir::Operation *op, mlir::StringAttr rank);
+  /// Of an attn.einsum or attn.topk outside of merges; with `ofChunk`, in each
+  /// chunk of the streams that walk the rank.
+  Availability getAvailability(mlir::Operation *op, mlir::StringAttr rank,
+                               bool ofChunk = false);
+  /// Whether the access at position `access` of a node of the graph waits for
+  /// all of the rank, or of the chunk.
+  bool waits(unsigned node, unsigned access, mlir::StringAttr rank,
+             bool ofChunk = false);
   /// Whether no output depends on `op`. It counts for nothing.
   bool isDead(mlir::Operation *op) const;
 

@@ -1,0 +1,199 @@
+//===- PrintText.cpp - The report for a terminal --------------------------===//
+
+#include "lib/Explain/Explain.h"
+#include "lib/Explain/Wording.h"
+
+using namespace attn;
+using namespace attn::explain;
+
+namespace {
+
+class TextPrinter {
+public:
+  TextPrinter(const Report &report, llvm::raw_ostream &os)
+      : report(report), os(os) {}
+  void print(const Cascade &cascade);
+
+private:
+  static constexpr unsigned width = 96;
+
+  void printWrapped(const std::string &text, unsigned indent,
+                    unsigned furtherIndent);
+  void printHeading(const char *text) { os << "\n" << text << "\n"; }
+  void printHead(const Cascade &cascade);
+  void printLines(const Form &form);
+  void printTable(const std::vector<std::vector<std::string>> &rows);
+  void printTraversals(const Cascade &cascade);
+  void printReasons(const char *stage, const Form &form);
+  void printRemarks(const Cascade &cascade);
+
+  const Report &report;
+  llvm::raw_ostream &os;
+};
+
+} // namespace
+
+/// Breaks a text at spaces; one longer word than a line stays whole.
+void TextPrinter::printWrapped(const std::string &text, unsigned indent,
+                               unsigned furtherIndent) {
+  llvm::StringRef rest(text);
+  while (!rest.empty()) {
+    size_t room = width - indent;
+    size_t end = rest.size();
+    if (end > room) {
+      end = rest.rfind(' ', room);
+      if (end == llvm::StringRef::npos || end == 0)
+        end = std::min(rest.find(' '), rest.size());
+    }
+    os.indent(indent) << rest.take_front(end) << "\n";
+    rest = rest.drop_front(end).ltrim();
+    indent = furtherIndent;
+  }
+}
+
+void TextPrinter::printHead(const Cascade &cascade) {
+  os << "@" << cascade.name << "  (" << report.file << ":" << cascade.place.line
+     << ")\n";
+  std::string ranks = "ranks";
+  for (const Rank &rank : cascade.ranks) {
+    ranks += (&rank == &cascade.ranks.front() ? " " : ", ") + rank.declaration;
+    bool isFixed = rank.declaration ==
+                   rank.name + " = " + std::to_string(rank.extent.value_or(0));
+    if (rank.extent && !isFixed)
+      ranks += " (" + std::to_string(*rank.extent) + ")";
+  }
+  printWrapped(ranks, 2, 8);
+  for (bool isOutput : {false, true}) {
+    std::string list = isOutput ? "gives" : "reads";
+    const char *separator = " ";
+    for (const Argument &argument : cascade.arguments) {
+      if (argument.isOutput != isOutput)
+        continue;
+      list += separator + argument.name;
+      if (!argument.ranks.empty())
+        list += "[" + join(argument.ranks) + "]";
+      list += " " + argument.type;
+      separator = ", ";
+    }
+    printWrapped(list, 2, 8);
+  }
+}
+
+void TextPrinter::printLines(const Form &form) {
+  for (const Line &line : form.lines)
+    printWrapped(line.text, 2 + 2 * line.depth, 6 + 2 * line.depth);
+  if (!form.dead.empty())
+    printWrapped("no output depends on " + join(form.dead), 2, 4);
+}
+
+void TextPrinter::printTable(
+    const std::vector<std::vector<std::string>> &rows) {
+  std::vector<size_t> widths;
+  for (const std::vector<std::string> &row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (size_t i = 0; i < row.size(); ++i)
+      widths[i] = std::max(widths[i], row[i].size());
+  }
+  for (const std::vector<std::string> &row : rows) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i)
+      line += row[i] + std::string(widths[i] - row[i].size() + 2, ' ');
+    os << "  " << llvm::StringRef(line).rtrim() << "\n";
+  }
+}
+
+/// A table of what is walked more than once, before or after.
+void TextPrinter::printTraversals(const Cascade &cascade) {
+  printHeading("TRAVERSALS");
+  std::vector<std::vector<std::string>> rows = {
+      {"rank", "tensor", "as written", "derived"}};
+  std::vector<std::string> plain;
+  for (size_t i = 0; i < cascade.written.ranks.size(); ++i) {
+    const RankFacts &before = cascade.written.ranks[i];
+    const RankFacts &after = cascade.derived.ranks[i];
+    if (isPlain(before) && isPlain(after)) {
+      plain.push_back(before.rank);
+      continue;
+    }
+    std::string rank = before.rank;
+    for (size_t j = 0; j < before.walks.size(); ++j) {
+      rows.push_back({rank, before.walks[j].tensor,
+                      describeCount(before.walks[j]),
+                      describeCount(after.walks[j])});
+      rank.clear();
+    }
+    rows.push_back(
+        {rank, "phases", std::to_string(before.phases),
+         std::to_string(after.phases) +
+             (after.chunkPhases
+                  ? ", " + std::to_string(*after.chunkPhases) + " of each chunk"
+                  : "")});
+  }
+  if (rows.size() > 1)
+    printTable(rows);
+  if (!plain.empty())
+    printWrapped("over " + join(plain) +
+                     ": every tensor is walked once, in one phase",
+                 2, 4);
+  printReasons("as written", cascade.written);
+  printReasons("derived", cascade.derived);
+}
+
+void TextPrinter::printReasons(const char *stage, const Form &form) {
+  for (const RankFacts &facts : form.ranks) {
+    bool needsReason =
+        facts.phases > 1 || llvm::any_of(facts.walks, [](const Walk &walk) {
+          return walk.traversals.size() > 1;
+        });
+    if (!needsReason)
+      continue;
+    os << "\n  Why over " << facts.rank << ", " << stage << ":\n";
+    for (const Walk &walk : facts.walks)
+      if (walk.traversals.size() > 1)
+        printWrapped(walk.tensor + ": " + describeWhy(walk, facts.rank), 4, 6);
+    std::vector<std::string> phases(facts.phases);
+    for (const Timing &timing : facts.timings)
+      phases[timing.phase] +=
+          (phases[timing.phase].empty() ? "" : ", ") + timing.einsum;
+    for (size_t i = 0; i < phases.size(); ++i)
+      printWrapped("phase " + std::to_string(i + 1) + ": " + phases[i], 4, 6);
+    std::vector<std::string> whole = listWhole(facts);
+    if (!whole.empty())
+      printWrapped("live whole at each coordinate of the other ranks, or made "
+                   "again: " +
+                       join(whole, "; "),
+                   4, 6);
+  }
+}
+
+void TextPrinter::printRemarks(const Cascade &cascade) {
+  if (cascade.remarks.empty())
+    return;
+  printHeading("REMARKS");
+  for (const Remark &remark : cascade.remarks)
+    printWrapped(
+        std::to_string(remark.place.line) + ":" +
+            std::to_string(remark.place.column) + ": " +
+            (remark.severity == "remark" ? "" : remark.severity + ": ") +
+            remark.text,
+        2, 4);
+}
+
+void TextPrinter::print(const Cascade &cascade) {
+  printHead(cascade);
+  printHeading("AS WRITTEN");
+  printLines(cascade.written);
+  printHeading("DERIVED");
+  printLines(cascade.derived);
+  printTraversals(cascade);
+  printRemarks(cascade);
+}
+
+void explain::printText(const Report &report, llvm::raw_ostream &os) {
+  TextPrinter printer(report, os);
+  for (const Cascade &cascade : report.cascades) {
+    if (&cascade != &report.cascades.front())
+      os << "\n";
+    printer.print(cascade);
+  }
+}

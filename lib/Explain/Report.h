@@ -1,0 +1,176 @@
+//===- Report.h - What `attnc --explain` says, as data --------------------===//
+//
+// The report that is open beside a variant while it is designed. Text, JSON and
+// HTML are written from this and from nothing else, so they say the same.
+// docs/explain.md has the schema of the JSON form, which follows these structs.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LIB_EXPLAIN_REPORT_H
+#define LIB_EXPLAIN_REPORT_H
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace attn::explain {
+
+/// The version of the JSON form: the first number changes where a reader of the
+/// old form would break.
+inline constexpr const char *schemaVersion = "1.0";
+
+struct Place {
+  unsigned line = 0, column = 0;
+};
+
+struct Rank {
+  std::string name;
+  /// As declared: `m`, `e = 64`, `h = k * g`.
+  std::string declaration;
+  /// Where it is fixed, or a size was given.
+  std::optional<int64_t> extent;
+};
+
+/// A tensor or scalar that enters or leaves.
+struct Argument {
+  std::string name;
+  std::vector<std::string> ranks;
+  std::string type;
+  bool isOutput = false;
+};
+
+/// One line of a cascade, as it is read from top to bottom.
+struct Line {
+  /// `einsum`, `topk`, or what holds the lines that are deeper: `kernel`,
+  /// `stream`, `merge`, `iterate`; and `next`, what a loop's states become.
+  std::string kind;
+  unsigned depth = 0;
+  std::string text;
+};
+
+/// How much of a tensor must be live at one coordinate of every other rank.
+struct Live {
+  /// Else one tile of the rank, of any size.
+  bool isWhole = false;
+  /// Where whole: the ranks of which all coordinates are live.
+  std::vector<std::string> extents;
+  /// How many coordinates past a tile readers look.
+  int64_t reach = 0;
+  /// Where whole and every size is known.
+  std::optional<double> bytes;
+};
+
+struct Traversal {
+  /// The first Einsum of the traversal.
+  std::string einsum;
+  /// What needs all of the rank before; empty for the first traversal.
+  std::string after;
+};
+
+/// How a tensor that the cascade reads is walked over a rank.
+struct Walk {
+  std::string tensor;
+  std::vector<Traversal> traversals;
+  /// Where a stream walks the rank chunk by chunk.
+  std::optional<unsigned> ofEachChunk;
+  /// Whether coordinates come out of another tensor.
+  bool isGathered = false;
+  /// Iterations at every coordinate of which all this happens again.
+  std::vector<std::string> again;
+  Live live;
+};
+
+/// When an Einsum runs with respect to a rank.
+struct Timing {
+  std::string einsum;
+  unsigned phase = 0;
+  /// Whether its result is there coordinate by coordinate, or at the end.
+  bool streams = false;
+  /// What it waits for, where that is what puts it into its phase.
+  std::string barrier;
+  Live live;
+};
+
+/// The traversal analysis of one rank.
+struct RankFacts {
+  std::string rank;
+  /// Other variables that walk it: those of tiles.
+  std::vector<std::string> variables;
+  unsigned traversals = 0, phases = 0;
+  /// The phases of each chunk, where a stream walks the rank.
+  std::optional<unsigned> chunkPhases;
+  std::vector<Walk> walks;
+  std::vector<Timing> timings;
+};
+
+/// The cascade as a graph: inputs, Einsums and the states of loops.
+struct Node {
+  /// `input`, `einsum`, `topk` or `state`.
+  std::string kind;
+  std::string name;
+  /// The variables of its result, and those that it reduces.
+  std::vector<std::string> ranks, reduced;
+  /// What it computes; empty for inputs and states.
+  std::string formula;
+  bool isOutput = false, isDead = false;
+  /// The loop around it: `stream m`; empty outside of loops.
+  std::string loop;
+};
+
+struct Edge {
+  /// Positions in the list of nodes; `to` reads `from`.
+  unsigned from = 0, to = 0;
+  /// Whether it goes from a loop's coordinate or chunk to the next one.
+  bool isNext = false;
+  /// The ranks all of which `to` waits for before it starts.
+  std::vector<std::string> barriers;
+};
+
+struct Graph {
+  std::vector<Node> nodes;
+  std::vector<Edge> edges;
+  /// The rank by whose phases the graph is drawn, and for each node its phase;
+  /// empty where no rank has more than one.
+  std::string rank;
+  /// Whether they are phases of each chunk of the rank.
+  bool ofChunk = false;
+  std::vector<unsigned> phases;
+};
+
+/// A cascade at one stage: as written, or derived.
+struct Form {
+  std::vector<Line> lines;
+  std::vector<RankFacts> ranks;
+  Graph graph;
+  /// Einsums on which no output depends.
+  std::vector<std::string> dead;
+};
+
+struct Remark {
+  Place place;
+  /// `remark`, `warning` or `note`.
+  std::string severity;
+  std::string text;
+};
+
+struct Cascade {
+  std::string name;
+  Place place;
+  std::vector<Rank> ranks;
+  std::vector<Argument> arguments;
+  Form written, derived;
+  std::vector<Remark> remarks;
+};
+
+struct Report {
+  /// Of attnc: `0.1.0`.
+  std::string version;
+  /// The spec's name, as given.
+  std::string file;
+  std::vector<Cascade> cascades;
+};
+
+} // namespace attn::explain
+
+#endif // LIB_EXPLAIN_REPORT_H

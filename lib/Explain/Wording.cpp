@@ -1,0 +1,94 @@
+//===- Wording.cpp - Facts of the report as phrases -----------------------===//
+
+#include "lib/Explain/Wording.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace attn;
+using namespace attn::explain;
+
+std::string explain::join(const std::vector<std::string> &words,
+                          const char *separator) {
+  return llvm::join(words, separator);
+}
+
+std::string explain::count(unsigned number, const char *noun) {
+  return std::to_string(number) + " " + noun + (number == 1 ? "" : "s");
+}
+
+/// `number` with one of `units`, each `step` times the one before it.
+static std::string scale(double number, double step,
+                         llvm::ArrayRef<const char *> units) {
+  size_t unit = 0;
+  while (number >= step && unit + 1 < units.size()) {
+    number /= step;
+    ++unit;
+  }
+  // Three digits say what an estimate can.
+  const char *format = number >= 99.95 || unit == 0 ? "{0:f0} {1}"
+                       : number >= 9.995            ? "{0:f1} {1}"
+                                                    : "{0:f2} {1}";
+  std::string text = llvm::formatv(format, number, units[unit]);
+  return llvm::StringRef(text).rtrim().str();
+}
+
+std::string explain::inBytes(double bytes) {
+  return scale(bytes, 1024, {"B", "KiB", "MiB", "GiB", "TiB", "PiB"});
+}
+
+std::string explain::inThousands(double number) {
+  return scale(number, 1000, {"", "k", "M", "G", "T", "P", "E"});
+}
+
+std::string explain::describe(const Live &live) {
+  if (!live.isWhole)
+    return live.reach ? "one tile + " + std::to_string(live.reach)
+                      : std::string("one tile");
+  std::string text;
+  for (const std::string &extent : live.extents)
+    text += (text.empty() ? "|" : " x |") + extent + "|";
+  if (live.bytes)
+    text += " = " + inBytes(*live.bytes);
+  return text;
+}
+
+std::string explain::describeCount(const Walk &walk) {
+  std::string text = std::to_string(walk.traversals.size());
+  if (walk.ofEachChunk)
+    text += ", " + std::to_string(*walk.ofEachChunk) + " of each chunk";
+  for (const std::string &rank : walk.again)
+    text += ", again at every " + rank;
+  if (walk.isGathered)
+    text += ", gathered";
+  return text;
+}
+
+std::string explain::describeWhy(const Walk &walk, const std::string &rank) {
+  std::string text;
+  for (const Traversal &traversal : walk.traversals)
+    text += traversal.after.empty()
+                ? "from " + traversal.einsum
+                : "; again from " + traversal.einsum + ", since " +
+                      traversal.after + " needs all of " + rank + " first";
+  return text;
+}
+
+bool explain::isPlain(const RankFacts &facts) {
+  return facts.phases <= 1 && facts.chunkPhases.value_or(0) <= 1 &&
+         llvm::all_of(facts.walks, [](const Walk &walk) {
+           return walk.traversals.size() <= 1 && walk.again.empty() &&
+                  !walk.isGathered;
+         });
+}
+
+std::vector<std::string> explain::listWhole(const RankFacts &facts) {
+  std::vector<std::string> list;
+  for (const Walk &walk : facts.walks)
+    if (walk.live.isWhole)
+      list.push_back(walk.tensor + " " + describe(walk.live));
+  for (const Timing &timing : facts.timings)
+    if (timing.live.isWhole)
+      list.push_back(timing.einsum + " " + describe(timing.live));
+  return list;
+}

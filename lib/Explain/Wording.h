@@ -1,0 +1,37 @@
+//===- Wording.h - Facts of the report as phrases -------------------------===//
+//
+// What the text and the page both say in words, so that they say the same.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LIB_EXPLAIN_WORDING_H
+#define LIB_EXPLAIN_WORDING_H
+
+#include "lib/Explain/Report.h"
+
+namespace attn::explain {
+
+/// `a, b, c`.
+std::string join(const std::vector<std::string> &words,
+                 const char *separator = ", ");
+/// `3 phases`, `1 phase`.
+std::string count(unsigned number, const char *noun);
+/// `1.5 KiB`.
+std::string inBytes(double bytes);
+/// Three digits: `12.3 G`.
+std::string inThousands(double number);
+
+/// `one tile + 3`, `|m| x |d|`.
+std::string describe(const Live &live);
+/// How often: `3`, `1, 2 of each chunk`, `1, again at every t`.
+std::string describeCount(const Walk &walk);
+/// `from QK; again from SN, since GM needs all of m first`.
+std::string describeWhy(const Walk &walk, const std::string &rank);
+/// Whether everything that has the rank walks it once, in one phase.
+bool isPlain(const RankFacts &facts);
+/// Those of the rank's tensors that are live whole, as `QK |m|`.
+std::vector<std::string> listWhole(const RankFacts &facts);
+
+} // namespace attn::explain
+
+#endif // LIB_EXPLAIN_WORDING_H
