@@ -1,5 +1,6 @@
 //===- attnc.cpp - The compiler's command line ----------------------------===//
 
+#include "lib/Cascade/Passes.h"
 #include "lib/Explain/Explain.h"
 #include "lib/Package/Header.h"
 #include "lib/Package/SharedObject.h"
@@ -76,6 +77,10 @@ struct CommandLine {
   cl::list<std::string> types{
       "type", cl::CommaSeparated, cl::value_desc("old=new"), cl::cat(category),
       cl::desc("Give tensors another element type: bf16=f16")};
+  cl::opt<std::string> merge{
+      "merge", cl::value_desc("rank"), cl::cat(category),
+      cl::desc("Also make X_partial, X_merge and X_finish of each cascade X "
+               "that reduces a rank: its states over pieces of that rank")};
   cl::opt<std::string> options{
       "options", cl::value_desc("a=1 b=2"), cl::cat(category),
       cl::desc("Options of the pipeline, as attn-opt --attn-pipeline=...")};
@@ -328,6 +333,16 @@ static LogicalResult explainCascades(const CommandLine &line, ModuleOp module,
   return write(output, text);
 }
 
+/// Adds what `--merge` asks for to a module as it was written.
+static LogicalResult formMonoid(ModuleOp module, StringRef rank) {
+  FormMonoidOptions monoid;
+  monoid.rank = rank.str();
+  PassManager pm(module->getName());
+  pm.addPass(createFormMonoid(monoid));
+  return success(succeeded(applyPassManagerCLOptions(pm)) &&
+                 succeeded(pm.run(module)));
+}
+
 static LogicalResult compile(const CommandLine &line, const char *program,
                              MLIRContext &context, llvm::SourceMgr &sources) {
   FailureOr<SmallVector<CpuDescription>> targets = getTargets(line);
@@ -353,6 +368,8 @@ static LogicalResult compile(const CommandLine &line, const char *program,
   OwningOpRef<ModuleOp> module = parseSpec(sources, &context);
   if (!module || failed(setExtents(*module, line.extents)) ||
       failed(setElementTypes(*module, line.types)))
+    return failure();
+  if (!line.merge.empty() && failed(formMonoid(*module, line.merge)))
     return failure();
   if (line.explain.getNumOccurrences())
     return explainCascades(line, *module, options, *output);

@@ -66,6 +66,11 @@ public:
   mlir::Value lookup(mlir::Value tensor) {
     return tensors.lookupOrDefault(tensor);
   }
+  /// Forgets which tensors there are, to write another function.
+  void reset() {
+    accesses.clear();
+    tensors.clear();
+  }
   bool isMapped(mlir::Value old) const { return tensors.contains(old); }
   void unmap(mlir::Value old) { tensors.erase(old); }
   /// Copies `op`, which reads the tensors as they are now.

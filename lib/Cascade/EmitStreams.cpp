@@ -178,15 +178,13 @@ void StreamFormer::nameCorrections(ArrayRef<State> states, const ExprMap &side,
   }
 }
 
-void StreamFormer::emitMerge(StreamOp stream, ArrayRef<State> states) {
-  SmallVector<Type> types;
+/// `merge` takes the states of one side, then those of the other.
+void StreamFormer::emitMerge(Block &merge, ArrayRef<State> states,
+                             Location loc) {
   for (unsigned side = 0; side < 2; ++side)
     for (const State &state : states)
-      types.push_back(state.type);
-  OpBuilder inner(builder.getContext());
-  Block *merge =
-      inner.createBlock(&stream.getMerge(), {}, types,
-                        SmallVector<Location>(types.size(), stream.getLoc()));
+      merge.addArgument(state.type, loc);
+  OpBuilder inner = OpBuilder::atBlockEnd(&merge);
   ExprMap sides[2];
   for (auto [side, map] : llvm::enumerate(sides)) {
     for (auto [i, state] : llvm::enumerate(states)) {
@@ -194,7 +192,7 @@ void StreamFormer::emitMerge(StreamOp stream, ArrayRef<State> states) {
                                     /*accumulator=*/true);
       emitter.bind(
           leaf,
-          {merge->getArgument(side * states.size() + i), state.groups, {}});
+          {merge.getArgument(side * states.size() + i), state.groups, {}});
       map[state.previous] = leaf;
     }
   }
@@ -204,7 +202,7 @@ void StreamFormer::emitMerge(StreamOp stream, ArrayRef<State> states) {
     for (unsigned side = 0; side < 2; ++side)
       sum[side] = substitute(state.corrected ? state.corrected : state.previous,
                              sides[side]);
-    jobs.push_back(makeUpdate(state, sum[0], sum[1], stream.getLoc()));
+    jobs.push_back(makeUpdate(state, sum[0], sum[1], loc));
   }
   nameCorrections(states, sides[0], "_a");
   nameCorrections(states, sides[1], "_b");
@@ -212,10 +210,10 @@ void StreamFormer::emitMerge(StreamOp stream, ArrayRef<State> states) {
   SmallVector<Value> merged;
   for (const State &state : states)
     merged.push_back(emitter.lookup(state.leaf)->tensor);
-  YieldOp::create(inner, stream.getLoc(), merged);
+  YieldOp::create(inner, loc, merged);
 }
 
-static ArrayAttr getArrayAttr(Builder &builder, const Groups &groups) {
+ArrayAttr attn::getArrayAttr(Builder &builder, const Groups &groups) {
   SmallVector<Attribute> attrs;
   for (const auto &group : groups)
     attrs.push_back(builder.getArrayAttr(
@@ -301,7 +299,7 @@ void StreamFormer::emitStream(ArrayRef<State> states,
       builder.getArrayAttr(names));
   emitStep(stream, states, collected);
   if (!states.empty())
-    emitMerge(stream, states);
+    emitMerge(stream.getMerge().emplaceBlock(), states, *loc);
 
   auto results = stream.getResults();
   for (auto [state, result] : llvm::zip(states, results))
@@ -336,23 +334,29 @@ EinsumJob StreamFormer::makeOutput(const Member &member, Expr value) {
   return job;
 }
 
+std::vector<State> StreamFormer::makeStates(const Derivation &derivation,
+                                            const Segment &segment,
+                                            unsigned traversal) {
+  std::vector<State> states;
+  if (traversal < derivation.phases.size())
+    for (const Accumulator &a : derivation.phases[traversal].accumulators)
+      states.push_back(makeState(a, *segment.reductions[a.reduction]));
+  if (traversal > 0)
+    return states;
+  for (Member *member : segment.plain) {
+    states.push_back(makeState(*member));
+    member->leaf = states.back().leaf;
+  }
+  return states;
+}
+
 void StreamFormer::emitTraversals(const Derivation &derivation,
                                   const Segment &segment) {
   unsigned numTraversals = derivation.getNumTraversals();
   if (!segment.plain.empty())
     numTraversals = std::max(numTraversals, 1u);
   for (unsigned i = 0; i < numTraversals; ++i) {
-    std::vector<State> states;
-    if (i < derivation.phases.size())
-      for (const Accumulator &accumulator : derivation.phases[i].accumulators)
-        states.push_back(
-            makeState(accumulator, *segment.reductions[accumulator.reduction]));
-    for (Member *member : segment.plain) {
-      if (i > 0)
-        break;
-      states.push_back(makeState(*member));
-      member->leaf = states.back().leaf;
-    }
+    std::vector<State> states = makeStates(derivation, segment, i);
     std::vector<EinsumJob> collected;
     SmallVector<Member *> owners;
     for (auto [member, output] :

@@ -47,6 +47,16 @@ SmallVector<StringAttr> attn::getReduced(EinsumOp einsum) {
   return vars;
 }
 
+Type attn::getFloatType(Operation *op) {
+  bool isWide = false;
+  op->walk([&](Operation *inner) {
+    for (Type type : inner->getResultTypes())
+      isWide |= type.isF64();
+  });
+  Builder builder(op->getContext());
+  return isWide ? builder.getF64Type() : builder.getF32Type();
+}
+
 Groups attn::getGroups(EinsumOp einsum) {
   Groups groups;
   for (auto group : einsum.getOut().getAsRange<ArrayAttr>())

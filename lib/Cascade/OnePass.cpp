@@ -19,17 +19,6 @@ namespace attn {
 using namespace mlir;
 using namespace attn;
 
-/// The type that float arithmetic of the block is done in.
-static Type getFloatType(Operation *op) {
-  bool isWide = false;
-  op->walk([&](Operation *inner) {
-    for (Type type : inner->getResultTypes())
-      isWide |= type.isF64();
-  });
-  Builder builder(op->getContext());
-  return isWide ? builder.getF64Type() : builder.getF32Type();
-}
-
 namespace {
 struct OnePass : attn::impl::OnePassBase<OnePass> {
   using OnePassBase::OnePassBase;

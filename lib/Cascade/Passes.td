@@ -101,4 +101,34 @@ def OnePass : Pass<"attn-one-pass", "::attn::CascadeOp"> {
   ];
 }
 
+def FormMonoid : Pass<"attn-form-monoid", "::mlir::ModuleOp"> {
+  let summary = "Make functions of the states that a traversal carries";
+  let description = [{
+    A cascade that is one traversal of `rank` (see `attn-one-pass`) gets three
+    others beside it. `@x_partial` takes some of the rank's coordinates and
+    returns the states that a traversal of them ends with, `@x_merge` takes the
+    states of two sets of coordinates and returns those of both, and `@x_finish`
+    takes the states of all and returns the outputs. They are written as plain
+    Einsums, to be compiled as any cascade.
+
+    ```mlir
+    attn.cascade @x_merge(%RM_a, %RD_a, %RM_b, %RD_b) -> (.., ..) ranks(p) {
+      %RM1 = attn.einsum [p] = max(%RM_a[p], %RM_b[p])
+      %PRM_a = attn.einsum [p] = exp(%RM_a[p] - %RM1[p])
+      %PRM_b = attn.einsum [p] = exp(%RM_b[p] - %RM1[p])
+      %RD1 = attn.einsum [p] = %RD_a[p] * %PRM_a[p] + %RD_b[p] * %PRM_b[p]
+      attn.yield %RM1, %RD1
+    }
+    ```
+    Where the cascade uses a coordinate of the rank (a filter does) or its
+    extent, the functions take where the piece begins and how long the whole is:
+    `m_begin` and `m_extent`. It is an error if one traversal is not enough, if
+    an output keeps the rank, or if a tensor is read at other coordinates of the
+    rank than the point's own.
+  }];
+  let options = [
+    Option<"rank", "rank", "std::string", "", "the rank that is cut">,
+  ];
+}
+
 #endif // LIB_CASCADE_PASSES_TD

@@ -1,8 +1,9 @@
 //===- StreamFormer.h - One rank of a block becomes streams ---------------===//
 //
 // What the parts of OnePass share: the ops of a block and what becomes of them
-// (FormStreams.cpp), the streams that are emitted (EmitStreams.cpp) and what a
-// user is told (ExplainStreams.cpp).
+// (FormStreams.cpp), the streams that are emitted (EmitStreams.cpp), the
+// functions that their states become (EmitMonoid.cpp) and what a user is told
+// (ExplainStreams.cpp).
 //
 // Not everything is algebra. An Einsum that contracts other ranks stays as it
 // is, and is computed again for each chunk. One that contracts what depends on
@@ -86,6 +87,13 @@ struct Segment {
   llvm::SmallVector<Member *> outputs, leaves;
 };
 
+/// The functions that FormMonoid makes of a traversal, empty at first; they
+/// take the arguments of the cascade (the finish after the states).
+struct Monoid {
+  CascadeOp partial, merge, finish;
+  llvm::SmallVector<std::string> states;
+};
+
 /// Streams one rank in one block.
 class StreamFormer {
 public:
@@ -99,6 +107,9 @@ public:
     streamed.set(importer.getRank(rank));
   }
   void run();
+  /// Writes the rank's traversal to the bodies of `monoid` and leaves the block
+  /// as it is. An error says why one traversal is not enough.
+  mlir::LogicalResult formMonoid(Monoid &monoid);
 
 private:
   // FormStreams.cpp
@@ -121,16 +132,25 @@ private:
                        llvm::StringRef suffix);
   void emitStep(StreamOp stream, llvm::ArrayRef<State> states,
                 llvm::ArrayRef<EinsumJob> collected);
-  void emitMerge(StreamOp stream, llvm::ArrayRef<State> states);
+  void emitMerge(mlir::Block &merge, llvm::ArrayRef<State> states,
+                 mlir::Location loc);
   void emitStream(llvm::ArrayRef<State> states,
                   llvm::ArrayRef<EinsumJob> collected);
   EinsumJob makeOutput(const Member &member, Expr value);
+  std::vector<State> makeStates(const Derivation &derivation,
+                                const Segment &segment, unsigned traversal);
   void emitTraversals(const Derivation &derivation, const Segment &segment);
   void emitOutputs(const Derivation &derivation, const Segment &segment);
   void provide(llvm::ArrayRef<mlir::Value> values, mlir::OpBuilder *inside,
                mlir::OpBuilder &outside);
   void provide(llvm::ArrayRef<EinsumJob> jobs, mlir::OpBuilder *inside,
                mlir::OpBuilder &outside);
+
+  // EmitMonoid.cpp
+  void emitPartial(mlir::Block &partial, llvm::ArrayRef<State> states);
+  void emitFinish(mlir::Block &finish, const Derivation &derivation,
+                  const Segment &segment, llvm::ArrayRef<State> states);
+  void mapArguments(mlir::Block &function, unsigned numStates);
 
   // ExplainStreams.cpp
   std::string describeTraversal(llvm::ArrayRef<Expr> roots);
@@ -166,6 +186,10 @@ ReducerKind getReducerKind(EinsumOp einsum);
 llvm::SmallVector<mlir::StringAttr> getReduced(EinsumOp einsum);
 Groups getGroups(EinsumOp einsum);
 Groups getGroups(llvm::ArrayRef<mlir::StringAttr> vars);
+
+/// The type that float arithmetic below `op` is done in.
+mlir::Type getFloatType(mlir::Operation *op);
+mlir::ArrayAttr getArrayAttr(mlir::Builder &builder, const Groups &groups);
 
 /// What `op` reads that it does not make itself.
 llvm::SmallVector<mlir::Value> getReads(mlir::Operation *op);

@@ -63,13 +63,14 @@ def evaluate(model, arguments, *options):
                 if name.endswith(".npy") and not name.endswith(".in.npy")}
 
 
-def error(actual, expected):
-    """The largest difference, relative to the largest value of the row."""
+def error(actual, expected, least=1e-300):
+    """The largest difference, relative to the largest value of the row, or to
+    `least` if that is larger."""
     if actual.shape != expected.shape:
         return np.inf
     same = (actual == expected) | (np.isnan(actual) & np.isnan(expected))
     scale = np.abs(np.where(np.isfinite(expected), expected, 0))
-    scale = scale.max(axis=-1, keepdims=True, initial=1e-300)
+    scale = scale.max(axis=-1, keepdims=True, initial=least)
     with np.errstate(invalid="ignore"):
         gap = np.where(same, 0, np.abs(actual - expected) / scale)
     return np.nan_to_num(gap, nan=np.inf).max(initial=0)

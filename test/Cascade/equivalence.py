@@ -85,4 +85,5 @@ def main():
     print(f"{checked} cascades are equal to their derived forms")
 
 
-main()
+if __name__ == "__main__":
+    main()
