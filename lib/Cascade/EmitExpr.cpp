@@ -430,7 +430,7 @@ void EinsumEmitter::keepResult(EinsumJob &job, OpBuilder &builder) {
 }
 
 void EinsumEmitter::emit(std::vector<EinsumJob> jobs, OpBuilder &builder,
-                         OpBuilder *outside, StringAttr streamed,
+                         OpBuilder *outside, const RankSet &walked,
                          const llvm::DenseSet<Expr> &moving) {
   Plan plan;
   plan.jobs = std::move(jobs);
@@ -447,7 +447,7 @@ void EinsumEmitter::emit(std::vector<EinsumJob> jobs, OpBuilder &builder,
   auto mayLeave = [&](const EinsumJob &job) {
     if (!outside || !job.reduced.empty() || job.other)
       return false;
-    if (streamed && job.value.ranks().test(importer.getRank(streamed)))
+    if ((job.value.ranks() & walked).any())
       return false;
     return !contains(job.value,
                      [&](Expr expr) { return inside.contains(expr); });

@@ -84,11 +84,11 @@ public:
   }
 
   /// Emits `jobs` in order, with what they share before the first that needs
-  /// it. What varies neither along `streamed` nor with `moving` goes to
+  /// it. What varies neither along `walked` nor with `moving` goes to
   /// `outside`, if given.
   void emit(std::vector<EinsumJob> jobs, mlir::OpBuilder &builder,
             mlir::OpBuilder *outside = nullptr,
-            mlir::StringAttr streamed = mlir::StringAttr(),
+            const RankSet &walked = RankSet(),
             const llvm::DenseSet<Expr> &moving = {});
 
   /// The tensor that `leaf` is bound to, or null.

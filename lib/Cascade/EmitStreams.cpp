@@ -10,30 +10,68 @@ using namespace attn;
 // What stays as it is
 //===----------------------------------------------------------------------===//
 
-/// Copies what makes `values` to where they are needed: to `inside`, the step
-/// of a stream, what walks its rank; to `outside` all else.
-void StreamFormer::provide(ArrayRef<Value> values, OpBuilder *inside,
-                           OpBuilder &outside) {
+/// What makes `values`, in order, where that is not at hand. What `stops` is
+/// left out, with what it alone reads.
+SmallVector<Operation *>
+StreamFormer::getMakers(ArrayRef<Value> values,
+                        function_ref<bool(Operation *)> stops) {
   SmallVector<Value> worklist(values);
-  llvm::SetVector<Operation *> needed;
+  llvm::SetVector<Operation *> makers;
   while (!worklist.empty()) {
     Value value = worklist.pop_back_val();
     Member *member = lookup(value);
-    if (!member || emitter.isMapped(value) || !needed.insert(member->op))
+    if (!member || emitter.isMapped(value) || stops(member->op) ||
+        !makers.insert(member->op))
       continue;
     llvm::append_range(worklist, getReads(member->op));
   }
-  SmallVector<Operation *> ordered(needed.begin(), needed.end());
+  SmallVector<Operation *> ordered = makers.takeVector();
   llvm::sort(ordered,
              [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
-  for (Operation *op : ordered) {
-    bool isLocal = inside && walksRank(op);
-    Operation *copy = emitter.clone(op, isLocal ? *inside : outside);
-    for (auto [old, now] : llvm::zip(op->getResults(), copy->getResults())) {
+  return ordered;
+}
+
+/// Copies what makes `values` to where they are needed: to `inside`, the step
+/// of a stream, what walks a rank that nothing around the stream walks; to
+/// `outside` all else, with its own copies of what it reads.
+void StreamFormer::provide(ArrayRef<Value> values, OpBuilder *inside,
+                           OpBuilder &outside) {
+  auto isLocal = [&](Operation *op) { return inside && isWalked(op); };
+  auto copy = [&](Operation *op, OpBuilder &builder) {
+    Operation *made = emitter.clone(op, builder);
+    for (auto [old, now] : llvm::zip(op->getResults(), made->getResults()))
       emitter.map(old, now);
-      if (isLocal)
-        stepCopies.push_back(old);
-    }
+  };
+  SmallVector<Operation *> local =
+      getMakers(values, [&](Operation *op) { return !isLocal(op); });
+  SmallVector<Value> reads(values);
+  for (Operation *op : local)
+    llvm::append_range(reads, getReads(op));
+  llvm::erase_if(reads, [&](Value value) {
+    Member *member = lookup(value);
+    return member && isLocal(member->op);
+  });
+
+  // The step's copies are not seen outside.
+  SmallVector<std::pair<Value, Value>> hidden;
+  for (Value value : stepCopies) {
+    hidden.push_back({value, emitter.lookup(value)});
+    emitter.unmap(value);
+  }
+  SmallVector<Value> passing;
+  for (Operation *op : getMakers(reads, [](Operation *) { return false; })) {
+    copy(op, outside);
+    if (isLocal(op))
+      llvm::append_range(passing, op->getResults());
+  }
+  for (Value value : passing)
+    emitter.unmap(value);
+  for (auto [value, copied] : hidden)
+    emitter.map(value, copied);
+
+  for (Operation *op : local) {
+    copy(op, *inside);
+    llvm::append_range(stepCopies, op->getResults());
   }
 }
 
@@ -256,7 +294,7 @@ void StreamFormer::emitStep(StreamOp stream, ArrayRef<State> states,
   nameCorrections(states, ExprMap(), "");
   llvm::append_range(jobs, collected);
   provide(jobs, &inside, outside);
-  emitter.emit(jobs, inside, &outside, rank, moving);
+  emitter.emit(jobs, inside, &outside, walked, moving);
 
   SmallVector<Value> next;
   for (const State &state : states)

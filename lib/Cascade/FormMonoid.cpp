@@ -336,7 +336,7 @@ LogicalResult FormMonoid::split(CascadeOp cascade) {
       for (Type type : cascade.getBody().getArgumentTypes())
         body.addArgument(type, cascade.getLoc());
   }
-  StreamFormer former(*scratch, scratch->getBody().front(), name,
+  StreamFormer former(*scratch, scratch->getBody().front(), name, name,
                       getFloatType(cascade), /*derives=*/true);
   if (failed(former.formMonoid(monoid)) || failed(checkWalks(monoid, name)))
     return failure();

@@ -85,11 +85,12 @@ SmallVector<Value> attn::getReads(Operation *op) {
   return reads.takeVector();
 }
 
-bool StreamFormer::walksRank(Operation *op) {
+bool StreamFormer::variesAlong(Operation *op, const RankSet &ranks) {
   if (auto einsum = dyn_cast<EinsumOp>(op))
-    return llvm::is_contained(einsum.getOutVars(), rank);
+    return (emitter.getRanks(einsum.getOutVars()) & ranks).any();
   return llvm::any_of(op->getResultTypes(), [&](Type type) {
-    return cast<attn::TensorType>(type).getRankPosition(rank) >= 0;
+    auto tensor = cast<attn::TensorType>(type);
+    return (emitter.getRanks(tensor.getRanks()) & ranks).any();
   });
 }
 

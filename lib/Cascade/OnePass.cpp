@@ -23,9 +23,29 @@ namespace {
 struct OnePass : attn::impl::OnePassBase<OnePass> {
   using OnePassBase::OnePassBase;
   void runOnOperation() override;
+  SmallVector<StringAttr> getLoops(Block *block);
   void formStreams(Block &block, Type floatType);
 };
 } // namespace
+
+/// The loop ranks that nothing around `block` walks.
+SmallVector<StringAttr> OnePass::getLoops(Block *block) {
+  CascadeOp cascade = getOperation();
+  llvm::SmallSetVector<Attribute, 4> walked;
+  for (Operation *parent = block->getParentOp(); parent != cascade;
+       parent = parent->getParentOp()) {
+    if (auto stream = dyn_cast<StreamOp>(parent))
+      walked.insert(stream.getRankAttr());
+    if (auto nest = dyn_cast<NestOp>(parent))
+      walked.insert_range(nest.getParallel());
+  }
+  SmallVector<StringAttr> loops;
+  for (auto rank : cascade.getRanks().getAsRange<RankAttr>())
+    if (!walked.contains(rank.getName()) &&
+        isLoopRank(cascade, rank.getName(), maxResident))
+      loops.push_back(rank.getName());
+  return loops;
+}
 
 /// Streams the loop ranks that are reduced in `block`, then those in the steps.
 void OnePass::formStreams(Block &block, Type floatType) {
@@ -33,19 +53,13 @@ void OnePass::formStreams(Block &block, Type floatType) {
   SmallVector<Block *> worklist{&block};
   while (!worklist.empty()) {
     Block *next = worklist.pop_back_val();
-    llvm::SmallSetVector<StringAttr, 4> streamed;
-    for (Operation *parent = next->getParentOp(); parent != cascade;
-         parent = parent->getParentOp())
-      if (auto stream = dyn_cast<StreamOp>(parent))
-        streamed.insert(stream.getRankAttr());
-    for (auto rank : cascade.getRanks().getAsRange<RankAttr>()) {
-      StringAttr name = rank.getName();
+    SmallVector<StringAttr> loops = getLoops(next);
+    for (StringAttr rank : loops) {
       bool isReduced = llvm::any_of(next->getOps<EinsumOp>(), [&](EinsumOp e) {
-        return e.getReducer(name).has_value();
+        return e.getReducer(rank).has_value();
       });
-      if (isReduced && !streamed.contains(name) &&
-          isLoopRank(cascade, name, maxResident))
-        StreamFormer(cascade, *next, name, floatType, onePass).run();
+      if (isReduced)
+        StreamFormer(cascade, *next, rank, loops, floatType, onePass).run();
     }
     for (auto stream : next->getOps<StreamOp>())
       worklist.push_back(&stream.getStep().front());

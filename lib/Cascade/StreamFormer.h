@@ -97,14 +97,18 @@ struct Monoid {
 /// Streams one rank in one block.
 class StreamFormer {
 public:
-  /// Without `derives`, every level of reductions is a traversal of its own.
+  /// `loops` are the loop ranks that nothing around the block walks, `rank` one
+  /// of them. Without `derives`, every level of reductions is a traversal of
+  /// its own.
   StreamFormer(CascadeOp cascade, mlir::Block &block, mlir::StringAttr rank,
-               mlir::Type floatType, bool derives)
+               llvm::ArrayRef<mlir::StringAttr> loops, mlir::Type floatType,
+               bool derives)
       : cascade(cascade), block(block), rank(rank), derives(derives),
         importer(context, cascade), emitter(importer, cascade),
         builder(block.getTerminator()) {
     emitter.setFloatType(floatType);
     streamed.set(importer.getRank(rank));
+    walked = emitter.getRanks(loops);
   }
   void run();
   /// Writes the rank's traversal to the bodies of `monoid` and leaves the block
@@ -141,6 +145,9 @@ private:
                                 const Segment &segment, unsigned traversal);
   void emitTraversals(const Derivation &derivation, const Segment &segment);
   void emitOutputs(const Derivation &derivation, const Segment &segment);
+  llvm::SmallVector<mlir::Operation *>
+  getMakers(llvm::ArrayRef<mlir::Value> values,
+            llvm::function_ref<bool(mlir::Operation *)> stops);
   void provide(llvm::ArrayRef<mlir::Value> values, mlir::OpBuilder *inside,
                mlir::OpBuilder &outside);
   void provide(llvm::ArrayRef<EinsumJob> jobs, mlir::OpBuilder *inside,
@@ -162,7 +169,10 @@ private:
     return it == numberOf.end() ? nullptr : &members[it->second];
   }
   /// Whether what `op` makes varies along the rank.
-  bool walksRank(mlir::Operation *op);
+  bool walksRank(mlir::Operation *op) { return variesAlong(op, streamed); }
+  /// Whether it varies along a rank that nothing around the stream walks.
+  bool isWalked(mlir::Operation *op) { return variesAlong(op, walked); }
+  bool variesAlong(mlir::Operation *op, const RankSet &ranks);
 
   CascadeOp cascade;
   mlir::Block &block;
@@ -172,7 +182,7 @@ private:
   ExprImporter importer;
   EinsumEmitter emitter;
   mlir::OpBuilder builder;
-  RankSet streamed;
+  RankSet streamed, walked;
   std::vector<Member> members;
   llvm::DenseMap<mlir::Operation *, unsigned> numberOf;
   /// Copies that exist only in the step at hand.

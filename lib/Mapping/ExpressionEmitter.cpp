@@ -78,7 +78,8 @@ Value ExpressionEmitter::emit(Value value) {
   return result;
 }
 
-llvm::SmallSetVector<StringAttr, 4> attn::getCoordinateVars(Value value) {
+llvm::SmallSetVector<StringAttr, 4>
+attn::getCoordinateVars(Value value, const LoopCoordinates &loops) {
   llvm::SmallSetVector<StringAttr, 4> vars;
   SmallVector<Value> worklist{value};
   llvm::DenseSet<Value> seen;
@@ -86,6 +87,8 @@ llvm::SmallSetVector<StringAttr, 4> attn::getCoordinateVars(Value value) {
     Value next = worklist.pop_back_val();
     if (!next || !seen.insert(next).second)
       continue;
+    if (StringAttr rank = loops.lookup(next))
+      vars.insert(rank);
     Operation *op = next.getDefiningOp();
     if (!op)
       continue;
@@ -102,8 +105,9 @@ llvm::SmallSetVector<StringAttr, 4> attn::getCoordinateVars(Value value) {
 
 /// The tile coordinates behind the rank variables that `values`, of an Einsum's
 /// region, mention: a condition is as a whole one on points or on results (S4).
-static llvm::SmallSetVector<StringAttr, 4>
-getMentioned(ValueRange values, const Coordinates &coordinates) {
+llvm::SmallSetVector<StringAttr, 4>
+PresenceEmitter::getMentioned(ValueRange values,
+                              const Coordinates &coordinates) {
   llvm::SmallSetVector<StringAttr, 4> mentioned;
   llvm::SetVector<Value> slice(values.begin(), values.end());
   for (unsigned i = 0; i != slice.size(); ++i) {
@@ -112,7 +116,7 @@ getMentioned(ValueRange values, const Coordinates &coordinates) {
       continue;
     if (auto var = dyn_cast<RankVarOp>(op))
       mentioned.insert_range(
-          getCoordinateVars(coordinates.lookup(var.getRankAttr())));
+          getCoordinateVars(coordinates.lookup(var.getRankAttr()), loops));
     slice.insert_range(op->getOperands());
   }
   return mentioned;
@@ -181,7 +185,7 @@ void PresenceEmitter::emitProducer(EinsumOp maker, ValueRange indices,
     inner[var] = tile::CoordOp::create(builder, read.getLoc(),
                                        builder.getIndexType(), name);
   }
-  for (Condition &condition : emit(maker, inner)) {
+  for (PresenceCondition &condition : emit(maker, inner)) {
     bool culls = llvm::any_of(placeholders, [&](StringAttr name) {
       return condition.vars.contains(name);
     });
@@ -202,10 +206,10 @@ Value PresenceEmitter::conjoin(Location loc, ArrayRef<Value> conditions) {
   return all;
 }
 
-SmallVector<Condition> PresenceEmitter::emit(EinsumOp einsum,
-                                             const Coordinates &coordinates) {
+SmallVector<PresenceCondition>
+PresenceEmitter::emit(EinsumOp einsum, const Coordinates &coordinates) {
   ++depth;
-  SmallVector<Condition> conditions;
+  SmallVector<PresenceCondition> conditions;
   auto readElement = [&](ReadOp read) {
     return reads(einsum, read, coordinates);
   };

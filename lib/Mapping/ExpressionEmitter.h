@@ -18,6 +18,9 @@ namespace attn {
 /// The coordinate of each rank variable at the point at hand.
 using Coordinates = llvm::SmallDenseMap<mlir::StringAttr, mlir::Value, 8>;
 
+/// The coordinates that loops count, by the rank that each walks.
+using LoopCoordinates = llvm::SmallDenseMap<mlir::Value, mlir::StringAttr, 2>;
+
 /// Emits a read: gives the element, or null where the reader can't be emitted
 /// here (a filter over a box cannot read an element that varies inside it).
 using ReadHandler = std::function<mlir::Value(ReadOp)>;
@@ -50,7 +53,7 @@ private:
 /// A condition on the presence of a point (S4): an i1 over tile coordinates,
 /// and the coordinates that it mentions. A null value is a condition that could
 /// not be emitted here.
-struct Condition {
+struct PresenceCondition {
   mlir::Value value;
   llvm::SmallSetVector<mlir::StringAttr, 4> vars;
 };
@@ -67,13 +70,13 @@ public:
 
   /// `producer` finds the Einsum that makes a tensor, or null where the tensor
   /// is present everywhere (an input, a state).
-  PresenceEmitter(mlir::OpBuilder &builder, Producer producer,
-                  ScalarHandler scalars, ReadAt reads)
-      : builder(builder), producer(std::move(producer)),
+  PresenceEmitter(mlir::OpBuilder &builder, const LoopCoordinates &loops,
+                  Producer producer, ScalarHandler scalars, ReadAt reads)
+      : builder(builder), loops(loops), producer(std::move(producer)),
         scalars(std::move(scalars)), reads(std::move(reads)) {}
 
-  llvm::SmallVector<Condition> emit(EinsumOp einsum,
-                                    const Coordinates &coordinates);
+  llvm::SmallVector<PresenceCondition> emit(EinsumOp einsum,
+                                            const Coordinates &coordinates);
 
 private:
   void emitBounds(ReadOp read, unsigned dim, mlir::Value index,
@@ -83,15 +86,22 @@ private:
   mlir::Value conjoin(mlir::Location loc,
                       llvm::ArrayRef<mlir::Value> conditions);
 
+  llvm::SmallSetVector<mlir::StringAttr, 4>
+  getMentioned(mlir::ValueRange values, const Coordinates &coordinates);
+
   mlir::OpBuilder &builder;
+  const LoopCoordinates &loops;
   Producer producer;
   ScalarHandler scalars;
   ReadAt reads;
   unsigned depth = 0;
 };
 
-/// The rank variables on whose tile coordinates `value` depends.
-llvm::SmallSetVector<mlir::StringAttr, 4> getCoordinateVars(mlir::Value value);
+/// The rank variables on whose tile coordinates `value` depends, or on what
+/// `loops` count.
+llvm::SmallSetVector<mlir::StringAttr, 4>
+getCoordinateVars(mlir::Value value,
+                  const LoopCoordinates &loops = LoopCoordinates());
 
 } // namespace attn
 

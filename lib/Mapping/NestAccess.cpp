@@ -30,6 +30,8 @@ NestEmitter::getDims(EinsumOp einsum, const Scope &scope) {
         dims.push_back(dim);
       continue;
     }
+    if (isWalked(var))
+      continue;
     if (var == scope.streamed) {
       Dim dim{var, scope.size, scope.offset};
       if (var == grid.lanes)
@@ -62,6 +64,16 @@ tile::TileType NestEmitter::getTileType(ArrayRef<Dim> dims, Type element) {
   }
   return tile::TileType::get(builder.getContext(), ranks, extents, element,
                              tile::Space::Scratch);
+}
+
+bool NestEmitter::isWalked(StringAttr rank) {
+  return llvm::any_of(loops, [&](auto &loop) { return loop.second == rank; });
+}
+
+PresenceEmitter NestEmitter::createPresence(PresenceEmitter::ReadAt reads) {
+  return PresenceEmitter(
+      builder, loops, [&](Value tensor) { return getProducer(tensor); },
+      [&](Value v) { return getScalar(v); }, std::move(reads));
 }
 
 Coordinates NestEmitter::getUniformCoordinates() {

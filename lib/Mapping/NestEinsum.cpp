@@ -120,10 +120,8 @@ NestEmitter::emitReductionFilter(EinsumOp einsum, const Scope &scope,
                                        coordinates.lookup(scope.streamed),
                                        extent));
   }
-  PresenceEmitter presence(
-      builder, [&](Value tensor) { return getProducer(tensor); },
-      [&](Value v) { return getScalar(v); }, std::move(reads));
-  for (Condition &condition : presence.emit(einsum, coordinates)) {
+  PresenceEmitter presence = createPresence(std::move(reads));
+  for (PresenceCondition &condition : presence.emit(einsum, coordinates)) {
     if (!condition.value)
       return einsum.emitOpError("depends on the presence of a tensor that its "
                                 "nest does not have at hand");
@@ -195,8 +193,8 @@ FailureOr<Value> NestEmitter::emitEinsum(EinsumOp einsum, const Scope &scope) {
   Value value = expression.emit(einsum.getValue());
   if (!value)
     return einsum.emitOpError("reads a tensor that is not at hand in its nest");
-  if (reducers.empty()) {
-    // `: f16` on an Einsum rounds: its points, or what they are reduced to.
+  // `: f16` on an Einsum rounds: its points, or what they are reduced to.
+  if (einsum.getReducers().empty()) {
     tile::YieldOp::create(builder, loc, roundTo(written, value), Value());
     return map.getResult();
   }
@@ -207,6 +205,15 @@ FailureOr<Value> NestEmitter::emitEinsum(EinsumOp einsum, const Scope &scope) {
       });
   if (failed(filter))
     return failure();
+  if (reducers.empty() && *filter) {
+    // Reduced in loops only: this is one point of each result.
+    Value identity = arith::ConstantOp::create(
+        builder, loc,
+        getIdentity(cast<ReduceAttr>(einsum.getReducers()[0]).getKind(),
+                    value.getType()));
+    value = arith::SelectOp::create(builder, loc, *filter, value, identity);
+    filter = Value();
+  }
   tile::YieldOp::create(builder, loc, value, *filter);
   builder.setInsertionPointAfter(map);
   return emitRounded(einsum, map.getResult(), resultDims);

@@ -51,7 +51,8 @@ private:
     int64_t size;
     mlir::Value offset;
   };
-  /// Where a body is emitted: inside which stream, with or without filters.
+  /// Where a body is emitted: inside of a tile of which stream, with or without
+  /// filters. Streams around that one go coordinate by coordinate (`loops`).
   struct Scope {
     mlir::StringAttr streamed;
     mlir::Value offset;
@@ -64,6 +65,14 @@ private:
     llvm::SmallVector<Dim> tileDims;
     bool isTile = false;
     bool isUniform = false;
+  };
+
+  /// The filters of a stream's reductions over the box of a tile.
+  struct BoxFilter {
+    /// Whether there is a filter besides the end of the rank.
+    bool hasFilter = false;
+    /// Whether some condition could not be said.
+    bool isOpen = false;
   };
 
   /// How an Einsum's reads reach its map: as input tiles, or as values that
@@ -85,16 +94,19 @@ private:
                       const Coordinates &coordinates,
                       PresenceEmitter::ReadAt reads);
   mlir::LogicalResult emitStream(StreamOp stream, StreamPart part);
+  int64_t getStep(StreamOp stream);
   mlir::LogicalResult emitIterate(IterateOp iterate);
   mlir::LogicalResult emitOps(mlir::Block &block, const Scope &scope);
   mlir::FailureOr<llvm::SmallVector<mlir::Value>>
   emitStep(StreamOp stream, mlir::ValueRange states, const Scope &scope);
   llvm::SmallVector<mlir::Value> fillStates(StreamOp stream);
   llvm::SmallVector<Dim> getTensorDims(attn::TensorType type);
-  mlir::LogicalResult emitTile(StreamOp stream, mlir::ValueRange states,
-                               Scope scope,
-                               llvm::SmallVectorImpl<mlir::Value> &results,
-                               bool hasFilter, bool isOpen);
+  mlir::FailureOr<llvm::SmallVector<mlir::Value>>
+  emitChunk(StreamOp stream, mlir::ValueRange states, const Dim &part,
+            BoxFilter filter);
+  mlir::FailureOr<llvm::SmallVector<mlir::Value>>
+  emitTile(StreamOp stream, mlir::ValueRange states, const Dim &part,
+           bool isOpen);
   mlir::LogicalResult storeResults(llvm::ArrayRef<Destination> destinations);
   /// Stores the tile of `tensor`, whose left-hand side is `groups`.
   mlir::LogicalResult store(mlir::Value tensor, mlir::Value view,
@@ -121,6 +133,10 @@ private:
   mlir::Value emitRounded(EinsumOp einsum, mlir::Value tile,
                           llvm::ArrayRef<Dim> dims);
   Coordinates getUniformCoordinates();
+  /// Whether a stream or an iteration around goes through `rank` coordinate by
+  /// coordinate.
+  bool isWalked(mlir::StringAttr rank);
+  PresenceEmitter createPresence(PresenceEmitter::ReadAt reads);
   EinsumOp getProducer(mlir::Value tensor);
   mlir::Value getScalar(mlir::Value scalar) { return externals.lookup(scalar); }
   /// The tensor outside the Einsum that `read` reads.
@@ -129,18 +145,14 @@ private:
     return einsum.getInputs()[argument.getArgNumber()];
   }
   mlir::Value constant(int64_t value);
-  /// The filters of a stream's reductions over the box of a tile.
-  struct BoxFilter {
-    /// Whether there is a filter besides the end of the rank.
-    bool hasFilter = false;
-    /// Whether some condition could not be said.
-    bool isOpen = false;
-  };
   /// In a region: that the filters of all reductions hold, or of any.
   BoxFilter emitBoxFilter(StreamOp stream, mlir::Region &region, bool ofAll);
   mlir::Value emitReduction(EinsumOp einsum, mlir::StringAttr streamed,
                             const Coordinates &coordinates, BoxFilter &filter);
   llvm::SmallVector<Dim> getBox(StreamOp stream);
+  /// Whether the filters of all reductions hold in the box of `part`, or any.
+  tile::TestOp createTest(StreamOp stream, const Dim &part, bool isOpen,
+                          bool ofAll);
 
   mlir::OpBuilder builder;
   NestOp nest;
@@ -151,6 +163,8 @@ private:
   const llvm::MapVector<mlir::Value, mlir::Value> &externals;
   /// The first coordinate of each grid rank, and of carried ranks.
   Coordinates origins;
+  /// The coordinates of ranks that are walked one by one.
+  LoopCoordinates loops;
   /// Tensors of the nest as tiles.
   llvm::DenseMap<mlir::Value, mlir::Value> tiles;
   /// Results of streams and iterations that are stored as they are made.

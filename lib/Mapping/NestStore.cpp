@@ -29,9 +29,7 @@ FailureOr<Value> NestEmitter::zeroAbsent(EinsumOp einsum, Value tile,
     coordinates[reducer.getVar()] = tile::CoordOp::create(
         builder, loc, builder.getIndexType(),
         builder.getStringAttr("reduced." + reducer.getVar().getValue()));
-  PresenceEmitter presence(
-      builder, [&](Value tensor) { return getProducer(tensor); },
-      [&](Value v) { return getScalar(v); },
+  PresenceEmitter presence = createPresence(
       [&](EinsumOp owner, ReadOp read, const Coordinates &at) -> Value {
         Value made = tiles.lookup(getTensor(owner, read));
         if (!made || owner != einsum)
@@ -42,7 +40,7 @@ FailureOr<Value> NestEmitter::zeroAbsent(EinsumOp einsum, Value tile,
             cast<tile::TileType>(made.getType()).getElementType(), loc);
       });
   Value present;
-  for (Condition &condition : presence.emit(einsum, coordinates)) {
+  for (PresenceCondition &condition : presence.emit(einsum, coordinates)) {
     bool culls = llvm::any_of(condition.vars, [](StringAttr var) {
       return var.getValue().starts_with("reduced.");
     });

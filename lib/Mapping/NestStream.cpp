@@ -17,6 +17,8 @@ NestEmitter::getTensorDims(attn::TensorType type) {
   SmallVector<Dim> dims;
   std::optional<Dim> lanes;
   for (StringAttr rank : type.getRanks()) {
+    if (isWalked(rank))
+      continue;
     auto *it = llvm::find(grid.ranks, rank);
     if (it == grid.ranks.end()) {
       int64_t extent = getCascade(nest).getFixedExtent(rank).value_or(1);
@@ -71,7 +73,7 @@ SmallVector<NestEmitter::Dim> NestEmitter::getBox(StreamOp stream) {
     for (auto var : einsum.getVars().getAsRange<StringAttr>()) {
       bool known = var == stream.getRankAttr() ||
                    llvm::any_of(box, [&](Dim &dim) { return dim.rank == var; });
-      if (known)
+      if (known || isWalked(var))
         continue;
       auto *it = llvm::find(grid.ranks, var);
       if (it != grid.ranks.end()) {
@@ -95,11 +97,9 @@ Value NestEmitter::emitReduction(EinsumOp einsum, StringAttr streamed,
     Value element = readAt(owner, op, at);
     return element && getCoordinateVars(element).empty() ? element : Value();
   };
-  PresenceEmitter presence(
-      builder, [&](Value tensor) { return getProducer(tensor); },
-      [&](Value v) { return getScalar(v); }, read);
+  PresenceEmitter presence = createPresence(read);
   Value all;
-  for (Condition &condition : presence.emit(einsum, coordinates)) {
+  for (PresenceCondition &condition : presence.emit(einsum, coordinates)) {
     if (!condition.value) {
       filter.isOpen = true;
       continue;
@@ -187,89 +187,105 @@ NestEmitter::emitStep(StreamOp stream, ValueRange states, const Scope &scope) {
   return next;
 }
 
-/// One tile of the stream: its body without filters where they hold
-/// everywhere, with filters else.
-LogicalResult NestEmitter::emitTile(StreamOp stream, ValueRange states,
-                                    Scope scope,
-                                    SmallVectorImpl<Value> &results,
-                                    bool hasFilter, bool isOpen) {
-  Location loc = stream.getLoc();
+tile::TestOp NestEmitter::createTest(StreamOp stream, const Dim &part,
+                                     bool isOpen, bool ofAll) {
   SmallVector<Attribute> ranks;
   SmallVector<int64_t> extents;
   SmallVector<Value> offsets;
   SmallVector<Dim> box = getBox(stream);
-  box.push_back({stream.getRankAttr(), scope.size, scope.offset});
+  box.push_back(part);
   for (const Dim &dim : box) {
     ranks.push_back(dim.rank);
     extents.push_back(dim.size);
     offsets.push_back(dim.offset);
   }
-  auto createTest = [&](bool ofAll) {
-    auto test = tile::TestOp::create(
-        builder, loc, builder.getI1Type(), builder.getI1Type(),
-        builder.getArrayAttr(ranks), builder.getDenseI64ArrayAttr(extents),
-        offsets, isOpen);
-    emitBoxFilter(stream, test.getBody(), ofAll);
-    return test;
-  };
-  // A tile matters if some filter holds somewhere, and needs none if all hold
-  // everywhere. Where there is but one filter, CSE makes these one.
-  Value some = createTest(/*ofAll=*/false).getSome();
-  Value every = createTest(/*ofAll=*/true).getEvery();
+  auto test = tile::TestOp::create(
+      builder, stream.getLoc(), builder.getI1Type(), builder.getI1Type(),
+      builder.getArrayAttr(ranks), builder.getDenseI64ArrayAttr(extents),
+      offsets, isOpen);
+  emitBoxFilter(stream, test.getBody(), ofAll);
+  return test;
+}
 
-  auto emitBody = [&](bool filtered) -> LogicalResult {
+/// One tile of the stream: its body without filters where they hold
+/// everywhere, with filters else.
+FailureOr<SmallVector<Value>> NestEmitter::emitTile(StreamOp stream,
+                                                    ValueRange states,
+                                                    const Dim &part,
+                                                    bool isOpen) {
+  Location loc = stream.getLoc();
+  Value every = createTest(stream, part, isOpen, /*ofAll=*/true).getEvery();
+  auto branch = scf::IfOp::create(builder, loc, states.getTypes(), every,
+                                  /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(builder);
+  Scope scope{part.rank, part.offset, part.size};
+  for (bool filtered : {false, true}) {
     scope.filtered = filtered;
+    builder.setInsertionPointToStart(filtered ? branch.elseBlock()
+                                              : branch.thenBlock());
     FailureOr<SmallVector<Value>> next = emitStep(stream, states, scope);
     if (failed(next))
       return failure();
-    scf::YieldOp::create(builder, loc, *next);
-    return success();
-  };
-  TypeRange types = states.getTypes();
-  auto emitBranches = [&]() -> FailureOr<scf::IfOp> {
-    auto branch = scf::IfOp::create(builder, loc, types, every,
-                                    /*withElseRegion=*/true);
-    OpBuilder::InsertionGuard guard(builder);
-    for (bool filtered : {false, true}) {
-      builder.setInsertionPointToStart(filtered ? branch.elseBlock()
-                                                : branch.thenBlock());
-      // Without a state there is a terminator already.
-      if (failed(emitBody(filtered)))
-        return failure();
-    }
-    return branch;
-  };
-  bool skips = hasFilter && stream.getNumResults() == stream.getNumStates();
-  if (!skips) {
-    FailureOr<scf::IfOp> branch = emitBranches();
-    if (failed(branch))
-      return failure();
-    llvm::append_range(results, branch->getResults());
-    return success();
+    // Without a state there is a terminator already.
+    if (!states.empty())
+      scf::YieldOp::create(builder, loc, *next);
   }
-  auto visit = scf::IfOp::create(builder, loc, types, some,
+  return SmallVector<Value>(branch.getResults());
+}
+
+/// What a turn of the stream's loop does: a tile, or the one coordinate that
+/// streams inside of this one are to go through; nothing where no filter holds.
+FailureOr<SmallVector<Value>> NestEmitter::emitChunk(StreamOp stream,
+                                                     ValueRange states,
+                                                     const Dim &part,
+                                                     BoxFilter filter) {
+  Location loc = stream.getLoc();
+  auto emitHere = [&]() -> FailureOr<SmallVector<Value>> {
+    return isWalked(part.rank) ? emitStep(stream, states, Scope())
+                               : emitTile(stream, states, part, filter.isOpen);
+  };
+  bool skips =
+      filter.hasFilter && stream.getNumResults() == stream.getNumStates();
+  if (!skips)
+    return emitHere();
+  // Where there is but one filter, CSE makes this and the test of all one.
+  Value some =
+      createTest(stream, part, filter.isOpen, /*ofAll=*/false).getSome();
+  auto visit = scf::IfOp::create(builder, loc, states.getTypes(), some,
                                  /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(visit.elseBlock());
   scf::YieldOp::create(builder, loc, states);
   builder.setInsertionPointToStart(visit.thenBlock());
-  FailureOr<scf::IfOp> branch = emitBranches();
-  if (failed(branch))
+  FailureOr<SmallVector<Value>> next = emitHere();
+  if (failed(next))
     return failure();
-  builder.setInsertionPointAfter(*branch);
-  scf::YieldOp::create(builder, loc, branch->getResults());
-  llvm::append_range(results, visit.getResults());
-  return success();
+  scf::YieldOp::create(builder, loc, *next);
+  return SmallVector<Value>(visit.getResults());
+}
+
+static bool containsStream(StreamOp stream) {
+  return !stream.getStep().getOps<StreamOp>().empty();
+}
+
+/// The coordinates of its rank that a stream takes at a time. A stream of
+/// streams takes one, which is then the same all over the inner ones' tiles.
+int64_t NestEmitter::getStep(StreamOp stream) {
+  if (containsStream(stream))
+    return 1;
+  int64_t size = sizes.stream;
+  // A fixed rank needs no tile larger than itself.
+  if (std::optional<int64_t> extent =
+          getCascade(nest).getFixedExtent(stream.getRankAttr()))
+    while (size / 2 >= *extent && size > 1)
+      size /= 2;
+  return size;
 }
 
 LogicalResult NestEmitter::emitStream(StreamOp stream, StreamPart part) {
   Location loc = stream.getLoc();
   StringAttr rank = stream.getRankAttr();
-  int64_t size = sizes.stream;
-  // A fixed rank needs no tile larger than itself.
-  if (std::optional<int64_t> extent = getCascade(nest).getFixedExtent(rank))
-    while (size / 2 >= *extent && size > 1)
-      size /= 2;
+  int64_t size = getStep(stream);
   SmallVector<Value> states = fillStates(stream);
 
   SmallVector<Attribute> ranks;
@@ -309,16 +325,22 @@ LogicalResult NestEmitter::emitStream(StreamOp stream, StreamPart part) {
   auto loop = scf::ForOp::create(builder, loc, lo, hi, step, states);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(loop.getBody());
-  Scope scope;
-  scope.streamed = rank;
-  scope.offset = loop.getInductionVar();
-  scope.size = size;
-  SmallVector<Value> next;
-  if (failed(emitTile(stream, loop.getRegionIterArgs(), scope, next,
-                      filter.hasFilter, filter.isOpen)))
+  Value coordinate = loop.getInductionVar();
+  bool walks = containsStream(stream);
+  if (walks) {
+    origins[rank] = coordinate;
+    loops[coordinate] = rank;
+  }
+  FailureOr<SmallVector<Value>> next = emitChunk(
+      stream, loop.getRegionIterArgs(), {rank, size, coordinate}, filter);
+  if (failed(next))
     return failure();
+  if (walks) {
+    origins.erase(rank);
+    loops.erase(coordinate);
+  }
   if (!states.empty())
-    scf::YieldOp::create(builder, loc, next);
+    scf::YieldOp::create(builder, loc, *next);
   for (unsigned i = 0, e = stream.getNumStates(); i != e; ++i)
     tiles[stream.getResult(i)] = loop.getResult(i);
   return success();

@@ -12,7 +12,7 @@ def Partition : Pass<"attn-partition", "::mlir::ModuleOp"> {
     is the lane rank; ranks with a fixed extent are spanned whole; a stream
     becomes an scf.for over tiles of its rank. Tiles that a filter empties are
     not visited, and only tiles that it cuts evaluate it: the loop's body comes
-    twice.
+    twice. A stream of streams goes through its rank one coordinate at a time.
 
     Where a call has few tasks and a long stream, a second pair of kernels
     splits the stream over tasks and combines the states with its merge.

@@ -230,6 +230,22 @@ attn.cascade @two_loops(%X: !attn.tensor<[p, m], f32>,
 
 // -----
 
+/// What varies along the inner loop is computed there, though it does not vary
+/// along the outer one.
+// CHECK-LABEL: attn.cascade @inner_part
+//       CHECK: attn.stream g
+//       CHECK:   attn.stream m
+//       CHECK:     %T = attn.einsum [m] = exp(%X[m])
+//       CHECK:     attn.einsum [] = max(%Y[g], %T[m])
+attn.cascade @inner_part(%X: !attn.tensor<[m], f32>,
+                         %Y: !attn.tensor<[g], f32>)
+    -> !attn.tensor<[], f32> ranks(g, m) {
+  %S = attn.einsum [] = max(exp(%X[m]), %Y[g])
+  attn.yield %S
+}
+
+// -----
+
 /// What contracts a finished reduction has to wait for it.
 // CHECK-LABEL: attn.cascade @waits
 //       CHECK: %RG = attn.stream m init(max %rg = -inf)

@@ -522,9 +522,9 @@ class Generator:
             value = self.unary(value)
         reduced = [v for v in variables if self.chance(
             0.7 if v in ("m", "n", "e") else 0.2)]
-        # Two run-time ranks at once are refused: few of those.
+        # A loop inside a loop for each one more.
         free = [v for v in reduced if v in LARGEST or v in ("m1", "h")]
-        if len(free) > 1 and self.chance(0.9):
+        if len(free) > 1 and self.chance(0.5):
             reduced = [v for v in reduced if v not in free[1:]]
         ops = ["add", "add", "add", "add", "max", "max", "min", "mul"]
         if value.infinite:

@@ -71,3 +71,23 @@ attn.cascade @stored(%A: !attn.tensor<[m], f32>, %B: !attn.tensor<[p, m], f32>) 
   %G = attn.einsum [p] = %S[m] * %B[p, m]
   attn.yield %G
 }
+
+// -----
+
+/// A stream of streams goes from coordinate to coordinate, so that the inner
+/// one's tiles see one g: a row of %Q each. The filter on g alone decides
+/// whether there is anything to do.
+// CHECK-LABEL: tile.kernel @inner_0
+//       CHECK:   %[[INIT:.*]] = tile.fill
+//       CHECK:   scf.for %[[G:.*]] = %{{.*}} to %{{.*}} step %c1
+//       CHECK:     %[[SOME:.*]], %{{.*}} = tile.test ranks ["m", "g"] sizes [16, 1]
+//       CHECK:     scf.if %[[SOME]]
+//       CHECK:       scf.for {{.*}} step %c64 iter_args(%{{.*}} = %[[INIT]])
+//       CHECK:         %[[H:.*]] = arith.addi %{{.*}}, %[[G]]
+//       CHECK:         tile.load %Q[%[[H]], %{{.*}}] dims ["", "p"]
+//       CHECK:         arith.cmpi ne, %[[G]], %c3
+attn.cascade @inner(%Q: !attn.tensor<[h, p], f32>, %K: !attn.tensor<[k, m], f32>) -> !attn.tensor<[k, m], f32>
+    ranks(k, g, h = k * g, p, m) {
+  %S = attn.einsum [k, m] = %Q[(k, g), p] * %K[k, m] where (g ne 3) reduce(max g, max p)
+  attn.yield %S
+}
