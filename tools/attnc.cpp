@@ -56,7 +56,7 @@ struct CommandLine {
                  clEnumValN(Emit::Header, "header", "the C header alone"))};
   cl::opt<std::string> explain{
       "explain", cl::ValueOptional, cl::value_desc("format"), cl::cat(category),
-      cl::desc("Report on the cascades instead: text (default), json")};
+      cl::desc("Report on the cascades instead: text (default), json, html")};
   cl::list<std::string> sizes{
       "size", cl::CommaSeparated, cl::value_desc("rank=extent"),
       cl::cat(category),
@@ -299,9 +299,9 @@ static LogicalResult checkExplain(const CommandLine &line) {
                ? success()
                : fail("--size is for --explain: the tensors of a call bind "
                       "free ranks, and --set changes fixed ones");
-  if (!llvm::is_contained({"", "text", "json"}, line.explain))
+  if (!llvm::is_contained({"", "text", "json", "html"}, line.explain))
     return fail("unknown format `--explain=" + line.explain +
-                "`; expected text or json");
+                "`; expected text, json or html");
   if (line.stopAfter.getNumOccurrences() || line.emit.getNumOccurrences() ||
       !line.dumpTo.empty())
     return fail("--explain writes a report and no code, so it excludes --emit, "
@@ -328,6 +328,8 @@ static LogicalResult explainCascades(const CommandLine &line, ModuleOp module,
   llvm::raw_string_ostream os(text);
   if (line.explain == "json")
     printJson(report, os);
+  else if (line.explain == "html")
+    printHtml(report, os);
   else
     printText(report, os);
   return write(output, text);

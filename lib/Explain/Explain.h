@@ -39,6 +39,7 @@ Report explain(mlir::ModuleOp written, mlir::ModuleOp derived,
 
 void printText(const Report &report, llvm::raw_ostream &os);
 void printJson(const Report &report, llvm::raw_ostream &os);
+void printHtml(const Report &report, llvm::raw_ostream &os);
 
 } // namespace attn::explain
 

@@ -2,6 +2,7 @@
 
 #include "lib/Explain/Explain.h"
 #include "lib/Explain/Wording.h"
+#include "llvm/ADT/STLExtras.h"
 
 using namespace attn;
 using namespace attn::explain;
@@ -54,29 +55,14 @@ void TextPrinter::printWrapped(const std::string &text, unsigned indent,
 void TextPrinter::printHead(const Cascade &cascade) {
   os << "@" << cascade.name << "  (" << report.file << ":" << cascade.place.line
      << ")\n";
-  std::string ranks = "ranks";
-  for (const Rank &rank : cascade.ranks) {
-    ranks += (&rank == &cascade.ranks.front() ? " " : ", ") + rank.declaration;
-    bool isFixed = rank.declaration ==
-                   rank.name + " = " + std::to_string(rank.extent.value_or(0));
-    if (rank.extent && !isFixed)
-      ranks += " (" + std::to_string(*rank.extent) + ")";
-  }
-  printWrapped(ranks, 2, 8);
-  for (bool isOutput : {false, true}) {
-    std::string list = isOutput ? "gives" : "reads";
-    const char *separator = " ";
-    for (const Argument &argument : cascade.arguments) {
-      if (argument.isOutput != isOutput)
-        continue;
-      list += separator + argument.name;
-      if (!argument.ranks.empty())
-        list += "[" + join(argument.ranks) + "]";
-      list += " " + argument.type;
-      separator = ", ";
-    }
-    printWrapped(list, 2, 8);
-  }
+  std::vector<std::string> ranks, reads, gives;
+  for (const Rank &rank : cascade.ranks)
+    ranks.push_back(describe(rank));
+  for (const Argument &argument : cascade.arguments)
+    (argument.isOutput ? gives : reads).push_back(describe(argument));
+  printWrapped("ranks " + join(ranks), 2, 8);
+  printWrapped("reads " + join(reads), 2, 8);
+  printWrapped("gives " + join(gives), 2, 8);
 }
 
 void TextPrinter::printLines(const Form &form) {
@@ -123,11 +109,7 @@ void TextPrinter::printTraversals(const Cascade &cascade) {
       rank.clear();
     }
     rows.push_back(
-        {rank, "phases", std::to_string(before.phases),
-         std::to_string(after.phases) +
-             (after.chunkPhases
-                  ? ", " + std::to_string(*after.chunkPhases) + " of each chunk"
-                  : "")});
+        {rank, "phases", describePhases(before), describePhases(after)});
   }
   if (rows.size() > 1)
     printTable(rows);
@@ -141,28 +123,18 @@ void TextPrinter::printTraversals(const Cascade &cascade) {
 
 void TextPrinter::printReasons(const char *stage, const Form &form) {
   for (const RankFacts &facts : form.ranks) {
-    bool needsReason =
-        facts.phases > 1 || llvm::any_of(facts.walks, [](const Walk &walk) {
-          return walk.traversals.size() > 1;
-        });
-    if (!needsReason)
+    if (!needsReason(facts))
       continue;
     os << "\n  Why over " << facts.rank << ", " << stage << ":\n";
     for (const Walk &walk : facts.walks)
       if (walk.traversals.size() > 1)
         printWrapped(walk.tensor + ": " + describeWhy(walk, facts.rank), 4, 6);
-    std::vector<std::string> phases(facts.phases);
-    for (const Timing &timing : facts.timings)
-      phases[timing.phase] +=
-          (phases[timing.phase].empty() ? "" : ", ") + timing.einsum;
-    for (size_t i = 0; i < phases.size(); ++i)
-      printWrapped("phase " + std::to_string(i + 1) + ": " + phases[i], 4, 6);
+    for (auto [i, einsums] : llvm::enumerate(listPhases(facts)))
+      printWrapped("phase " + std::to_string(i + 1) + ": " + join(einsums), 4,
+                   6);
     std::vector<std::string> whole = listWhole(facts);
     if (!whole.empty())
-      printWrapped("live whole at each coordinate of the other ranks, or made "
-                   "again: " +
-                       join(whole, "; "),
-                   4, 6);
+      printWrapped(wholeMeaning + (": " + join(whole, "; ")), 4, 6);
   }
 }
 

@@ -92,3 +92,39 @@ std::vector<std::string> explain::listWhole(const RankFacts &facts) {
       list.push_back(timing.einsum + " " + describe(timing.live));
   return list;
 }
+
+bool explain::needsReason(const RankFacts &facts) {
+  return facts.phases > 1 || llvm::any_of(facts.walks, [](const Walk &walk) {
+           return walk.traversals.size() > 1;
+         });
+}
+
+std::string explain::describePhases(const RankFacts &facts) {
+  std::string text = std::to_string(facts.phases);
+  if (facts.chunkPhases)
+    text += ", " + std::to_string(*facts.chunkPhases) + " of each chunk";
+  return text;
+}
+
+std::vector<std::vector<std::string>>
+explain::listPhases(const RankFacts &facts) {
+  std::vector<std::vector<std::string>> phases(facts.phases);
+  for (const Timing &timing : facts.timings)
+    phases[timing.phase].push_back(timing.einsum);
+  return phases;
+}
+
+std::string explain::describe(const Rank &rank) {
+  bool isFixed =
+      rank.extent &&
+      rank.declaration == rank.name + " = " + std::to_string(*rank.extent);
+  return rank.declaration + (rank.extent && !isFixed
+                                 ? " (" + std::to_string(*rank.extent) + ")"
+                                 : "");
+}
+
+std::string explain::describe(const Argument &argument) {
+  return argument.name +
+         (argument.ranks.empty() ? "" : "[" + join(argument.ranks) + "]") +
+         " " + argument.type;
+}

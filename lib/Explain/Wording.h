@@ -29,6 +29,19 @@ std::string describeCount(const Walk &walk);
 std::string describeWhy(const Walk &walk, const std::string &rank);
 /// Whether everything that has the rank walks it once, in one phase.
 bool isPlain(const RankFacts &facts);
+/// Whether a tensor is walked again, or there are several phases.
+bool needsReason(const RankFacts &facts);
+/// `3`, `1, 2 of each chunk`.
+std::string describePhases(const RankFacts &facts);
+/// The Einsums of each phase.
+std::vector<std::vector<std::string>> listPhases(const RankFacts &facts);
+/// `h = k * g (8)`, `e = 64`.
+std::string describe(const Rank &rank);
+/// `Q[p, e] f32`.
+std::string describe(const Argument &argument);
+/// What is live of the tensors of `listWhole`.
+inline constexpr const char *wholeMeaning =
+    "live whole at each coordinate of the other ranks, or made again";
 /// Those of the rank's tensors that are live whole, as `QK |m|`.
 std::vector<std::string> listWhole(const RankFacts &facts);
 
