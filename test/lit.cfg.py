@@ -67,11 +67,13 @@ with_numpy = find_python("numpy", [sys.executable, "python3",
                                    "/usr/bin/python3"])
 with_torch = find_python("torch", [os.environ.get("TORCH_PYTHON"),
                                    "python3", "/usr/bin/python3"])
+chromium = shutil.which("chromium") or shutil.which("google-chrome")
 flags = read_cpu_flags()
 features = {
     "numpy": with_numpy is not None,
     "torch": with_torch is not None,
     "tmux": shutil.which("tmux") is not None,
+    "chromium": chromium is not None,
     "git": shutil.which("git") is not None,
     "cc": shutil.which("cc") is not None,
     "linux": platform.system() == "Linux",
@@ -88,6 +90,7 @@ config.available_features.update(
 config.substitutions += [
     ("%python", with_numpy or sys.executable),
     ("%torch_python", with_torch or "torch-python-is-missing"),
+    ("%chromium", chromium or "chromium-is-missing"),
     ("%variants", os.path.join(config.test_source_root, "Variants")),
     ("%data", os.path.join(config.test_source_root, "Data")),
     ("%root", config.source_root),

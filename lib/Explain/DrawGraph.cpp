@@ -33,7 +33,7 @@ public:
 private:
   void drawBand(const Band &band, double width);
   void drawEdge(const Edge &edge, const std::vector<Point> &route);
-  void drawNext(const Edge &edge, double lane);
+  void drawNext(const Edge &edge, unsigned lane, double x);
   void drawNode(const Node &node, const Box &box);
   std::string listBarriers(unsigned phase) const;
 
@@ -119,17 +119,19 @@ void GraphDrawer::drawEdge(const Edge &edge, const std::vector<Point> &route) {
   os << "\"/>\n";
 }
 
-/// From what a state becomes, round the right side, back up to the state.
-void GraphDrawer::drawNext(const Edge &edge, double lane) {
+/// From what a state becomes, between layers and round the right side, back up
+/// to the state.
+void GraphDrawer::drawNext(const Edge &edge, unsigned lane, double x) {
   const Box &from = layout.boxes[edge.from], &to = layout.boxes[edge.to];
-  double bottom = from.middle.y + 8, top = to.middle.y;
-  os << "<path class=\"edge next\" marker-end=\"url(#" << id
-     << "-arrow)\" d=\"M" << num(from.middle.x + from.width / 2) << " "
-     << num(bottom) << " H" << num(lane - 8) << " Q" << num(lane) << " "
-     << num(bottom) << " " << num(lane) << " " << num(bottom - 8) << " V"
-     << num(top + 8) << " Q" << num(lane) << " " << num(top) << " "
-     << num(lane - 8) << " " << num(top) << " H"
-     << num(to.middle.x + to.width / 2 + 1) << "\"/>\n";
+  // Lines in one gap lie beside each other.
+  double shift = 3 * (lane % 4);
+  double begin = from.middle.x + from.width / 2 - 12 - shift;
+  double end = to.middle.x + to.width / 2 - 16 - shift;
+  double bottom = from.middle.y + from.height / 2, low = bottom + 8 + shift;
+  double top = to.middle.y - to.height / 2, high = top - 10 - shift;
+  os << "<path class=\"edge next\" marker-end=\"url(#" << id << "-next)\" d=\"M"
+     << num(begin) << " " << num(bottom) << " V" << num(low) << " H" << num(x)
+     << " V" << num(high) << " H" << num(end) << " V" << num(top) << "\"/>\n";
 }
 
 void GraphDrawer::drawNode(const Node &node, const Box &box) {
@@ -186,16 +188,19 @@ void GraphDrawer::draw() {
   os << "; the lists on this page say the same in words</title>\n<defs>";
   drawMarker(id, "arrow", os);
   drawMarker(id, "waits", os);
+  drawMarker(id, "next", os);
   os << "</defs>\n";
   for (const Band &band : layout.bands)
     drawBand(band, width);
   os << "<g transform=\"translate(" << num(left) << " 0)\">\n";
   unsigned lane = 0;
   for (size_t i = 0; i < graph.edges.size(); ++i) {
-    if (graph.edges[i].isNext)
-      drawNext(graph.edges[i], laneBegin + laneGap * lane++);
-    else
+    if (!graph.edges[i].isNext) {
       drawEdge(graph.edges[i], layout.routes[i]);
+      continue;
+    }
+    drawNext(graph.edges[i], lane, laneBegin + laneGap * lane);
+    ++lane;
   }
   for (size_t i = 0; i < graph.nodes.size(); ++i)
     drawNode(graph.nodes[i], layout.boxes[i]);

@@ -49,6 +49,7 @@ svg { display: block; margin: 0 auto; max-width: none; } svg text { fill: var(--
 .edge.waits { stroke: var(--accent); stroke-width: 2.2; }
 .edge.next { stroke: var(--state); stroke-dasharray: 5 4; }
 marker.arrow path { fill: var(--edge); } marker.waits path { fill: var(--accent); }
+marker.next path { fill: var(--state); }
 .band0 { fill: var(--band); } .band1 { fill: var(--raised); }
 text.phase { font-size: 13px; font-weight: 600; fill: var(--quiet); }
 line.barrier { stroke: var(--accent); stroke-width: 2; stroke-dasharray: 8 5; }
