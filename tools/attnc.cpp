@@ -313,15 +313,15 @@ static LogicalResult checkExplain(const CommandLine &line) {
 static LogicalResult explainCascades(const CommandLine &line, ModuleOp module,
                                      const PipelineOptions &options,
                                      StringRef output) {
-  auto extents = explain::bindSizes(module, line.sizes);
-  if (failed(extents))
+  auto calls = explain::bindSizes(module, line.sizes);
+  if (failed(calls))
     return failure();
   OwningOpRef<ModuleOp> derived = module.clone();
   explain::RemarkCollector remarks(module.getContext());
   if (failed(runStages(*derived, Stage::Parse, lastCascadeStage, options, {})))
     return failure();
   explain::Report report =
-      explain::explain(module, *derived, *extents, remarks.take());
+      explain::explain(module, *derived, *calls, remarks.take());
   report.version = getVersion();
   report.file = line.input;
   std::string text;

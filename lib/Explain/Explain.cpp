@@ -1,10 +1,7 @@
 //===- Explain.cpp - The report on cascades, from the cascades ------------===//
 
 #include "lib/Explain/Explain.h"
-#include "dialect/Attn/ReferenceImport.h"
 #include "lib/Explain/DescribeForm.h"
-
-#include <set>
 
 using namespace mlir;
 using namespace attn;
@@ -51,63 +48,47 @@ RemarkCollector::RemarkCollector(MLIRContext *context)
 // Sizes
 //===----------------------------------------------------------------------===//
 
-static LogicalResult fail(ModuleOp module, const Twine &message) {
-  return emitError(UnknownLoc::get(module.getContext()), message);
+/// Whether `name` is a rank of `cascade`, or with a `%` one of its scalars.
+static bool declares(CascadeOp cascade, StringRef name) {
+  if (!name.consume_front("%"))
+    return bool(
+        cascade.lookupRank(StringAttr::get(cascade.getContext(), name)));
+  return llvm::any_of(llvm::zip(cascade.getArgNames().getAsRange<StringAttr>(),
+                                cascade.getFunctionType().getInputs()),
+                      [&](auto argument) {
+                        auto [argumentName, type] = argument;
+                        return argumentName == name &&
+                               !isa<attn::TensorType>(type);
+                      });
 }
 
-/// Reads `m=4096`.
-static FailureOr<std::pair<std::string, int64_t>> parseSize(ModuleOp module,
-                                                            StringRef text) {
-  auto [name, number] = text.split('=');
-  int64_t extent;
-  if (name.trim().empty() || number.trim().getAsInteger(10, extent) ||
-      extent < 1 || extent > (int64_t(1) << 40))
-    return fail(module, "`--size " + text +
-                            "`: expected RANK=EXTENT, with an extent of 1 to "
-                            "2^40");
-  return std::pair(name.trim().str(), extent);
-}
-
-FailureOr<std::vector<Extents>>
+FailureOr<std::vector<std::optional<CallExtents>>>
 explain::bindSizes(ModuleOp module, ArrayRef<std::string> texts) {
-  std::vector<std::pair<std::string, int64_t>> sizes;
-  for (StringRef text : texts) {
-    auto size = parseSize(module, text);
-    if (failed(size))
-      return failure();
-    sizes.push_back(*size);
-  }
-  std::set<std::string> used;
-  std::vector<Extents> all;
+  auto given = parseExtents(texts, "--size", module.getContext());
+  if (failed(given))
+    return failure();
+  llvm::StringMap<int64_t> unused = *given;
+  std::vector<std::optional<CallExtents>> calls;
   for (auto cascade : module.getOps<CascadeOp>()) {
-    Extents &known = all.emplace_back();
-    for (auto rank : cascade.getRanks().getAsRange<RankAttr>())
-      if (auto extent = cascade.getFixedExtent(rank.getName()))
-        known[rank.getName().str()] = *extent;
-    if (sizes.empty())
+    calls.emplace_back();
+    if (texts.empty())
       continue;
-    FailureOr<reference::Cascade> model = importReference(cascade);
-    if (failed(model))
-      return failure();
-    std::vector<std::pair<std::string, int64_t>> mine;
-    for (const auto &size : sizes)
-      if (cascade.lookupRank(
-              StringAttr::get(cascade.getContext(), size.first))) {
-        mine.push_back(size);
-        used.insert(size.first);
+    llvm::StringMap<int64_t> mine;
+    for (auto &[name, value] : *given)
+      if (declares(cascade, name)) {
+        mine[name] = value;
+        unused.erase(name);
       }
-    reference::Extents extents;
-    std::string error = bindExtents(*model, mine, extents);
-    if (!error.empty())
-      return fail(module, "--size and @" + cascade.getSymName() + ": " + error);
-    for (auto [rank, extent] : llvm::zip(model->ranks, extents))
-      known[rank.name] = extent;
+    FailureOr<CallExtents> call = CallExtents::bind(cascade, mine);
+    if (failed(call))
+      return failure();
+    calls.back() = std::move(*call);
   }
-  for (const auto &size : sizes)
-    if (!used.count(size.first))
-      return fail(module, "`--size " + size.first + "=" + Twine(size.second) +
-                              "`: no cascade has a rank `" + size.first + "`");
-  return all;
+  for (auto &[name, value] : unused)
+    return emitError(UnknownLoc::get(module.getContext()), "`--size ")
+           << name << "=" << value << "`: no cascade has a rank or scalar `"
+           << name << "`";
+  return calls;
 }
 
 //===----------------------------------------------------------------------===//
@@ -151,10 +132,11 @@ static Argument describeArgument(StringRef name, Type type, bool isOutput) {
 }
 
 static explain::Cascade describe(CascadeOp written, CascadeOp derived,
-                                 const Extents &extents) {
-  auto extentOf = [&](StringRef name) -> std::optional<int64_t> {
-    auto it = extents.find(name);
-    return it == extents.end() ? std::nullopt : std::optional(it->second);
+                                 const std::optional<CallExtents> &call) {
+  auto extentOf = [&](StringRef name) {
+    return call ? call->lookup(name)
+                : written.getFixedExtent(
+                      StringAttr::get(written.getContext(), name));
   };
   explain::Cascade cascade;
   cascade.name = written.getSymName().str();
@@ -191,11 +173,11 @@ static void distribute(std::vector<Remark> remarks, Report &report) {
 }
 
 Report explain::explain(ModuleOp written, ModuleOp derived,
-                        ArrayRef<Extents> extents,
+                        ArrayRef<std::optional<CallExtents>> calls,
                         std::vector<Remark> remarks) {
   Report report;
   for (auto [before, after, known] : llvm::zip(
-           written.getOps<CascadeOp>(), derived.getOps<CascadeOp>(), extents))
+           written.getOps<CascadeOp>(), derived.getOps<CascadeOp>(), calls))
     report.cascades.push_back(describe(before, after, known));
   if (!report.cascades.empty())
     distribute(std::move(remarks), report);

@@ -4,10 +4,9 @@
 #define LIB_EXPLAIN_EXPLAIN_H
 
 #include "dialect/Attn/AttnOps.h"
+#include "lib/Analysis/CallExtents.h"
 #include "lib/Explain/Report.h"
 #include "mlir/IR/BuiltinOps.h"
-
-#include <map>
 
 namespace attn::explain {
 
@@ -23,19 +22,18 @@ private:
   mlir::ScopedDiagnosticHandler handler;
 };
 
-/// The extents of a cascade's ranks, where they are known.
-using Extents = std::map<std::string, int64_t, std::less<>>;
-
-/// Binds the ranks of every cascade of `module`, in order, to `texts`, such as
-/// `m=4096`; without any, only the ranks that specs fix are known. Fails where
-/// a rank stays free, or no cascade has it.
-mlir::FailureOr<std::vector<Extents>>
+/// The call that each cascade of `module`, in order, is reported for: its ranks
+/// and scalars as `texts` bind them, such as `m=4096` and `%window=128`. None
+/// of them where there are no texts. Fails where a rank stays open, or no
+/// cascade has what a text names.
+mlir::FailureOr<std::vector<std::optional<CallExtents>>>
 bindSizes(mlir::ModuleOp module, llvm::ArrayRef<std::string> texts);
 
 /// Reports on the cascades of `written`, and on what became of them in
-/// `derived`; `extents` has those of each.
+/// `derived`; `calls` has one for each.
 Report explain(mlir::ModuleOp written, mlir::ModuleOp derived,
-               llvm::ArrayRef<Extents> extents, std::vector<Remark> remarks);
+               llvm::ArrayRef<std::optional<CallExtents>> calls,
+               std::vector<Remark> remarks);
 
 void printText(const Report &report, llvm::raw_ostream &os);
 void printJson(const Report &report, llvm::raw_ostream &os);
