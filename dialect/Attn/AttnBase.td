@@ -83,7 +83,8 @@ def Attn_ReducerKind : I32EnumAttr<"ReducerKind", "how a rank is reduced", [
     I32EnumAttrCase<"Min", 3, "min">,
     I32EnumAttrCase<"And", 4, "and">,
     I32EnumAttrCase<"Or", 5, "or">,
-    I32EnumAttrCase<"ArgMax", 6, "argmax">]> {
+    I32EnumAttrCase<"ArgMax", 6, "argmax">,
+    I32EnumAttrCase<"TopK", 7, "topk">]> {
   let cppNamespace = "::attn";
 }
 

@@ -233,6 +233,40 @@ def Attn_StreamOp : Attn_Op<"stream", [
   }];
 }
 
+def Attn_JoinOp : Attn_Op<"join", [
+    Pure, DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
+  let summary = "the best entries of two lists";
+  let description = [{
+    ```mlir
+    %RW1, %RI1 = attn.join s of (%rw, %ri) and (%LW, %LI)
+    ```
+    A list has, along rank `s`, values and their coordinates (i32), best first
+    as `attn.topk` orders them; more tensors go along as payload. An entry that
+    is absent, or has a negative coordinate, is none. The result has the best
+    `s` entries of both lists, which share no coordinate; where there are fewer
+    the value is -inf (of integers the least), the coordinate -1 and the payload
+    0. It is present everywhere. Made by OnePass: it carries the list of a
+    stream from chunk to chunk, and merges two.
+
+    Constraints: join_c1 both lists have the same types, the first of the values
+    and the second of their coordinates, in i32, over the same ranks; join_c2
+    `s` is a declared fixed rank, and a rank of every tensor.
+  }];
+  let arguments = (ins StrAttr:$rank, Variadic<Attn_Tensor>:$lists,
+                       OptionalAttr<StrArrayAttr>:$names);
+  let results = (outs Variadic<Attn_Tensor>:$results);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    ::mlir::OperandRange getLeft() {
+      return getLists().take_front(getNumResults());
+    }
+    ::mlir::OperandRange getRight() {
+      return getLists().drop_front(getNumResults());
+    }
+  }];
+}
+
 //===----------------------------------------------------------------------===//
 // Inside an Einsum's region
 //===----------------------------------------------------------------------===//

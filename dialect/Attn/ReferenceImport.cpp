@@ -68,6 +68,7 @@ static std::optional<reference::Reducer> getReducer(ReducerKind kind) {
   case ReducerKind::Or:
     return R::Or;
   case ReducerKind::ArgMax:
+  case ReducerKind::TopK:
     return std::nullopt;
   }
   return std::nullopt;
@@ -171,6 +172,7 @@ private:
   LogicalResult importOp(Operation *op, Statements &body);
   LogicalResult import(EinsumOp einsum, Statements &body);
   LogicalResult import(TopKOp topK, Statements &body);
+  LogicalResult import(JoinOp join, Statements &body);
   LogicalResult import(IterateOp iterate, Statements &body);
   LogicalResult import(StreamOp stream, Statements &body);
   LogicalResult import(NestOp nest, Statements &body);
@@ -509,7 +511,9 @@ LogicalResult Importer::import(TopKOp topK, Statements &body) {
   std::vector<RankId> ranks = model.values[source].ranks;
   ranks.erase(llvm::find(ranks, from));
   ranks.push_back(from);
-  if (ranks != model.values[source].ranks) {
+  // Of an input, too: it is chosen from what was evaluated.
+  if (ranks != model.values[source].ranks ||
+      llvm::is_contained(model.inputs, source)) {
     ValueId turned = addValue(model.values[source].name + "_turned",
                               model.values[source].type, ranks);
     addCopy(source, turned, body);
@@ -519,6 +523,19 @@ LogicalResult Importer::import(TopKOp topK, Statements &body) {
   ValueId values = indices + 1;
   addCopy(values, addValue(topK.getValues()), body);
   addCopy(indices, addValue(topK.getIndices()), body);
+  return success();
+}
+
+LogicalResult Importer::import(JoinOp join, Statements &body) {
+  reference::Join imported;
+  imported.rank = getRank(join.getRankAttr());
+  for (mlir::Value value : join.getLeft())
+    imported.lhs.push_back(getValue(value));
+  for (mlir::Value value : join.getRight())
+    imported.rhs.push_back(getValue(value));
+  for (mlir::Value result : join.getResults())
+    imported.results.push_back(addValue(result));
+  body.push_back({std::move(imported)});
   return success();
 }
 
@@ -633,7 +650,7 @@ LogicalResult Importer::import(NestOp nest, Statements &body) {
 
 LogicalResult Importer::importOp(Operation *op, Statements &body) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
-      .Case<EinsumOp, TopKOp, IterateOp, StreamOp, NestOp>(
+      .Case<EinsumOp, TopKOp, JoinOp, IterateOp, StreamOp, NestOp>(
           [&](auto known) { return import(known, body); })
       .Default([](Operation *other) {
         return other->emitOpError("has no meaning in the reference");

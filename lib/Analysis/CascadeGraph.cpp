@@ -378,6 +378,25 @@ void CascadeGraph::visitTopK(TopKOp topk, Loop loop) {
   addTensor(topk.getIndices(), getName(1), id);
 }
 
+void CascadeGraph::visitJoin(JoinOp join, Loop loop) {
+  auto getName = [&](unsigned i) -> StringRef {
+    return join.getNames() ? cast<StringAttr>((*join.getNames())[i]).getValue()
+                           : "";
+  };
+  unsigned id = addNode(join, getName(0), loop);
+  nodeOf[join] = id;
+  for (Value value : join.getResults()) {
+    ArrayRef<StringAttr> ranks =
+        cast<attn::TensorType>(value.getType()).getRanks();
+    nodes[id].vars.insert(ranks.begin(), ranks.end());
+    nodes[id].out.insert(ranks.begin(), ranks.end());
+  }
+  for (Value list : join.getLists())
+    addInPlace(id, tensorOf.lookup(list));
+  for (OpResult result : join->getResults())
+    addTensor(result, getName(result.getResultNumber()), id);
+}
+
 /// `to` is the tensor that `from` is.
 void CascadeGraph::forward(Value from, Value to) {
   if (std::optional<unsigned> tensor = lookupTensor(from))
@@ -468,6 +487,8 @@ void CascadeGraph::visitBlock(Block &block, Loop loop) {
       visitEinsum(einsum, loop);
     } else if (auto topk = dyn_cast<TopKOp>(op)) {
       visitTopK(topk, loop);
+    } else if (auto join = dyn_cast<JoinOp>(op)) {
+      visitJoin(join, loop);
     } else if (auto iterate = dyn_cast<IterateOp>(op)) {
       visitIterate(iterate, loop);
     } else if (auto stream = dyn_cast<StreamOp>(op)) {

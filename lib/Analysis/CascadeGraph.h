@@ -121,6 +121,7 @@ private:
   void visitBlock(mlir::Block &block, Loop loop);
   void visitEinsum(EinsumOp einsum, Loop loop);
   void visitTopK(TopKOp topk, Loop loop);
+  void visitJoin(JoinOp join, Loop loop);
   void visitIterate(IterateOp iterate, Loop loop);
   void visitStream(StreamOp stream, Loop loop);
   unsigned addNode(mlir::Operation *op, llvm::StringRef name, Loop loop);

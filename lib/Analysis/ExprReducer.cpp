@@ -13,15 +13,15 @@ const Reducer &attn::getReducer(ExprReducer kind) {
   constexpr double inf = std::numeric_limits<double>::infinity();
   // clang-format off
   static const Reducer table[] = {
-      // name     identity assoc  comm   idem   mul    add    mul>=0 scalar
-      {"add",     0,       true,  true,  false, true,  false, true,  true},
-      {"max",     -inf,    true,  true,  true,  false, true,  true,  true},
-      {"min",     inf,     true,  true,  true,  false, true,  true,  true},
-      {"mul",     1,       true,  true,  false, false, false, false, true},
-      {"and",     1,       true,  true,  true,  false, false, false, true},
-      {"or",      0,       true,  true,  true,  false, false, false, true},
-      {"argmax",  -inf,    true,  true,  true,  false, false, false, false},
-      {"topk",    -inf,    true,  true,  true,  false, false, false, false},
+      // name     identity assoc  comm   idem   mul    add    mul>0  incr.  scalar
+      {"add",     0,       true,  true,  false, true,  false, true,  false, true},
+      {"max",     -inf,    true,  true,  true,  false, true,  true,  true,  true},
+      {"min",     inf,     true,  true,  true,  false, true,  true,  true,  true},
+      {"mul",     1,       true,  true,  false, false, false, false, false, true},
+      {"and",     1,       true,  true,  true,  false, false, false, false, true},
+      {"or",      0,       true,  true,  true,  false, false, false, false, true},
+      {"argmax",  -inf,    true,  true,  true,  false, false, false, false, false},
+      {"topk",    -inf,    true,  true,  true,  false, true,  true,  true,  false},
   };
   // clang-format on
   return table[static_cast<unsigned>(kind)];

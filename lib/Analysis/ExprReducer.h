@@ -34,8 +34,10 @@ struct Reducer {
   /// c op (a reduce b) = (c op a) reduce (c op b), for which op?
   bool mulDistributes;
   bool addDistributes;
-  /// As mulDistributes, for c >= 0.
-  bool nonNegativeMulDistributes;
+  /// As mulDistributes, for c > 0.
+  bool positiveMulDistributes;
+  /// f(a reduce b) = f(a) reduce f(b), for strictly increasing f?
+  bool increasingDistributes;
   /// Its value is a scalar expression.
   bool scalar;
 };

@@ -61,6 +61,8 @@ bool attn::implies(Expr presence, Expr other) {
 /// An accumulator that already reduces `body` over the same points.
 Expr Deriver::findPlaced(const Work &work, Expr body, unsigned phase) {
   const Reduction &r = work.reduction;
+  if (!getReducer(r.reducer).scalar)
+    return Expr(); // the length of a list is not compared
   for (const Placed &other : placed) {
     const Accumulator &a = other.accumulator;
     if (a.body == body && a.reducer == r.reducer && a.reduced == r.reduced &&
@@ -81,9 +83,12 @@ Accumulator &Deriver::create(const Work &work, Expr body, unsigned phase,
     RankSet ranks = body.ranks();
     if (r.presence)
       ranks |= r.presence.ranks();
+    // A list has the rank of its places, too.
+    ranks =
+        getReducer(r.reducer).scalar ? ranks & ~r.reduced : r.result.ranks();
     std::string name =
         work.name + "_" + (auxiliary.empty() ? "acc" : auxiliary).str();
-    a.leaf = context.freshLeaf(name, ranks & ~r.reduced, /*accumulator=*/true);
+    a.leaf = context.freshLeaf(name, ranks, /*accumulator=*/true);
   }
   a.previous = context.freshLeaf(a.leaf.leaf().name + "_old", a.leaf.ranks(),
                                  /*accumulator=*/true);
@@ -153,13 +158,15 @@ void Deriver::place(unsigned index) {
   const Reducer &reducer = getReducer(reduction.reducer);
   SmallVector<Deferred> deferred;
   bool changed = work.body.hasAccumulator();
-  while (changed && reducer.scalar) {
+  while (changed) {
     changed = false;
-    if (reducer.mulDistributes || reducer.nonNegativeMulDistributes)
+    if (reducer.mulDistributes || reducer.positiveMulDistributes)
       changed |= deferFactors(work, deferred,
                               /*onlyPositive=*/!reducer.mulDistributes);
     if (reducer.addDistributes)
       changed |= deferTerms(work, deferred);
+    if (reducer.increasingDistributes)
+      changed |= deferFunction(work, deferred);
   }
   for (const Deferred &part : deferred)
     result.rewrites.push_back({RewriteKind::Deferred, index, part.value});
@@ -184,7 +191,7 @@ void Deriver::place(unsigned index) {
       value = create(work, work.body, work.phase).leaf;
   }
   for (const Deferred &part : llvm::reverse(deferred))
-    value = part.isProduct ? value * part.value : value + part.value;
+    value = applyDeferred(part, value);
   replacement[original] = negated ? -value : value;
 }
 
@@ -195,6 +202,11 @@ void Deriver::place(unsigned index) {
 /// Where nothing was present, a deferred factor such as exp(-m) is infinite,
 /// and what it was deferred from was the identity.
 Expr Deriver::guardEmptyOutput(Expr original, Expr rewritten) {
+  // Of a list without entries, there is no output.
+  for (const Reduction &reduction : form.reductions)
+    if (!getReducer(reduction.reducer).scalar &&
+        contains(original, [&](Expr e) { return e == reduction.result; }))
+      return rewritten;
   ExprMap emptyOriginal;
   for (const Reduction &reduction : form.reductions)
     emptyOriginal[reduction.result] =
@@ -275,6 +287,10 @@ void Deriver::markLive() {
   for (const FinishedOutput &output : result.outputs)
     if (output.value)
       worklist.push_back(output.value);
+  // No output shows who needs the coordinates of a list.
+  for (const Placed &other : placed)
+    if (!getReducer(other.accumulator.reducer).scalar)
+      worklist.push_back(other.accumulator.leaf);
   llvm::DenseMap<Expr, unsigned> ownerOf = placedOf;
   for (auto [i, other] : llvm::enumerate(placed))
     ownerOf[other.accumulator.previous] = i;

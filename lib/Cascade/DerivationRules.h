@@ -57,9 +57,10 @@ private:
   ExprMap replacement;
   Derivation result;
 
-  /// What is deferred is `value` op the accumulator, outermost first.
+  /// What is deferred is `value` op the accumulator, or for a function, which
+  /// `value` is then a call of, the function of it; outermost first.
   struct Deferred {
-    bool isProduct;
+    enum Kind { Product, Sum, Function } kind;
     Expr value;
   };
 
@@ -104,6 +105,8 @@ private:
   bool deferFactors(Work &work, llvm::SmallVectorImpl<Deferred> &deferred,
                     bool onlyPositive);
   bool deferTerms(Work &work, llvm::SmallVectorImpl<Deferred> &deferred);
+  bool deferFunction(Work &work, llvm::SmallVectorImpl<Deferred> &deferred);
+  Expr applyDeferred(const Deferred &deferred, Expr value);
   Expr splitStabiliser(const Work &work, Expr exponential, Expr &deferred);
 
   // In DeriveCorrect.cpp.

@@ -175,7 +175,8 @@ std::optional<RefusalRule> Deriver::correct(Work &work, Expr &value) {
   if (llvm::any_of(work.moving,
                    [&](Expr leaf) { return !isInvariant(work, leaf); }))
     return RefusalRule::VariesAlongReducedRank;
-  if (!reducer.mulDistributes && !reducer.addDistributes)
+  // All that distributes over a list was deferred.
+  if (!reducer.scalar || (!reducer.mulDistributes && !reducer.addDistributes))
     return RefusalRule::NoDistributiveOperation;
   // An infinite accumulator can only be corrected where nothing was reduced
   // with it: it must have seen every point that this reduction sees.
@@ -192,7 +193,7 @@ std::optional<RefusalRule> Deriver::correct(Work &work, Expr &value) {
   Expr coefficient, summand;
   if (reducer.addDistributes)
     summand = getSummand(work, after, before);
-  if (!summand && reducer.nonNegativeMulDistributes) {
+  if (!summand && reducer.positiveMulDistributes) {
     coefficient = getMultiplier(work, after, before);
     if (coefficient && !reducer.mulDistributes &&
         !getRanges(work).get(coefficient).isPositive())

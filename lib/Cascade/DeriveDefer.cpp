@@ -1,7 +1,8 @@
 //===- DeriveDefer.cpp - Moves factors and terms out of a reduction -------===//
 //
 // F = G(x) * H(d): reduces G, and multiplies by H after the reduction; likewise
-// + for max. What keeps an exponential of G in range stays inside.
+// + for max, and an increasing function of all of F for what orders. What keeps
+// an exponential of G in range stays inside.
 //
 //===----------------------------------------------------------------------===//
 
@@ -77,7 +78,7 @@ bool Deriver::deferFactors(Work &work, SmallVectorImpl<Deferred> &deferred,
                      [&](Expr f) { return llvm::is_contained(common, f); });
       terms.push_back(rest.empty() ? context.constant(1) : context.mul(rest));
     }
-    deferred.push_back({/*isProduct=*/true, factor});
+    deferred.push_back({Deferred::Product, factor});
     work.body = context.add(terms);
     return true;
   }
@@ -95,7 +96,7 @@ bool Deriver::deferFactors(Work &work, SmallVectorImpl<Deferred> &deferred,
   }
   if (leaving.empty())
     return false;
-  deferred.push_back({/*isProduct=*/true, context.mul(leaving)});
+  deferred.push_back({Deferred::Product, context.mul(leaving)});
   work.body = staying.empty() ? context.constant(1) : context.mul(staying);
   return true;
 }
@@ -113,7 +114,46 @@ bool Deriver::deferTerms(Work &work, SmallVectorImpl<Deferred> &deferred) {
   }
   if (leaving.empty() || staying.empty())
     return false;
-  deferred.push_back({/*isProduct=*/false, context.add(leaving)});
+  deferred.push_back({Deferred::Sum, context.add(leaving)});
   work.body = context.add(staying);
   return true;
+}
+
+/// Whether `expr` is a strictly increasing function of its only operand.
+static bool isIncreasing(Expr expr) {
+  switch (expr.kind()) {
+  case ExprKind::Exp:
+  case ExprKind::Log:
+  case ExprKind::Tanh:
+  case ExprKind::Sigmoid:
+  case ExprKind::Erf:
+    return true;
+  case ExprKind::Pow:
+    return expr.value() > 0 && isStructurallyNonNegative(expr.operand(0));
+  default:
+    return false;
+  }
+}
+
+/// The largest of exp(x - d) is exp of the largest x - d.
+bool Deriver::deferFunction(Work &work, SmallVectorImpl<Deferred> &deferred) {
+  if (!isIncreasing(work.body) || !work.body.hasAccumulator())
+    return false;
+  deferred.push_back({Deferred::Function, work.body});
+  work.body = work.body.operand(0);
+  return true;
+}
+
+/// What the reduction was before `deferred` was taken out, if it is now
+/// `value`.
+Expr Deriver::applyDeferred(const Deferred &deferred, Expr value) {
+  switch (deferred.kind) {
+  case Deferred::Product:
+    return value * deferred.value;
+  case Deferred::Sum:
+    return value + deferred.value;
+  case Deferred::Function:
+    return context.rebuild(deferred.value, value);
+  }
+  llvm_unreachable("unknown kind");
 }

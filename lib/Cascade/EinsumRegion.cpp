@@ -107,6 +107,7 @@ Value EinsumRegion::combine(ReducerKind kind, Value a, Value b) {
   case ReducerKind::Or:
     return make<arith::OrIOp>(a, b);
   case ReducerKind::ArgMax:
+  case ReducerKind::TopK:
     break;
   }
   llvm_unreachable("not a reducer of two elements");

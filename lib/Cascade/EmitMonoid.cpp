@@ -110,6 +110,10 @@ LogicalResult StreamFormer::formMonoid(Monoid &monoid) {
   std::vector<State> states = makeStates(derivation, segment, 0);
 
   for (const State &state : states)
+    if (TopKOp list = state.list)
+      return list.emitOpError("carries a list along `")
+             << rank.getValue() << "`, which has no merge function yet";
+  for (const State &state : states)
     monoid.states.push_back(state.name);
   emitPartial(monoid.partial.getBody().front(), states);
   emitter.reset();

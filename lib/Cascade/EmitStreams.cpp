@@ -236,6 +236,8 @@ void StreamFormer::emitMerge(Block &merge, ArrayRef<State> states,
   }
   std::vector<EinsumJob> jobs;
   for (const State &state : states) {
+    if (state.list)
+      continue;
     Expr sum[2];
     for (unsigned side = 0; side < 2; ++side)
       sum[side] = substitute(state.corrected ? state.corrected : state.previous,
@@ -245,6 +247,8 @@ void StreamFormer::emitMerge(Block &merge, ArrayRef<State> states,
   nameCorrections(states, sides[0], "_a");
   nameCorrections(states, sides[1], "_b");
   emitter.emit(jobs, inner);
+  joinLists(states, merge->getArguments().take_front(states.size()),
+            merge->getArguments().drop_front(states.size()), inner);
   SmallVector<Value> merged;
   for (const State &state : states)
     merged.push_back(emitter.lookup(state.leaf)->tensor);
@@ -275,6 +279,13 @@ void StreamFormer::emitStep(StreamOp stream, ArrayRef<State> states,
     emitter.bind(state.previous, {argument, state.groups, {}});
     moving.insert(state.previous);
     Expr local;
+    if (state.list) {
+      if (state.local)
+        jobs.push_back(*state.local);
+      else if (state.source)
+        provide(state.source, &inside, outside);
+      continue;
+    }
     if (state.local) {
       jobs.push_back(*state.local);
       local = state.local->result;
@@ -295,6 +306,7 @@ void StreamFormer::emitStep(StreamOp stream, ArrayRef<State> states,
   llvm::append_range(jobs, collected);
   provide(jobs, &inside, outside);
   emitter.emit(jobs, inside, &outside, walked, moving);
+  emitLists(step, states, inside);
 
   SmallVector<Value> next;
   for (const State &state : states)
@@ -314,7 +326,9 @@ void StreamFormer::emitStream(ArrayRef<State> states,
   SmallVector<double> inits;
   std::optional<Location> loc;
   for (const State &state : states) {
-    loc = loc.value_or(state.local ? state.local->loc : state.plain->getLoc());
+    TopKOp list = state.list;
+    Operation *copied = list ? list.getOperation() : state.plain;
+    loc = loc.value_or(copied ? copied->getLoc() : state.local->loc);
     types.push_back(state.type);
     inits.push_back(state.init);
     reducers.push_back(
@@ -360,6 +374,8 @@ static Expr dropLastCast(Expr value, Type type) {
 }
 
 EinsumJob StreamFormer::makeOutput(const Member &member, Expr value) {
+  if (member.getList())
+    return makeListOutput(member, value);
   EinsumOp einsum = member.getEinsum();
   EinsumJob job{einsum.getLoc()};
   job.name = einsum.getName().value_or("T").str();
@@ -377,8 +393,13 @@ std::vector<State> StreamFormer::makeStates(const Derivation &derivation,
                                             unsigned traversal) {
   std::vector<State> states;
   if (traversal < derivation.phases.size())
-    for (const Accumulator &a : derivation.phases[traversal].accumulators)
-      states.push_back(makeState(a, *segment.reductions[a.reduction]));
+    for (const Accumulator &a : derivation.phases[traversal].accumulators) {
+      const Member &member = *segment.reductions[a.reduction];
+      if (member.getList())
+        addListStates(a, member, states);
+      else
+        states.push_back(makeState(a, member));
+    }
   if (traversal > 0)
     return states;
   for (Member *member : segment.plain) {
@@ -443,6 +464,12 @@ void StreamFormer::emitOutputs(const Derivation &derivation,
   for (auto [member, output] : llvm::zip(segment.outputs, outputs))
     if (!output.keepsRank)
       addTensor(member, output.value);
+  for (Member *member : segment.reductions)
+    if (member->wantsCoordinates) {
+      EinsumJob job = makeListOutput(*member, member->coordinates);
+      tensors.push_back({job.result, member->getList().getIndices()});
+      jobs.push_back(std::move(job));
+    }
   for (auto [member, output] :
        llvm::zip(segment.leaves, outputs.drop_front(segment.outputs.size()))) {
     if (output.value == member->leaf)

@@ -43,8 +43,9 @@ public:
 private:
   bool isLoopRank(StringAttr rank);
   SmallVector<StringAttr> getLoopRanks(ArrayRef<StringAttr> ranks);
-  bool reducesLoopRank(EinsumOp einsum);
-  bool mayInline(EinsumOp producer, EinsumOp consumer, const Root &root);
+  bool reducesLoopRank(Operation *op);
+  bool mayInline(Operation *producer, Operation *consumer, const Root &root);
+  bool copyStoredChoices();
   void yieldOnlyResults();
   void collect(Operation *op);
   bool mayBeStreamed(EinsumOp consumer, ReadOp read);
@@ -77,20 +78,62 @@ SmallVector<StringAttr> NestFormer::getLoopRanks(ArrayRef<StringAttr> ranks) {
   return loops;
 }
 
-bool NestFormer::reducesLoopRank(EinsumOp einsum) {
-  return llvm::any_of(
-      einsum.getReducers().getAsRange<ReduceAttr>(),
-      [&](ReduceAttr reducer) { return isLoopRank(reducer.getVar()); });
+/// The variables of what `op`, an Einsum or a top-k, makes.
+static SmallVector<StringAttr> getOutVars(Operation *op) {
+  if (auto einsum = dyn_cast<EinsumOp>(op))
+    return einsum.getOutVars();
+  return SmallVector<StringAttr>(
+      cast<TopKOp>(op).getValues().getType().getRanks());
 }
 
-bool NestFormer::mayInline(EinsumOp producer, EinsumOp consumer,
+/// The variables that `op`, an Einsum or a top-k, reduces or chooses from.
+static SmallVector<StringAttr> getReduced(Operation *op) {
+  if (auto topk = dyn_cast<TopKOp>(op))
+    return {topk.getFromAttr()};
+  return llvm::map_to_vector(
+      cast<EinsumOp>(op).getReducers().getAsRange<ReduceAttr>(),
+      [](ReduceAttr reducer) { return reducer.getVar(); });
+}
+
+bool NestFormer::reducesLoopRank(Operation *op) {
+  return llvm::any_of(getReduced(op),
+                      [&](StringAttr rank) { return isLoopRank(rank); });
+}
+
+bool NestFormer::mayInline(Operation *producer, Operation *consumer,
                            const Root &root) {
+  if (!isa<EinsumOp, TopKOp>(producer) || !isa<EinsumOp, TopKOp>(consumer))
+    return false;
   if (copies.contains(producer))
     return true;
   if (!fuse || !readsInPlace(producer, consumer))
     return false;
   return !reducesLoopRank(producer) ||
-         getLoopRanks(producer.getOutVars()) == root.key;
+         getLoopRanks(getOutVars(producer)) == root.key;
+}
+
+/// A copy of `tensor` in front of `op`, at its own ranks: `[b, m] = %A[b, m]`.
+static EinsumOp copyTensor(Operation *op, Value tensor) {
+  OpBuilder builder(op);
+  Location loc = op->getLoc();
+  auto type = cast<attn::TensorType>(tensor.getType());
+  SmallVector<Attribute> vars(type.getRanks().begin(), type.getRanks().end());
+  SmallVector<Attribute> groups;
+  for (Attribute var : vars)
+    groups.push_back(builder.getArrayAttr(var));
+  auto copy = EinsumOp::create(
+      builder, loc, type, tensor, StringAttr(), builder.getArrayAttr(vars),
+      builder.getArrayAttr(groups), builder.getArrayAttr({}));
+  Block *block = builder.createBlock(&copy.getBody(), {}, type, {loc});
+  SmallVector<Value> indices;
+  for (StringAttr rank : type.getRanks())
+    indices.push_back(
+        RankVarOp::create(builder, loc, builder.getIndexType(), rank));
+  Value element =
+      ReadOp::create(builder, loc, getComputeType(type.getElementType()),
+                     block->getArgument(0), indices);
+  ValueOp::create(builder, loc, element, Value());
+  return copy;
 }
 
 /// Makes every yielded value the result of an op, each its own.
@@ -102,27 +145,7 @@ void NestFormer::yieldOnlyResults() {
     Value value = operand.get();
     if (value.getDefiningOp() && seen.insert(value).second)
       continue;
-    // A copy: `[b, m] = %A[b, m]`.
-    auto type = cast<attn::TensorType>(value.getType());
-    SmallVector<Attribute> vars(type.getRanks().begin(), type.getRanks().end());
-    SmallVector<Attribute> groups;
-    for (Attribute var : vars)
-      groups.push_back(builder.getArrayAttr(var));
-    auto copy = EinsumOp::create(builder, yield->getLoc(), type, value,
-                                 StringAttr(), builder.getArrayAttr(vars),
-                                 builder.getArrayAttr(groups),
-                                 builder.getArrayAttr({}));
-    Block *block = builder.createBlock(&copy.getBody(), {}, value.getType(),
-                                       {yield->getLoc()});
-    SmallVector<Value> indices;
-    for (StringAttr rank : type.getRanks())
-      indices.push_back(RankVarOp::create(builder, yield->getLoc(),
-                                          builder.getIndexType(), rank));
-    Value element = ReadOp::create(builder, yield->getLoc(),
-                                   getComputeType(type.getElementType()),
-                                   block->getArgument(0), indices);
-    ValueOp::create(builder, yield->getLoc(), element, Value());
-    builder.setInsertionPoint(yield);
+    EinsumOp copy = copyTensor(yield, value);
     operand.set(copy.getResult());
   }
 }
@@ -132,8 +155,8 @@ void NestFormer::collect(Operation *op) {
   if (roots.count(op))
     return;
   Root root;
-  if (auto einsum = dyn_cast<EinsumOp>(op))
-    root.key = getLoopRanks(einsum.getOutVars());
+  if (isa<EinsumOp, TopKOp>(op))
+    root.key = getLoopRanks(getOutVars(op));
   SmallVector<Operation *> worklist{op};
   llvm::SmallSetVector<Operation *, 4> before;
   root.members.insert(op);
@@ -149,12 +172,10 @@ void NestFormer::collect(Operation *op) {
       Operation *producer = value.getDefiningOp();
       if (!producer || producer->getParentOp() != cascade)
         continue;
-      auto consumer = dyn_cast<EinsumOp>(member);
-      auto einsum = dyn_cast<EinsumOp>(producer);
       // A constant costs nothing to make again, even before an iteration.
-      bool inlined =
-          einsum && (einsum.getInputs().empty() ||
-                     (consumer && mayInline(einsum, consumer, root)));
+      auto einsum = dyn_cast<EinsumOp>(producer);
+      bool inlined = (einsum && einsum.getInputs().empty()) ||
+                     mayInline(producer, member, root);
       if (!inlined)
         before.insert(producer);
       else if (root.members.insert(producer))
@@ -173,7 +194,7 @@ void NestFormer::collect(Operation *op) {
 /// that nothing in the nest reduces.
 static RankSet getParallelRanks(ArrayRef<Operation *> members,
                                 ArrayRef<Operation *> roots,
-                                function_ref<bool(EinsumOp)> isReduction) {
+                                function_ref<bool(Operation *)> isReduction) {
   std::optional<RankSet> parallel;
   auto intersect = [&](ArrayRef<StringAttr> vars) {
     RankSet set(vars.begin(), vars.end());
@@ -183,15 +204,15 @@ static RankSet getParallelRanks(ArrayRef<Operation *> members,
       parallel->remove_if([&](StringAttr rank) { return !set.contains(rank); });
   };
   for (Operation *root : roots)
-    if (auto einsum = dyn_cast<EinsumOp>(root))
-      intersect(einsum.getOutVars());
+    if (isa<EinsumOp, TopKOp>(root))
+      intersect(getOutVars(root));
   RankSet reduced;
-  auto addReduced = [&](EinsumOp einsum) {
-    for (auto reducer : einsum.getReducers().getAsRange<ReduceAttr>())
-      reduced.insert(reducer.getVar());
-  };
   for (Operation *member : members) {
-    member->walk(addReduced);
+    member->walk([&](Operation *op) {
+      if (isa<EinsumOp, TopKOp>(op))
+        for (StringAttr rank : getReduced(op))
+          reduced.insert(rank);
+    });
     if (auto iterate = dyn_cast<IterateOp>(member)) {
       for (Type type : iterate.getResultTypes()) {
         SmallVector<StringAttr> ranks(cast<attn::TensorType>(type).getRanks());
@@ -199,9 +220,8 @@ static RankSet getParallelRanks(ArrayRef<Operation *> members,
         intersect(ranks);
       }
       iterate.walk([&](EinsumOp inner) { intersect(inner.getOutVars()); });
-    } else if (auto einsum = dyn_cast<EinsumOp>(member)) {
-      if (isReduction(einsum))
-        intersect(einsum.getOutVars());
+    } else if (isReduction(member)) {
+      intersect(getOutVars(member));
     }
   }
   if (!parallel)
@@ -220,7 +240,7 @@ void NestFormer::emitNest(ArrayRef<Operation *> group, IRMapping &stored) {
              [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
 
   RankSet parallel = getParallelRanks(
-      ordered, group, [&](EinsumOp einsum) { return reducesLoopRank(einsum); });
+      ordered, group, [&](Operation *op) { return reducesLoopRank(op); });
   OpBuilder builder(cascade.getBody().front().getTerminator());
   SmallVector<Type> types;
   SmallVector<Attribute> names;
@@ -244,9 +264,9 @@ void NestFormer::emitNest(ArrayRef<Operation *> group, IRMapping &stored) {
     SmallVector<std::pair<Value, Value>> made;
     if (auto consumer = dyn_cast<EinsumOp>(member))
       for (Value input : consumer.getInputs()) {
-        auto producer = input.getDefiningOp<EinsumOp>();
-        if (!producer || !members.contains(producer) ||
-            readsInPlace(producer, consumer))
+        Operation *producer = input.getDefiningOp();
+        if (!isa_and_nonnull<EinsumOp, TopKOp>(producer) ||
+            !members.contains(producer) || readsInPlace(producer, consumer))
           continue;
         made.push_back({input, mapping.lookup(input)});
         mapping.map(input, stored.lookup(input));
@@ -274,7 +294,7 @@ void NestFormer::emit() {
   for (auto &[op, root] : roots) {
     SmallVector<Attribute> key(root.key.begin(), root.key.end());
     // Unfused, and for what is no Einsum: a nest of its own.
-    if (!fuse || !isa<EinsumOp>(op))
+    if (!fuse || !isa<EinsumOp, TopKOp>(op))
       key.push_back(builder.getI64IntegerAttr(nests.size()));
     nests[{root.level, builder.getArrayAttr(key)}].push_back(op);
   }
@@ -287,14 +307,8 @@ void NestFormer::emit() {
   for (Operation &op : cascade.getBody().front().without_terminator())
     old.push_back(&op);
   IRMapping stored;
-  for (auto &[key, group] : ordered) {
-    if (isa<TopKOp>(group.front())) {
-      builder.setInsertionPoint(yield);
-      builder.clone(*group.front(), stored);
-      continue;
-    }
+  for (auto &[key, group] : ordered)
     emitNest(group, stored);
-  }
   for (OpOperand &operand : yield->getOpOperands())
     operand.set(stored.lookup(operand.get()));
   for (Operation *op : llvm::reverse(old))
@@ -318,6 +332,26 @@ bool NestFormer::mayBeStreamed(EinsumOp consumer, ReadOp read) {
       slice.insert(op->operand_begin(), op->operand_end());
   }
   return reducesLoopRank(consumer);
+}
+
+/// Lets a top-k that chooses from what another nest stores read a copy of it,
+/// which can say where that is present. Returns whether anything changed.
+bool NestFormer::copyStoredChoices() {
+  llvm::SetVector<TopKOp> choices;
+  for (auto &[op, root] : roots)
+    for (Operation *member : root.members) {
+      auto topk = dyn_cast<TopKOp>(member);
+      Operation *producer = topk ? topk.getInput().getDefiningOp() : nullptr;
+      if (producer && producer->getParentOp() == cascade &&
+          !mayInline(producer, topk, root))
+        choices.insert(topk);
+    }
+  for (TopKOp topk : choices) {
+    EinsumOp copy = copyTensor(topk, topk.getInput());
+    topk.getInputMutable().assign(copy.getResult());
+    copies.insert(copy);
+  }
+  return !choices.empty();
 }
 
 /// Says where what another nest stores is present, for streams to know. Returns
@@ -360,6 +394,8 @@ LogicalResult NestFormer::run() {
     roots.clear();
     for (Value value : cascade.getBody().front().getTerminator()->getOperands())
       collect(value.getDefiningOp());
+    if (copyStoredChoices())
+      continue;
     changed = copyAbsentReads();
     if (failed(changed))
       return failure();

@@ -25,6 +25,8 @@ ExprReducer attn::getExprReducer(ReducerKind kind) {
     return ExprReducer::Or;
   case ReducerKind::ArgMax:
     return ExprReducer::ArgMax;
+  case ReducerKind::TopK:
+    return ExprReducer::TopK;
   }
   llvm_unreachable("unknown reducer");
 }
@@ -215,6 +217,11 @@ void StreamFormer::classify() {
       classify(member, einsum);
       continue;
     }
+    auto topk = dyn_cast<TopKOp>(op);
+    if (topk && topk.getFromAttr() == rank) {
+      classifyList(member, topk);
+      continue;
+    }
     for (Value value : getReads(&op)) {
       Member *producer = lookup(value);
       if (!producer || producer->role == Role::Independent)
@@ -237,14 +244,19 @@ void StreamFormer::markNeeded() {
     Member *member = lookup(value);
     if (!member)
       return;
+    bool isCoordinates =
+        member->getList() && value == member->getList().getIndices();
     if (member->role == Role::Reduction)
-      member->isOutput = true;
+      (isCoordinates ? member->wantsCoordinates : member->isOutput) = true;
     reach(member);
   };
   llvm::DenseMap<Expr, Member *> memberOf;
-  for (Member &member : members)
+  for (Member &member : members) {
     if (member.leaf)
       memberOf[member.leaf] = &member;
+    if (member.coordinates)
+      memberOf[member.coordinates] = &member;
+  }
   auto reachExpr = [&](Expr root, unsigned segment) {
     for (Expr leaf : getLeaves(root)) {
       if (Member *reduction = memberOf.lookup(leaf)) {
@@ -263,8 +275,10 @@ void StreamFormer::markNeeded() {
   }
   while (!worklist.empty()) {
     Member *member = worklist.pop_back_val();
-    bool isExpr = member->role == Role::Reduction ||
-                  (member->role == Role::Map && member->isOutput);
+    bool isList = member->role == Role::Reduction && member->getList();
+    bool isExpr = isList ? member->isComputed
+                         : member->role == Role::Reduction ||
+                               (member->role == Role::Map && member->isOutput);
     if (isExpr) {
       reachExpr(member->imported.value, member->segment);
       for (Expr condition : member->imported.conditions)
@@ -381,12 +395,17 @@ NormalForm StreamFormer::makeNormalForm(const Segment &segment) {
   NormalForm form;
   form.rank = importer.getRank(rank);
   for (Member *member : segment.reductions) {
-    EinsumOp einsum = member->getEinsum();
     Reduction reduction;
     reduction.result = member->leaf;
-    reduction.reducer = getExprReducer(getReducerKind(einsum));
     reduction.body = member->body;
-    reduction.reduced = emitter.getRanks(getReduced(einsum));
+    if (member->getList()) {
+      reduction.reducer = ExprReducer::TopK;
+      reduction.reduced = streamed;
+    } else {
+      EinsumOp einsum = member->getEinsum();
+      reduction.reducer = getExprReducer(getReducerKind(einsum));
+      reduction.reduced = emitter.getRanks(getReduced(einsum));
+    }
     if (!member->imported.conditions.empty())
       reduction.presence =
           context.logicalAnd(member->imported.conditions.getArrayRef());
@@ -394,9 +413,9 @@ NormalForm StreamFormer::makeNormalForm(const Segment &segment) {
   }
   for (Member *member : segment.outputs)
     form.outputs.push_back(
-        member->role == Role::Map
-            ? member->imported.value
-            : importer.getDefinition(member->op->getResult(0)));
+        member->role == Role::Map ? member->imported.value
+        : member->getList()       ? member->leaf
+                            : importer.getDefinition(member->op->getResult(0)));
   for (Member *member : segment.leaves)
     form.outputs.push_back(member->leaf);
   return form;

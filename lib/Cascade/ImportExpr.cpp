@@ -205,6 +205,14 @@ Expr ExprImporter::importConstant(TypedAttr value) {
 
 /// Whether the indices of `read` are the variables that its tensor lies on.
 static bool isInPlace(ReadOp read, Value tensor) {
+  if (tensor.getDefiningOp<TopKOp>())
+    return llvm::all_of(
+        llvm::zip(read.getIndices(), read.getTensor().getType().getRanks()),
+        [](auto pair) {
+          auto [index, rank] = pair;
+          auto var = index.template getDefiningOp<RankVarOp>();
+          return var && var.getRankAttr() == rank;
+        });
   auto producer = tensor.getDefiningOp<EinsumOp>();
   if (!producer)
     return false;

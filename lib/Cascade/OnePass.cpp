@@ -55,8 +55,11 @@ void OnePass::formStreams(Block &block, Type floatType) {
     Block *next = worklist.pop_back_val();
     SmallVector<StringAttr> loops = getLoops(next);
     for (StringAttr rank : loops) {
-      bool isReduced = llvm::any_of(next->getOps<EinsumOp>(), [&](EinsumOp e) {
-        return e.getReducer(rank).has_value();
+      bool isReduced = llvm::any_of(*next, [&](Operation &op) {
+        if (auto topk = dyn_cast<TopKOp>(op))
+          return topk.getFromAttr() == rank;
+        auto einsum = dyn_cast<EinsumOp>(op);
+        return einsum && einsum.getReducer(rank).has_value();
       });
       if (isReduced)
         StreamFormer(cascade, *next, rank, loops, floatType, onePass).run();

@@ -220,11 +220,26 @@ static void endRegion(OpBuilder &builder, Location loc, Value value,
   ValueOp::create(builder, loc, value, filter);
 }
 
-bool attn::readsInPlace(EinsumOp producer, EinsumOp consumer) {
-  Block &block = consumer.getBody().front();
-  auto groups = llvm::to_vector(producer.getOut().getAsRange<ArrayAttr>());
+/// The variables of each index of what `op`, an Einsum or a top-k, makes.
+static SmallVector<ArrayAttr> getOutGroups(Operation *op) {
+  if (auto einsum = dyn_cast<EinsumOp>(op))
+    return llvm::to_vector(einsum.getOut().getAsRange<ArrayAttr>());
+  Builder builder(op->getContext());
+  return llvm::map_to_vector(
+      cast<TopKOp>(op).getValues().getType().getRanks(),
+      [&](StringAttr rank) { return builder.getArrayAttr(rank); });
+}
+
+bool attn::readsInPlace(Operation *producer, Operation *consumer) {
+  SmallVector<ArrayAttr> groups = getOutGroups(producer);
+  // A top-k reads at the ranks of its input.
+  if (isa<TopKOp>(consumer))
+    return llvm::all_of(groups,
+                        [](ArrayAttr group) { return group.size() == 1; });
+  auto einsum = cast<EinsumOp>(consumer);
+  Block &block = einsum.getBody().front();
   for (auto [arg, input] :
-       llvm::zip(block.getArguments(), consumer.getInputs())) {
+       llvm::zip(block.getArguments(), einsum.getInputs())) {
     if (input.getDefiningOp() != producer)
       continue;
     for (Operation *user : arg.getUsers()) {

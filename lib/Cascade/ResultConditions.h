@@ -9,9 +9,10 @@
 
 namespace attn {
 
-/// Whether every read of `producer` in `consumer` is at the producer's own
-/// variables, so that the tile at hand is the tile that is read.
-bool readsInPlace(EinsumOp producer, EinsumOp consumer);
+/// Whether every read of `producer` in `consumer`, an Einsum or a top-k each,
+/// is at the producer's own variables, so that the tile at hand is the tile
+/// that is read.
+bool readsInPlace(mlir::Operation *producer, mlir::Operation *consumer);
 
 /// Replaces a read of another Einsum's result by a read, in place, of a new
 /// Einsum that copies it, with a filter that says where that result is present

@@ -49,6 +49,13 @@ struct Member {
   /// Of a Reduction and a Plain: the leaf of what is accumulated. Of a
   /// Reduction: its body.
   Expr leaf, body;
+  /// Of a Reduction to a list: the leaf of the coordinates, where an entry of
+  /// the list is present, and whether the body is the algebra's, or stands for
+  /// the tensor that is chosen from.
+  Expr coordinates, entry;
+  bool isComputed = false;
+  /// Of a list: the tensor of the coordinates is needed.
+  bool wantsCoordinates = false;
   bool isReached = false;
   /// Of Map and Reduction: its tensor is needed.
   bool isOutput = false;
@@ -56,6 +63,8 @@ struct Member {
   bool isLeafNeeded = false;
 
   EinsumOp getEinsum() const { return mlir::cast<EinsumOp>(op); }
+  /// The op of a list, or null.
+  TopKOp getList() const { return mlir::dyn_cast<TopKOp>(op); }
   /// The first segment at whose start its tensor exists.
   unsigned getFinished() const {
     return role == Role::Map || role == Role::Reduction ? segment + 1 : ready;
@@ -72,9 +81,15 @@ struct State {
   Groups groups;
   /// Leaves for the value before and after an update.
   Expr previous, leaf;
-  /// The contribution of a chunk: a job, or an Einsum to copy.
+  /// The contribution of a chunk: a job, or an Einsum to copy. Of a list: the
+  /// job of what is chosen from, if that is computed.
   std::optional<EinsumJob> local;
   mlir::Operation *plain = nullptr;
+  /// Of the two states of a list, values and coordinates: its op, and of the
+  /// values the tensor that is chosen from, if it is there.
+  TopKOp list;
+  mlir::Value source;
+  bool isCoordinates = false;
   /// The old state moved to the new values of the states before it; null where
   /// it stays what it is.
   Expr corrected;
@@ -128,6 +143,17 @@ private:
   Derivation deriveBest(NormalForm &form, Segment &segment);
   void emitSegment(Segment segment);
   void cleanUp();
+
+  // FormLists.cpp
+  void classifyList(Member &member, TopKOp topk);
+  mlir::Value getTensor(Expr body, TopKOp topk);
+  void addListStates(const Accumulator &accumulator, const Member &member,
+                     std::vector<State> &states);
+  void joinLists(llvm::ArrayRef<State> states, mlir::ValueRange left,
+                 mlir::ValueRange right, mlir::OpBuilder &inner);
+  void emitLists(mlir::Block *step, llvm::ArrayRef<State> states,
+                 mlir::OpBuilder &inside);
+  EinsumJob makeListOutput(const Member &member, Expr value);
 
   // EmitStreams.cpp
   State makeState(const Accumulator &accumulator, const Member &member);

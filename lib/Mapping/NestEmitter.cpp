@@ -23,7 +23,8 @@ LogicalResult NestEmitter::emitOps(Block &block, const Scope &scope) {
       if (failed(emitIterate(iterate)))
         return failure();
     } else {
-      return op.emitOpError("cannot be mapped to tiles yet");
+      return op.emitOpError(
+          "orders the entries of a list, which no target lowers yet");
     }
   }
   return success();

@@ -254,7 +254,7 @@ static StreamOp getSplittable(NestOp nest) {
       if (stream)
         return {};
       stream = found;
-    } else if (isa<IterateOp>(&op)) {
+    } else if (!isa<EinsumOp, YieldOp>(&op)) {
       return {};
     }
   }

@@ -155,6 +155,16 @@ attn.cascade @topk(%X: !attn.tensor<[b, m], bf16>) -> !attn.tensor<[b, s], f32>
   attn.yield %G
 }
 
+// CHECK-LABEL: @join
+//       CHECK: %V, %J, %Z = attn.join s of (%W, %I, %Y) and (%W, %I, %Y)
+attn.cascade @join(%W: !attn.tensor<[p, s], f32>, %I: !attn.tensor<[p, s], i32>,
+                   %Y: !attn.tensor<[p, s, e], bf16>)
+    -> (!attn.tensor<[p, s], f32>, !attn.tensor<[p, s, e], f32>)
+    ranks(p, s = 4, e) {
+  %V, %J, %Z = attn.join s of (%W, %I, %Y) and (%W, %I, %Y)
+  attn.yield %V, %Z
+}
+
 /// Results without names are numbered one by one, because only `%name` is an
 /// access.
 // CHECK-LABEL: @unnamed

@@ -266,6 +266,76 @@ attn.cascade @waits(%X: !attn.tensor<[p, m, e], f32>,
 
 // -----
 
+/// The best experts and their share of the softmax over all: the list is of
+/// the scores, since softmax keeps their order.
+// CHECK-LABEL: attn.cascade @routing
+//       CHECK: %RM, %RD, %RW, %RI = attn.stream m init(max %rm = -inf, add %rd = 0.0, topk %rw = -inf, topk %ri = -1.0)
+//  CHECK-NEXT:   %L = attn.einsum [p, m] = %X[p, e] * %G[m, e]
+//       CHECK:   %LW, %LI = attn.topk m to s of %L
+//  CHECK-NEXT:   %RW1, %RI1 = attn.join s of (%rw, %ri) and (%LW, %LI)
+//  CHECK-NEXT:   attn.yield %RM1, %RD1, %RW1, %RI1
+//       CHECK: } merge(%rm_a, %rd_a, %rw_a, %ri_a, %rm_b, %rd_b, %rw_b, %ri_b) {
+//       CHECK:   %RW1, %RI1 = attn.join s of (%rw_a, %ri_a) and (%rw_b, %ri_b)
+//       CHECK: }
+//  CHECK-NEXT: attn.einsum [p, s] = exp(%RW[p, s] - %RM[p]) / %RD[p] where (0.0 <= %RI[p, s])
+//  CHECK-NEXT: attn.einsum [p, s] = %RI[p, s] where (0.0 <= %RI[p, s])
+
+/// Without the derivation the list is the third traversal.
+// NAIVE-LABEL: attn.cascade @routing
+//       NAIVE: attn.stream m init(max %rm = -inf)
+//       NAIVE: attn.stream m init(add %rd = 0.0)
+//       NAIVE: attn.stream m init(topk %rw = -inf, topk %ri = -1.0)
+//       NAIVE:   %A = attn.einsum [p, m] = %SN[p, m] / %RD[p]
+//       NAIVE:   attn.topk m to s of %A
+attn.cascade @routing(%X: !attn.tensor<[p, e], f32>,
+                      %G: !attn.tensor<[m, e], f32>)
+    -> (!attn.tensor<[p, s], f32>, !attn.tensor<[p, s], i32>)
+    ranks(p, m, e = 64, s = 8) {
+  %L = attn.einsum [p, m] = %X[p, e] * %G[m, e]
+  %GM = attn.einsum [p] = %L[p, m] reduce(max m)
+  %SN = attn.einsum [p, m] = exp(%L[p, m] - %GM[p])
+  %SD = attn.einsum [p] = %SN[p, m]
+  %A = attn.einsum [p, m] = %SN[p, m] / %SD[p]
+  %W, %I = attn.topk m to s of %A
+  attn.yield %W, %I
+}
+
+// -----
+
+/// A softmax over the list alone comes after the stream.
+// CHECK-LABEL: attn.cascade @top_softmax
+//       CHECK: %RW, %RI = attn.stream m init(topk %rw = -inf, topk %ri = -1.0)
+//  CHECK-NEXT:   %LW, %LI = attn.topk m to s of %X
+//       CHECK: }
+//       CHECK: attn.einsum [p] = %W[p, s] reduce(max s)
+//   CHECK-NOT: attn.stream
+attn.cascade @top_softmax(%X: !attn.tensor<[p, m], f32>)
+    -> !attn.tensor<[p, s], f32> ranks(p, m, s = 8) {
+  %W, %I = attn.topk m to s of %X
+  %GM = attn.einsum [p] = %W[p, s] reduce(max s)
+  %SN = attn.einsum [p, s] = exp(%W[p, s] - %GM[p])
+  %SD = attn.einsum [p] = %SN[p, s]
+  %A = attn.einsum [p, s] = %SN[p, s] / %SD[p]
+  attn.yield %A
+}
+
+// -----
+
+/// A distance does not keep the order of what it is measured from.
+// CHECK-LABEL: attn.cascade @negative_farthest
+//       CHECK: attn.stream m init(add %rs = 0.0)
+//       CHECK: attn.stream m init(topk %rw = -inf, topk %ri = -1.0)
+attn.cascade @negative_farthest(%X: !attn.tensor<[p, m], f32>)
+    -> !attn.tensor<[p, s], i32> ranks(p, m, s = 8) {
+  %S = attn.einsum [p] = %X[p, m]
+  %D = attn.einsum [p, m] = abs(%X[p, m] - %S[p] / extent(m))
+  // expected-remark @below {{depends on `S`, and no correction distributes over the reducer `topk`; `W` needs traversal 2 of `m`}}
+  %W, %I = attn.topk m to s of %D
+  attn.yield %I
+}
+
+// -----
+
 /// exp((x - mu) / sigma) moves by a power of itself, which no sum commutes with.
 // CHECK-LABEL: attn.cascade @negative_z_score
 //       CHECK: attn.stream m init(add %rc = 0.0, add %rs = 0.0, add %ry = 0.0)

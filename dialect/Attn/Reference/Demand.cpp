@@ -261,6 +261,30 @@ void Demand::visit(const TopK &topK) {
   }
 }
 
+void Demand::visit(const Join &join) {
+  const std::vector<RankId> &ranks = cascade.values[join.lhs[0]].ranks;
+  for (size_t i = 0; i != join.results.size(); ++i) {
+    if (!isNeeded(join.results[i]))
+      continue;
+    const std::vector<RankId> &own = cascade.values[join.results[i]].ranks;
+    CoordinateBox box = *boxes[join.results[i]], keys;
+    for (RankId rank : ranks)
+      keys.push_back(
+          box[std::find(own.begin(), own.end(), rank) - own.begin()]);
+    // Whole lists, and what orders them.
+    auto getWhole = [&](CoordinateBox part, const std::vector<RankId> &of) {
+      part[std::find(of.begin(), of.end(), join.rank) - of.begin()] =
+          Coordinates::all(extents[join.rank]);
+      return part;
+    };
+    for (const std::vector<ValueId> &list : {join.lhs, join.rhs}) {
+      request(list[0], getWhole(keys, ranks));
+      request(list[1], getWhole(keys, ranks));
+      request(list[i], getWhole(box, own));
+    }
+  }
+}
+
 /// Joins the demand of the states with what the body was found to need of
 /// them. Returns true where that asks for more.
 bool Demand::growStates(const std::vector<State> &states, bool isStream,

@@ -47,6 +47,7 @@ private:
   void visit(const std::vector<Statement> &body);
   void visit(const Einsum &einsum);
   void visit(const TopK &topK);
+  void visit(const Join &join);
   void visit(const Iterate &iterate);
   void visit(const Stream &stream);
   void visit(const Nest &nest);

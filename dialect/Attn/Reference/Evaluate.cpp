@@ -3,6 +3,7 @@
 #include "dialect/Attn/Reference/Evaluate.h"
 #include "dialect/Attn/Reference/Demand.h"
 #include "dialect/Attn/Reference/Environment.h"
+#include "dialect/Attn/Reference/Populate.h"
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -28,6 +29,7 @@ public:
 private:
   void run(const Einsum &einsum);
   void run(const TopK &topK);
+  void run(const Join &join);
   void run(const Iterate &iterate);
   void run(const Stream &stream);
   void run(const Nest &nest);
@@ -74,54 +76,45 @@ void Evaluator::run(const Einsum &einsum) {
 // Populate
 //===----------------------------------------------------------------------===//
 
-/// The present coordinates of the last rank, at the fiber that starts at
-/// `fiber`, from the largest value to the smallest.
-static std::vector<int64_t> rank(const Tensor &source, int64_t fiber) {
-  std::vector<int64_t> order;
-  for (int64_t i = 0; i != source.box.back().size(); ++i)
-    if (source.present.empty() || source.present[fiber + i])
-      order.push_back(i);
-  std::sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
-    double x = source.values[fiber + a], y = source.values[fiber + b];
-    if (x == y || (std::isnan(x) && std::isnan(y)))
-      return a < b;
-    if (std::isnan(x) || std::isnan(y))
-      return std::isnan(y);
-    return x > y;
-  });
-  return order;
-}
-
 void Evaluator::run(const TopK &topK) {
   const Tensor &source = *environment.tensors[topK.source];
-  std::vector<std::pair<ValueId, bool>> results; // and whether it is indices
-  if (topK.indices && demand.isNeeded(*topK.indices))
-    results.emplace_back(*topK.indices, true);
-  if (topK.values && demand.isNeeded(*topK.values))
-    results.emplace_back(*topK.values, false);
-  for (auto [value, isIndices] : results) {
-    Tensor result(getBox(value), 0.0, /*present=*/false,
-                  environment.withErrors);
-    size_t length = static_cast<size_t>(result.box.back().size());
-    for (size_t at = 0; at < result.values.size(); at += length) {
-      std::vector<int64_t> point = result.getPoint(static_cast<int64_t>(at));
-      point.back() = 0;
-      std::vector<int64_t> chosen = source.values.empty()
-                                        ? std::vector<int64_t>()
-                                        : rank(source, source.getOffset(point));
-      for (size_t i = 0; i != length; ++i) {
-        size_t place = static_cast<size_t>(result.box.back()[i]);
-        if (place >= chosen.size())
-          break;
-        int64_t from = source.getOffset(point) + chosen[place];
-        result.present[at + i] = 1;
-        result.values[at + i] = isIndices ? static_cast<double>(chosen[place])
-                                          : source.values[from];
-        if (!isIndices && environment.withErrors)
-          result.errors[at + i] = source.errors[from];
-      }
-    }
-    environment.tensors[value] = std::make_shared<Tensor>(std::move(result));
+  auto choose = [&](std::optional<ValueId> result, bool isIndices) {
+    if (result && demand.isNeeded(*result))
+      environment.tensors[*result] = std::make_shared<Tensor>(chooseLargest(
+          source, getBox(*result), isIndices, environment.withErrors));
+  };
+  choose(topK.indices, /*isIndices=*/true);
+  choose(topK.values, /*isIndices=*/false);
+}
+
+void Evaluator::run(const Join &join) {
+  const std::vector<RankId> &ranks =
+      environment.cascade.values[join.lhs[0]].ranks;
+  auto getList = [&](size_t i) {
+    ListTensor list;
+    list.lhs = environment.tensors[join.lhs[i]].get();
+    list.rhs = environment.tensors[join.rhs[i]].get();
+    const std::vector<RankId> &own =
+        environment.cascade.values[join.lhs[i]].ranks;
+    auto find = [&](RankId rank) {
+      return static_cast<unsigned>(std::find(own.begin(), own.end(), rank) -
+                                   own.begin());
+    };
+    for (RankId rank : ranks)
+      list.ranks.push_back(find(rank));
+    list.place = find(join.rank);
+    return list;
+  };
+  for (size_t i = 0; i != join.results.size(); ++i) {
+    ValueId result = join.results[i];
+    if (!demand.isNeeded(result))
+      continue;
+    double none = i == 0 ? getIdentity(Reducer::Max,
+                                       environment.cascade.values[result].type)
+                         : (i == 1 ? -1 : 0);
+    environment.tensors[result] = std::make_shared<Tensor>(
+        joinLists(getList(0), getList(1), getList(i), getBox(result), none,
+                  environment.withErrors));
   }
 }
 

@@ -146,6 +146,15 @@ struct TopK {
   std::optional<ValueId> values;
 };
 
+/// The best entries of two lists over `rank`: values, their coordinates (of
+/// which a negative or an absent one is none), and payloads. Ordered as TopK
+/// does; past the last entry the value is the least of its type, the coordinate
+/// -1 and a payload 0.
+struct Join {
+  RankId rank = 0;
+  std::vector<ValueId> lhs, rhs, results;
+};
+
 struct Statement;
 
 /// A state of Iterate or Stream. It starts as the tensor or the constant.
@@ -193,7 +202,7 @@ struct Nest {
 };
 
 struct Statement {
-  std::variant<Einsum, TopK, Iterate, Stream, Nest> op;
+  std::variant<Einsum, TopK, Join, Iterate, Stream, Nest> op;
 };
 
 /// An output of the cascade, rounded to `type` when it is stored.

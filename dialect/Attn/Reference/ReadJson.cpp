@@ -167,6 +167,9 @@ static Statement readStatement(const json &text, unsigned depth) {
     return {readEinsum(text)};
   if (kind == "topk")
     return {readTopK(text)};
+  if (kind == "join")
+    return {Join{readId(text.at("rank")), readIds(text.at("lhs")),
+                 readIds(text.at("rhs")), readIds(text.at("results"))}};
   if (kind == "iterate") {
     Iterate iterate;
     iterate.rank = readId(text.at("rank"));

@@ -40,6 +40,7 @@ private:
   void check(Einsum &einsum);
   void checkExprs(const Einsum &einsum, const std::set<RankId> &variables);
   void check(TopK &topK);
+  void check(Join &join);
   void check(Iterate &iterate, unsigned depth);
   void check(Stream &stream, unsigned depth);
   void check(Nest &nest, unsigned depth);
@@ -115,6 +116,8 @@ void Verifier::checkBody(std::vector<Statement> &body, unsigned depth) {
       check(*einsum);
     else if (auto *topK = std::get_if<TopK>(&statement.op))
       check(*topK);
+    else if (auto *join = std::get_if<Join>(&statement.op))
+      check(*join);
     else if (auto *iterate = std::get_if<Iterate>(&statement.op))
       check(*iterate, depth);
     else if (auto *stream = std::get_if<Stream>(&statement.op))
@@ -217,6 +220,30 @@ void Verifier::check(TopK &topK) {
            "` differ in a rank other than the last");
     define(*result);
   }
+}
+
+void Verifier::check(Join &join) {
+  size_t size = join.results.size();
+  if (size < 2 || join.lhs.size() != size || join.rhs.size() != size) {
+    fail("a join needs two lists of values, coordinates and payloads");
+    return;
+  }
+  isRank(join.rank);
+  for (size_t i = 0; i != size && error.empty(); ++i) {
+    if (!use(join.lhs[i]) || !use(join.rhs[i]))
+      return;
+    sameRanks(join.lhs[i], join.rhs[i]);
+    sameRanks(join.lhs[i], join.results[i]);
+    define(join.results[i]);
+    const Value &value = cascade.values[join.lhs[i]];
+    std::vector<RankId> needed = cascade.values[join.lhs[0]].ranks;
+    needed.push_back(join.rank);
+    for (RankId rank : needed)
+      if (!std::count(value.ranks.begin(), value.ranks.end(), rank))
+        fail("`" + value.name + "` lacks a rank of the list that it is in");
+  }
+  if (error.empty())
+    sameRanks(join.lhs[0], join.lhs[1]);
 }
 
 void Verifier::check(Iterate &iterate, unsigned depth) {

@@ -85,6 +85,14 @@ static json write(const TopK &topK) {
   return result;
 }
 
+static json write(const Join &join) {
+  return {{"kind", "join"},
+          {"rank", join.rank},
+          {"lhs", join.lhs},
+          {"rhs", join.rhs},
+          {"results", join.results}};
+}
+
 static json writeStates(const std::vector<State> &states, bool isStream) {
   json result = json::array();
   for (const State &state : states) {

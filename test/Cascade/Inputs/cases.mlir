@@ -313,3 +313,64 @@ attn.cascade @two_softmaxes(%X: !attn.tensor<[p, m], f32>, %Y: !attn.tensor<[p, 
   %O = attn.einsum [p, f] = %A[p, m] * %V[m, f]
   attn.yield %O
 }
+
+// A list of the best experts, by probabilities: softmax keeps the order.
+attn.cascade @routing(%X: !attn.tensor<[p, e], f32>, %G: !attn.tensor<[m, e], f32>)
+    -> (!attn.tensor<[p, s], f32>, !attn.tensor<[p, s], i32>)
+    ranks(p, m, e = 8, s = 4) {
+  %L = attn.einsum [p, m] = %X[p, e] * %G[m, e]
+  %GM = attn.einsum [p] = %L[p, m] reduce(max m)
+  %SN = attn.einsum [p, m] = exp(%L[p, m] - %GM[p])
+  %SD = attn.einsum [p] = %SN[p, m]
+  %A = attn.einsum [p, m] = %SN[p, m] / %SD[p]
+  %W, %I = attn.topk m to s of %A
+  attn.yield %W, %I
+}
+
+// .. normalised over the list alone, after the stream.
+attn.cascade @top_softmax(%X: !attn.tensor<[p, m], f32>)
+    -> (!attn.tensor<[p, s], f32>, !attn.tensor<[p], f32>)
+    ranks(p, m, s = 3) {
+  %W, %I = attn.topk m to s of %X
+  %GM = attn.einsum [p] = %W[p, s] reduce(max s)
+  %SN = attn.einsum [p, s] = exp(%W[p, s] - %GM[p])
+  %SD = attn.einsum [p] = %SN[p, s]
+  %A = attn.einsum [p, s] = %SN[p, s] / %SD[p]
+  attn.yield %A, %SD
+}
+
+// .. with a filter, a full denominator, and what the coordinates gather.
+attn.cascade @top_values(%X: !attn.tensor<[p, m], f32>, %V: !attn.tensor<[m, f], f32>)
+    -> (!attn.tensor<[p, s], f32>, !attn.tensor<[p, s, f], f32>)
+    ranks(p, m, s = 4, f = 6) {
+  %Y = attn.einsum [p, m] = %X[p, m] * 2.0 where (m <= p)
+  %W, %I = attn.topk m to s of %Y
+  %GM = attn.einsum [p] = %Y[p, m] reduce(max m)
+  %SN = attn.einsum [p, m] = exp(%Y[p, m] - %GM[p])
+  %SD = attn.einsum [p] = %SN[p, m]
+  %P = attn.einsum [p, s] = exp(%W[p, s] - %GM[p]) / %SD[p]
+  %VS = attn.einsum [p, s, f] = %V[%I[p, s], f]
+  attn.yield %P, %VS
+}
+
+// A list of integers, and one that is chosen from what another nest stores.
+attn.cascade @top_stored(%X: !attn.tensor<[p, m], f32>, %Y: !attn.tensor<[m, p], i32>)
+    -> (!attn.tensor<[p, s], i32>, !attn.tensor<[m, s], i32>, !attn.tensor<[m, s], f32>)
+    ranks(p, m, s = 2) {
+  %N = attn.einsum [p, m] = %Y[m, p] * 3 where (m ne 2)
+  %W, %I = attn.topk m to s of %N
+  %C = attn.einsum [m] = %X[p, m] where (m < 5)
+  %D = attn.einsum [m, p] = %C[m] * %X[p, m]
+  %CW, %CI = attn.topk p to s of %D
+  attn.yield %W, %CI, %CW
+}
+
+// What depends on the list needs another traversal.
+attn.cascade @above_list(%X: !attn.tensor<[p, m], f32>)
+    -> !attn.tensor<[p], f32>
+    ranks(p, m, s = 3) {
+  %W, %I = attn.topk m to s of %X
+  %T = attn.einsum [p] = %W[p, s] reduce(min s)
+  %S = attn.einsum [p] = max(%X[p, m] - %T[p], 0)
+  attn.yield %S
+}
