@@ -247,8 +247,8 @@ void StreamFormer::emitMerge(Block &merge, ArrayRef<State> states,
   nameCorrections(states, sides[0], "_a");
   nameCorrections(states, sides[1], "_b");
   emitter.emit(jobs, inner);
-  joinLists(states, merge->getArguments().take_front(states.size()),
-            merge->getArguments().drop_front(states.size()), inner);
+  joinLists(states, merge.getArguments().take_front(states.size()),
+            merge.getArguments().drop_front(states.size()), inner);
   SmallVector<Value> merged;
   for (const State &state : states)
     merged.push_back(emitter.lookup(state.leaf)->tensor);

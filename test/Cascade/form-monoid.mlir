@@ -117,3 +117,12 @@ attn.cascade @negative_blocks(%X: !attn.tensor<[p, m], f32>,
   %S = attn.einsum [p] = %X[p, m] * %w[m floordiv 16]
   attn.yield %S
 }
+
+// -----
+
+attn.cascade @negative_list(%X: !attn.tensor<[p, m], f32>)
+    -> !attn.tensor<[p, s], f32> ranks(p, m, s = 4) {
+  // expected-error @below {{carries a list along `m`, which has no merge function yet}}
+  %W, %I = attn.topk m to s of %X
+  attn.yield %W
+}
