@@ -121,8 +121,9 @@ attn.cascade @negative_blocks(%X: !attn.tensor<[p, m], f32>,
 // -----
 
 attn.cascade @negative_list(%X: !attn.tensor<[p, m], f32>)
-    -> !attn.tensor<[p, s], f32> ranks(p, m, s = 4) {
+    -> (!attn.tensor<[p, s], f32>, !attn.tensor<[p], f32>) ranks(p, m, s = 4) {
   // expected-error @below {{carries a list along `m`, which has no merge function yet}}
   %W, %I = attn.topk m to s of %X
-  attn.yield %W
+  %S = attn.einsum [p] = %X[p, m]
+  attn.yield %W, %S
 }
