@@ -6,6 +6,7 @@
 
 #include "lib/Explain/DescribeForm.h"
 #include "lib/Analysis/Traversals.h"
+#include "lib/Explain/DescribeCosts.h"
 
 using namespace mlir;
 using namespace attn;
@@ -22,9 +23,8 @@ namespace {
 
 class FormDescriber {
 public:
-  FormDescriber(CascadeOp cascade, ExtentOf extentOf)
-      : cascade(cascade), extentOf(extentOf), lines(cascade),
-        analysis(cascade) {}
+  FormDescriber(CascadeOp cascade, const std::optional<CallExtents> &call)
+      : cascade(cascade), call(call), lines(cascade), analysis(cascade) {}
   Form describe();
 
 private:
@@ -39,7 +39,7 @@ private:
   void addPhases(Graph &graph, ArrayRef<RankFacts> facts);
 
   CascadeOp cascade;
-  ExtentOf extentOf;
+  const std::optional<CallExtents> &call;
   Lines lines;
   TraversalAnalysis analysis;
   /// The positions of tensors without a node, then of the graph's nodes, among
@@ -75,7 +75,10 @@ Live FormDescriber::describeLive(Value tensor, StringAttr rank) {
   Type element = cast<attn::TensorType>(tensor.getType()).getElementType();
   double bytes = llvm::divideCeil(element.getIntOrFloatBitWidth(), 8);
   for (const std::string &name : live.extents) {
-    std::optional<int64_t> extent = extentOf(name);
+    std::optional<int64_t> extent =
+        call ? call->lookup(name)
+             : cascade.getFixedExtent(
+                   StringAttr::get(cascade.getContext(), name));
     if (!extent)
       return live;
     bytes *= *extent;
@@ -255,10 +258,13 @@ Form FormDescriber::describe() {
   for (const Node &node : form.graph.nodes)
     if (node.isDead && node.kind != "state")
       form.dead.push_back(node.name);
+  form.costs = describeCosts(CascadeCounts(cascade), call,
+                             [&](Operation *op) { return getName(op); });
   form.lines = lines.take();
   return form;
 }
 
-Form explain::describeForm(CascadeOp cascade, ExtentOf extentOf) {
-  return FormDescriber(cascade, extentOf).describe();
+Form explain::describeForm(CascadeOp cascade,
+                           const std::optional<CallExtents> &call) {
+  return FormDescriber(cascade, call).describe();
 }

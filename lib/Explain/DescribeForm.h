@@ -4,17 +4,15 @@
 #define LIB_EXPLAIN_DESCRIBEFORM_H
 
 #include "dialect/Attn/AttnOps.h"
+#include "lib/Analysis/CallExtents.h"
 #include "lib/Explain/Report.h"
 #include "mlir/IR/AsmState.h"
-#include "llvm/ADT/STLFunctionalExtras.h"
 
 namespace attn::explain {
 
-/// The extent of a rank, where it is known.
-using ExtentOf = llvm::function_ref<std::optional<int64_t>(llvm::StringRef)>;
-
-/// Describes `cascade`, before FormNests or with nests and streams.
-Form describeForm(CascadeOp cascade, ExtentOf extentOf);
+/// Describes `cascade`, before FormNests or with nests and streams, for a call
+/// if one is given.
+Form describeForm(CascadeOp cascade, const std::optional<CallExtents> &call);
 
 /// The lines of a cascade, and the names that they have in it.
 class Lines {

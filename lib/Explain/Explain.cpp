@@ -155,8 +155,8 @@ static explain::Cascade describe(CascadeOp written, CascadeOp derived,
        llvm::zip(yielded, written.getFunctionType().getResults()))
     cascade.arguments.push_back(
         describeArgument(names.getName(value), type, /*isOutput=*/true));
-  cascade.written = describeForm(written, extentOf);
-  cascade.derived = describeForm(derived, extentOf);
+  cascade.written = describeForm(written, call);
+  cascade.derived = describeForm(derived, call);
   return cascade;
 }
 

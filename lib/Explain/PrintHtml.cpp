@@ -56,6 +56,8 @@ private:
   void printTraversals(const Cascade &cascade);
   void printWalks(const RankFacts &before, const RankFacts &after);
   void printReasons(const char *stage, const Form &form);
+  void printCosts(const Cascade &cascade);
+  void printEinsumCosts(const char *stage, const Form &form, bool withBytes);
   void printRemarks(const Cascade &cascade);
   void beginScroll(const std::string &label) {
     os << "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\""
@@ -181,6 +183,48 @@ void PagePrinter::printReasons(const char *stage, const Form &form) {
   }
 }
 
+void PagePrinter::printCosts(const Cascade &cascade) {
+  os << "<h3>Costs</h3>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
+        "aria-label=\"Costs\"><table><thead><tr><td></td><th scope=\"col\">As "
+        "written</th><th scope=\"col\">Derived</th></tr></thead><tbody>\n";
+  for (const CostRow &row :
+       compareCosts(cascade.written.costs, cascade.derived.costs)) {
+    os << "<tr><th scope=\"row\">" << escape(row.what) << "</th>";
+    printCell(row.before);
+    printCell(row.after);
+    os << "</tr>\n";
+  }
+  os << "</tbody></table></div>\n";
+  printEinsumCosts("as written", cascade.written, /*withBytes=*/true);
+  printEinsumCosts("derived", cascade.derived, /*withBytes=*/false);
+}
+
+/// What a kernel reads and writes inside of it stays on the chip.
+void PagePrinter::printEinsumCosts(const char *stage, const Form &form,
+                                   bool withBytes) {
+  os << "<details><summary>Einsums, " << stage << "</summary>\n";
+  beginScroll(std::string("Costs of Einsums, ") + stage);
+  os << "<table><thead><tr><th scope=\"col\">Einsum</th><th scope=\"col\">"
+        "Operations</th>";
+  if (withBytes)
+    os << "<th scope=\"col\">Reads</th><th scope=\"col\">Writes</th>";
+  os << "</tr></thead><tbody>\n";
+  for (const EinsumCosts &einsum : form.costs.einsums) {
+    os << "<tr><th scope=\"row\"><code>" << escape(einsum.einsum)
+       << "</code></th>";
+    printCell(describe(einsum.operations));
+    if (withBytes) {
+      printCell(describeBytes(einsum.read));
+      printCell(describeBytes(einsum.written));
+    }
+    os << "</tr>\n";
+  }
+  os << "</tbody></table></div>\n";
+  for (const std::string &set : form.costs.pointSets)
+    os << "<p><code>" << escape(set) << "</code></p>\n";
+  os << "</details>\n";
+}
+
 void PagePrinter::printRemarks(const Cascade &cascade) {
   if (cascade.remarks.empty())
     return;
@@ -195,6 +239,7 @@ void PagePrinter::print(const Cascade &cascade) {
   os << "<section aria-labelledby=\"" << cascade.name << "\">\n";
   printHead(cascade);
   printTraversals(cascade);
+  printCosts(cascade);
   printForm(cascade, cascade.written, "written", "As written");
   printForm(cascade, cascade.derived, "derived", "Derived");
   printRemarks(cascade);

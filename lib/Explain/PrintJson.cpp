@@ -106,6 +106,42 @@ static void printGraph(OStream &json, const Graph &graph) {
   });
 }
 
+static void printAmount(OStream &json, llvm::StringRef key,
+                        const Amount &amount) {
+  json.attributeObject(key, [&] {
+    json.attribute("formula", amount.formula);
+    printOptional(json, "value", amount.value);
+    json.attribute("certainty", amount.certainty);
+  });
+}
+
+static void printOperations(OStream &json,
+                            const std::vector<Operations> &operations) {
+  print(json, "operations", operations,
+        [](OStream &json, const Operations &operation) {
+          json.attribute("kind", operation.kind);
+          printAmount(json, "amount", operation.amount);
+        });
+}
+
+static void printCosts(OStream &json, const Costs &costs) {
+  json.attributeObject("costs", [&] {
+    print(json, "einsums", costs.einsums,
+          [](OStream &json, const EinsumCosts &einsum) {
+            json.attribute("einsum", einsum.einsum);
+            printAmount(json, "read", einsum.read);
+            printAmount(json, "written", einsum.written);
+            printOperations(json, einsum.operations);
+          });
+    printOperations(json, costs.operations);
+    printAmount(json, "flops", costs.flops);
+    printAmount(json, "functions", costs.functions);
+    printAmount(json, "compulsory", costs.compulsory);
+    printAmount(json, "unfused", costs.unfused);
+    print(json, "pointSets", costs.pointSets);
+  });
+}
+
 static void printForm(OStream &json, llvm::StringRef key, const Form &form) {
   json.attributeObject(key, [&] {
     print(json, "lines", form.lines, [](OStream &json, const Line &line) {
@@ -115,6 +151,7 @@ static void printForm(OStream &json, llvm::StringRef key, const Form &form) {
     });
     print(json, "ranks", form.ranks, printRankFacts);
     printGraph(json, form.graph);
+    printCosts(json, form.costs);
     print(json, "dead", form.dead);
   });
 }

@@ -26,6 +26,8 @@ private:
   void printTable(const std::vector<std::vector<std::string>> &rows);
   void printTraversals(const Cascade &cascade);
   void printReasons(const char *stage, const Form &form);
+  void printCosts(const Cascade &cascade);
+  void printEinsumCosts(const char *stage, const Form &form, bool withBytes);
   void printRemarks(const Cascade &cascade);
 
   const Report &report;
@@ -138,6 +140,48 @@ void TextPrinter::printReasons(const char *stage, const Form &form) {
   }
 }
 
+/// Totals side by side where they are numbers, else one after the other.
+void TextPrinter::printCosts(const Cascade &cascade) {
+  printHeading("COSTS");
+  const Costs &before = cascade.written.costs, &after = cascade.derived.costs;
+  std::vector<CostRow> rows = compareCosts(before, after);
+  if (before.flops.value) {
+    std::vector<std::vector<std::string>> cells = {
+        {"", "as written", "derived"}};
+    for (const CostRow &row : rows)
+      cells.push_back({row.what, row.before, row.after});
+    printTable(cells);
+  } else {
+    for (const CostRow &row : rows)
+      printWrapped(
+          row.what + ": " +
+              (row.before == row.after || row.after.empty()
+                   ? row.before
+                   : row.before + " as written; " + row.after + " derived"),
+          2, 4);
+  }
+  printEinsumCosts("as written", cascade.written, /*withBytes=*/true);
+  printEinsumCosts("derived", cascade.derived, /*withBytes=*/false);
+}
+
+/// What a kernel reads and writes inside of it stays on the chip.
+void TextPrinter::printEinsumCosts(const char *stage, const Form &form,
+                                   bool withBytes) {
+  os << "\n  Einsums, " << stage << ":\n";
+  for (const EinsumCosts &einsum : form.costs.einsums) {
+    std::string text =
+        einsum.einsum + ": " +
+        (einsum.operations.empty() ? "no operations"
+                                   : describe(einsum.operations));
+    if (withBytes)
+      text += "; reads " + describeBytes(einsum.read) + ", writes " +
+              describeBytes(einsum.written);
+    printWrapped(text, 4, 6);
+  }
+  for (const std::string &set : form.costs.pointSets)
+    printWrapped(set, 4, 6);
+}
+
 void TextPrinter::printRemarks(const Cascade &cascade) {
   if (cascade.remarks.empty())
     return;
@@ -158,6 +202,7 @@ void TextPrinter::print(const Cascade &cascade) {
   printHeading("DERIVED");
   printLines(cascade.derived);
   printTraversals(cascade);
+  printCosts(cascade);
   printRemarks(cascade);
 }
 

@@ -138,11 +138,51 @@ struct Graph {
   std::vector<unsigned> phases;
 };
 
+/// A count: a polynomial in the extents, `64 |p| |m|`, and its value where
+/// sizes are known.
+struct Amount {
+  std::string formula;
+  std::optional<double> value;
+  /// Of the value: `exact`, `at most` (a filter reads tensors), `about` (a
+  /// filter's points were sampled).
+  std::string certainty = "exact";
+};
+
+/// Operations of one kind: `mac`, `exp`.
+struct Operations {
+  std::string kind;
+  Amount amount;
+};
+
+struct EinsumCosts {
+  std::string einsum;
+  /// Bytes of what it reads, each tensor once, and of its result.
+  Amount read, written;
+  std::vector<Operations> operations;
+};
+
+/// What a form computes and moves. lib/Analysis/OperationCounts says what is
+/// counted.
+struct Costs {
+  std::vector<EinsumCosts> einsums;
+  /// Of the whole form.
+  std::vector<Operations> operations;
+  /// Floating-point operations but functions, a multiply-add being two;
+  /// exponentials and other functions.
+  Amount flops, functions;
+  /// Bytes of every argument and every result, once each; and of all that
+  /// Einsums read and write, each by itself.
+  Amount compulsory, unfused;
+  /// What `#0` stands for in formulas.
+  std::vector<std::string> pointSets;
+};
+
 /// A cascade at one stage: as written, or derived.
 struct Form {
   std::vector<Line> lines;
   std::vector<RankFacts> ranks;
   Graph graph;
+  Costs costs;
   /// Einsums on which no output depends.
   std::vector<std::string> dead;
 };

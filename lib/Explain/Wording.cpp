@@ -128,3 +128,39 @@ std::string explain::describe(const Argument &argument) {
          (argument.ranks.empty() ? "" : "[" + join(argument.ranks) + "]") +
          " " + argument.type;
 }
+
+static std::string getPrefix(const Amount &amount) {
+  return amount.certainty == "exact"     ? ""
+         : amount.certainty == "at most" ? "<= "
+                                         : "~ ";
+}
+
+std::string explain::describe(const Amount &amount) {
+  if (!amount.value)
+    return amount.formula;
+  return getPrefix(amount) + inThousands(*amount.value);
+}
+
+std::string explain::describeBytes(const Amount &amount) {
+  if (!amount.value)
+    return amount.formula + " B";
+  return getPrefix(amount) + inBytes(*amount.value);
+}
+
+std::string explain::describe(const std::vector<Operations> &operations) {
+  std::vector<std::string> texts;
+  for (const Operations &operation : operations)
+    texts.push_back(describe(operation.amount) + " " + operation.kind);
+  return join(texts);
+}
+
+std::vector<CostRow> explain::compareCosts(const Costs &before,
+                                           const Costs &after) {
+  return {{"FLOPs", describe(before.flops), describe(after.flops)},
+          {"exponentials and other functions", describe(before.functions),
+           describe(after.functions)},
+          {"bytes of arguments and results", describeBytes(before.compulsory),
+           describeBytes(after.compulsory)},
+          {"bytes if every Einsum stores its result",
+           describeBytes(before.unfused), ""}};
+}

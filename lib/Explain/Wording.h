@@ -27,6 +27,12 @@ std::string describe(const Live &live);
 std::string describeCount(const Walk &walk);
 /// `from QK; again from SN, since GM needs all of m first`.
 std::string describeWhy(const Walk &walk, const std::string &rank);
+/// The value, or else the formula: `<= 12.3 G`, `64 |p| |m|`.
+std::string describe(const Amount &amount);
+/// The same in bytes.
+std::string describeBytes(const Amount &amount);
+/// `12.3 G mac, 4.1 M exp`.
+std::string describe(const std::vector<Operations> &operations);
 /// Whether everything that has the rank walks it once, in one phase.
 bool isPlain(const RankFacts &facts);
 /// Whether a tensor is walked again, or there are several phases.
@@ -44,6 +50,13 @@ inline constexpr const char *wholeMeaning =
     "live whole at each coordinate of the other ranks, or made again";
 /// Those of the rank's tensors that are live whole, as `QK |m|`.
 std::vector<std::string> listWhole(const RankFacts &facts);
+
+/// A line of the comparison of two forms; `after` is empty where only the
+/// first has it.
+struct CostRow {
+  std::string what, before, after;
+};
+std::vector<CostRow> compareCosts(const Costs &before, const Costs &after);
 
 } // namespace attn::explain
 
