@@ -270,11 +270,14 @@ void Deriver::finishOutputs() {
       refusal.rule = RefusalRule::OutputKeepsRank;
       refusal.isOutput = true;
       refusal.index = index;
+      refusal.phase = output.phase;
       refusal.offending = output.value;
       std::string rank = context.getRankName(form.rank).str();
       refusal.text = "the output `" + output.value.str() + "` keeps `" + rank +
-                     "` and needs finished reductions along it; it needs "
-                     "traversal " +
+                     "` and needs finished reductions along it, so no rule can "
+                     "help (" +
+                     stringify(refusal.rule).str() +
+                     "); it waits for traversal " +
                      std::to_string(output.phase + 1) + " of `" + rank + "`";
       result.refusals.push_back(std::move(refusal));
     }

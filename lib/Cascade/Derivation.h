@@ -144,8 +144,8 @@ enum class RefusalRule {
 struct Refusal {
   RefusalRule rule;
   bool isOutput = false;
-  /// The number of the reduction or output.
-  unsigned index = 0;
+  /// The number of the reduction or output, and the phase that it waits for.
+  unsigned index = 0, phase = 0;
   /// The smallest sub-expression that shows it.
   Expr offending;
   std::string text;

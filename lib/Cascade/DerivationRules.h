@@ -117,8 +117,11 @@ private:
   Expr guardIdentity(Expr coefficient);
   bool isFiniteAtIdentity(Expr coefficient);
   Expr findUnstabilised(const Work &work) const;
+
+  // In DeriveRefuse.cpp.
   bool isSeparable(const Work &work, Expr expr) const;
   Expr findOffender(const Work &work) const;
+  Expr restoreNames(Expr expr) const;
   void refuse(const Work &work, RefusalRule rule);
 
   // In DeriveClose.cpp.

@@ -1,16 +1,13 @@
 //===- DeriveCorrect.cpp - Moves an old state to new accumulators ---------===//
 //
 // F(x, d') = C(d, d') * F(x, d): multiplies the old state by C; likewise + for
-// max. Where there is no C, `close` is tried. A reduction that neither covers
-// is refused, with the rule that fails and the smallest expression that shows
-// it.
+// max. Where there is no C, `close` is tried.
 //
 //===----------------------------------------------------------------------===//
 
 #include "lib/Cascade/DerivationRules.h"
 
 #include "llvm/ADT/STLExtras.h"
-#include "llvm/Support/raw_ostream.h"
 
 #include <cmath>
 
@@ -242,110 +239,4 @@ std::optional<RefusalRule> Deriver::correct(Work &work, Expr &value) {
   result.rewrites.push_back({RewriteKind::Corrected, work.index, a.correction});
   value = a.leaf;
   return std::nullopt;
-}
-
-//===----------------------------------------------------------------------===//
-// Refusals
-//===----------------------------------------------------------------------===//
-
-llvm::StringRef attn::stringify(RefusalRule rule) {
-  switch (rule) {
-  case RefusalRule::NotSeparable:
-    return "not-separable";
-  case RefusalRule::NotClosed:
-    return "not-closed";
-  case RefusalRule::NoDistributiveOperation:
-    return "no-distributive-operation";
-  case RefusalRule::VariesAlongReducedRank:
-    return "varies-along-reduced-rank";
-  case RefusalRule::UndefinedAtIdentity:
-    return "undefined-at-identity";
-  case RefusalRule::Unstabilised:
-    return "unstabilised";
-  case RefusalRule::OutputKeepsRank:
-    return "output-keeps-rank";
-  }
-  return "";
-}
-
-/// True if `expr` is visibly a finite sum of (elements) * (accumulators).
-bool Deriver::isSeparable(const Work &work, Expr expr) const {
-  auto isMixed = [&](Expr e) {
-    return !isInvariant(work, e) && dependsOnMoving(work, e);
-  };
-  for (Expr term : getTerms(expand(expr)))
-    for (Expr factor : getFactors(term)) {
-      if (!isMixed(factor))
-        continue;
-      if (!factor.is(ExprKind::Exp) ||
-          llvm::any_of(getTerms(factor.operand(0)), isMixed))
-        return false;
-    }
-  return true;
-}
-
-/// The first sub-expression, from the inside out, that is not separable.
-Expr Deriver::findOffender(const Work &work) const {
-  for (Expr expr : postOrder(work.body))
-    if (!isInvariant(work, expr) && dependsOnMoving(work, expr) &&
-        !isSeparable(work, expr))
-      return expr;
-  return work.body;
-}
-
-void Deriver::refuse(const Work &work, RefusalRule rule) {
-  Refusal refusal;
-  refusal.rule = rule;
-  refusal.index = work.index;
-  Expr unstabilised = findUnstabilised(work);
-  refusal.offending = work.body;
-  if (rule == RefusalRule::NotSeparable)
-    refusal.offending = findOffender(work);
-  else if (rule == RefusalRule::Unstabilised && unstabilised)
-    refusal.offending = unstabilised;
-  SmallVector<Expr> leaves(work.moving.begin(), work.moving.end());
-  llvm::sort(leaves, [](Expr a, Expr b) { return a.id() < b.id(); });
-  std::string names;
-  for (Expr leaf : leaves)
-    if (dependsOnMoving(work, refusal.offending) &&
-        contains(refusal.offending, [&](Expr e) { return e == leaf; }))
-      names += (names.empty() ? "`" : ", `") + leaf.leaf().name + "`";
-  std::string offending = "`" + refusal.offending.str() + "`";
-  std::string rank = context.getRankName(form.rank).str();
-  llvm::raw_string_ostream text(refusal.text);
-  switch (rule) {
-  case RefusalRule::NotSeparable:
-    text << offending << " depends on " << names
-         << " in a way that cannot be corrected afterwards: it is no finite "
-            "sum of products of an element's part and an accumulator's part";
-    break;
-  case RefusalRule::NotClosed:
-    text << offending << " and its derivatives by " << names
-         << " span no space of at most " << options.maxClosure
-         << " functions that moves by a shift";
-    break;
-  case RefusalRule::NoDistributiveOperation:
-    text << offending << " depends on " << names
-         << ", and no correction distributes over the reducer `"
-         << getReducer(work.reduction.reducer).name << "`";
-    break;
-  case RefusalRule::VariesAlongReducedRank:
-    text << names << " in " << offending
-         << " varies along a rank that is reduced, so its change cannot be "
-            "applied to the reduced value";
-    break;
-  case RefusalRule::UndefinedAtIdentity:
-    text << "the correction of " << offending << " for a change of " << names
-         << " is undefined while nothing has been seen";
-    break;
-  case RefusalRule::Unstabilised:
-    text << offending << " may overflow or vanish while " << names
-         << " is not final, as nothing proves a bound until then";
-    break;
-  case RefusalRule::OutputKeepsRank:
-    break;
-  }
-  text << "; `" << work.name << "` needs traversal " << work.phase + 2
-       << " of `" << rank << "`";
-  result.refusals.push_back(std::move(refusal));
 }

@@ -1,56 +1,193 @@
 //===- ExplainStreams.cpp - Why a traversal more is needed ----------------===//
+//
+// A remark at the reduction that has to wait says which expression could not be
+// corrected and by which rule (lib/Cascade/DeriveCorrect), and what the
+// fallback costs: to compute again and read again, as it is done here, or to
+// store. Prices are polynomials in the extents (lib/Analysis/OperationCounts).
+//
+//===----------------------------------------------------------------------===//
 
+#include "lib/Cascade/ExplainStreams.h"
+#include "lib/Cascade/LoopRank.h"
 #include "lib/Cascade/StreamFormer.h"
 
 using namespace mlir;
 using namespace attn;
 
-/// What one more traversal costs: Einsums computed again, tensors read again.
-std::string StreamFormer::describeTraversal(ArrayRef<Expr> roots) {
-  llvm::SetVector<Value> worklist;
+//===----------------------------------------------------------------------===//
+// Prices
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Writes prices, and then what their symbols stand for.
+class PriceList {
+public:
+  explicit PriceList(const CascadeCounts &counts) : counts(counts) {}
+
+  void addOperations(ArrayRef<Operation *> ops);
+  void addBytes(ArrayRef<Value> tensors);
+  std::string finish();
+
+private:
+  void add(const Polynomial &price, StringRef unit);
+
+  const CascadeCounts &counts;
+  Polynomial total;
+  std::string text;
+  llvm::raw_string_ostream os{text};
+};
+} // namespace
+
+void PriceList::add(const Polynomial &price, StringRef unit) {
+  os << price << " " << unit;
+  total += price;
+}
+
+void PriceList::addOperations(ArrayRef<Operation *> ops) {
+  OperationCounts sums;
+  for (const EinsumCounts &einsum : counts.getEinsums())
+    if (llvm::is_contained(ops, einsum.op))
+      for (const auto &[operation, number] : einsum.operations)
+        sums[operation] += number;
+  llvm::interleave(
+      sums, [&](const auto &entry) { add(entry.second, entry.first); },
+      [&] { os << ", "; });
+}
+
+void PriceList::addBytes(ArrayRef<Value> tensors) {
+  Polynomial bytes;
+  for (Value tensor : tensors)
+    bytes += counts.getBytes(cast<attn::TensorType>(tensor.getType()));
+  add(bytes, "bytes");
+}
+
+std::string PriceList::finish() {
+  for (auto [number, set] : llvm::enumerate(counts.getPointSets())) {
+    std::string symbol = "#" + std::to_string(number);
+    if (!total.mentions(
+            StringAttr::get(counts.getNames().getContext(), symbol)))
+      continue;
+    os << "; " << symbol << ": ";
+    set.print(counts.getNames(), os);
+  }
+  return std::move(text);
+}
+
+static std::string quote(ArrayRef<Value> values) {
+  std::string list;
+  for (Value value : values)
+    list += (list.empty() ? "`" : ", `") + getSourceName(value) + "`";
+  return list;
+}
+
+std::string attn::describeFallback(const CascadeCounts &counts,
+                                   const Fallback &fallback) {
+  if (fallback.computed.empty() && fallback.read.empty())
+    return "";
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  PriceList prices(counts);
+  if (!fallback.computed.empty()) {
+    SmallVector<Operation *> ops;
+    for (Value value : fallback.computed)
+      ops.push_back(value.getDefiningOp());
+    os << " computes " << quote(fallback.computed.getArrayRef()) << " again (";
+    PriceList operations(counts);
+    operations.addOperations(ops);
+    os << operations.finish() << ")";
+  }
+  if (!fallback.read.empty()) {
+    os << (fallback.computed.empty() ? "" : " and") << " reads "
+       << quote(fallback.read.getArrayRef()) << " again (";
+    PriceList bytes(counts);
+    bytes.addBytes(fallback.read.getArrayRef());
+    os << bytes.finish() << ")";
+  }
+  if (!fallback.stored.empty()) {
+    os << "; to store " << quote(fallback.stored.getArrayRef())
+       << " instead would write and read ";
+    PriceList bytes(counts);
+    bytes.addBytes(fallback.stored.getArrayRef());
+    os << bytes.finish();
+  }
+  return text;
+}
+
+//===----------------------------------------------------------------------===//
+// Streams
+//===----------------------------------------------------------------------===//
+
+/// What the leaves of `roots` read.
+SmallVector<Value> StreamFormer::getLeafReads(ArrayRef<Expr> roots) {
+  SmallVector<Value> reads;
   for (Expr expr : postOrder(roots))
     if (expr.is(ExprKind::Leaf))
       if (const LeafSource *source = importer.lookup(expr))
-        worklist.insert(source->inputs.begin(), source->inputs.end());
-  std::string computed, read;
-  auto append = [](std::string &list, Value value) {
-    list += (list.empty() ? "`" : ", `") + getSourceName(value) + "`";
-  };
+        llvm::append_range(reads, source->inputs);
+  return reads;
+}
+
+/// The Einsums along the rank that `roots` need, and the arguments with it.
+Fallback StreamFormer::getUses(ArrayRef<Value> roots) {
+  llvm::SetVector<Value> worklist(roots.begin(), roots.end());
+  unsigned numDirect = worklist.size();
+  Fallback uses;
   for (unsigned i = 0; i < worklist.size(); ++i) {
     Value value = worklist[i];
     Member *member = lookup(value);
     if (member && walksRank(member->op)) {
-      append(computed, value);
+      uses.computed.insert(value);
+      if (i < numDirect)
+        uses.stored.insert(value);
       SmallVector<Value> reads = getReads(member->op);
       worklist.insert(reads.begin(), reads.end());
     } else if (auto type = dyn_cast<attn::TensorType>(value.getType());
                type && !member && type.getRankPosition(rank) >= 0) {
-      append(read, value);
+      uses.read.insert(value);
     }
   }
-  if (!computed.empty())
-    computed = " computes " + computed + " again";
-  if (!read.empty())
-    read = std::string(computed.empty() ? "" : " and") + " reads " + read +
-           " again";
-  return computed + read;
+  return uses;
+}
+
+/// What a traversal for `later` repeats of one for `earlier`.
+std::string StreamFormer::describeTraversal(ArrayRef<Value> later,
+                                            ArrayRef<Value> earlier) {
+  Fallback again = getUses(later), before = getUses(earlier);
+  auto keep = [](llvm::SetVector<Value> &values,
+                 const llvm::SetVector<Value> &known) {
+    values.remove_if([&](Value value) { return !known.contains(value); });
+  };
+  keep(again.computed, before.computed);
+  keep(again.read, before.read);
+  keep(again.stored, before.computed);
+  if (!counts)
+    counts.emplace(cascade);
+  return describeFallback(*counts, again);
 }
 
 void StreamFormer::explain(const Derivation &derivation,
                            const Segment &segment) {
-  if (derivation.refusals.empty())
-    return;
-  SmallVector<Expr> later;
+  // The bodies of each traversal.
+  std::vector<SmallVector<Expr>> bodies(derivation.getNumTraversals());
   for (auto [i, phase] : llvm::enumerate(derivation.phases))
     for (const Accumulator &accumulator : phase.accumulators)
-      if (i > 0)
-        later.push_back(accumulator.body);
-  std::string cost = describeTraversal(later);
+      bodies[i].push_back(accumulator.body);
+  for (const FinishedOutput &output : derivation.outputs)
+    if (output.keepsRank)
+      bodies[output.phase].push_back(output.value);
+  llvm::DenseSet<unsigned> priced;
   for (const Refusal &refusal : derivation.refusals) {
     ArrayRef<Member *> owners =
         refusal.isOutput ? segment.outputs : segment.reductions;
     InFlightDiagnostic remark = owners[refusal.index]->op->emitRemark()
                                 << refusal.text;
+    if (!priced.insert(refusal.phase).second || refusal.phase >= bodies.size())
+      continue;
+    SmallVector<Expr> earlier;
+    for (unsigned i = 0; i < refusal.phase; ++i)
+      llvm::append_range(earlier, bodies[i]);
+    std::string cost = describeTraversal(getLeafReads(bodies[refusal.phase]),
+                                         getLeafReads(earlier));
     if (!cost.empty())
       remark << ", which" << cost;
   }
@@ -65,9 +202,27 @@ void StreamFormer::explainSegments() {
         (member.role == Role::Reduction || member.role == Role::Plain);
     if (!isLater)
       continue;
-    // What it depends on that is ready no sooner.
+    SmallVector<Value> earlier;
+    for (const Member &other : members)
+      if (other.isReached && other.segment < member.segment &&
+          (other.role == Role::Reduction || other.role == Role::Plain))
+        llvm::append_range(earlier, getReads(other.op));
+    auto explain = [&](Member &culprit) {
+      if (culprit.reason.empty() || !explained.insert(culprit.op).second)
+        return;
+      InFlightDiagnostic remark = culprit.op->emitRemark()
+                                  << culprit.reason << " along `"
+                                  << rank.getValue() << "`; `"
+                                  << getSourceName(member.op->getResult(0))
+                                  << "` waits for one more traversal";
+      std::string cost = describeTraversal(getReads(member.op), earlier);
+      if (!cost.empty())
+        remark << ", which" << cost;
+    };
+    // What it depends on that is ready no sooner; else the reduction itself.
     SmallVector<Value> reads = getReads(member.op);
     llvm::SetVector<Value> worklist(reads.begin(), reads.end());
+    bool found = false;
     for (unsigned i = 0; i < worklist.size(); ++i) {
       Member *producer = lookup(worklist[i]);
       if (!producer || producer->ready < member.segment)
@@ -75,14 +230,111 @@ void StreamFormer::explainSegments() {
       if (producer->role == Role::Map) {
         reads = getReads(producer->op);
         worklist.insert(reads.begin(), reads.end());
-      } else if (!producer->reason.empty() &&
-                 explained.insert(producer->op).second) {
-        producer->op->emitRemark()
-            << producer->reason << " along `" << rank.getValue()
-            << "`, which has to be finished first; what reads it needs one "
-               "more traversal of `"
-            << rank.getValue() << "`";
+      } else if (!producer->reason.empty()) {
+        found = true;
+        explain(*producer);
       }
     }
+    if (!found)
+      explain(member);
   }
+}
+
+//===----------------------------------------------------------------------===//
+// Nests
+//===----------------------------------------------------------------------===//
+
+/// What `root` is computed from inside of its nest, itself included.
+static llvm::SetVector<Operation *> getSlice(Value root, NestOp nest) {
+  llvm::SetVector<Operation *> slice;
+  if (root.getDefiningOp())
+    slice.insert(root.getDefiningOp());
+  for (unsigned i = 0; i < slice.size(); ++i)
+    for (Value value : getReads(slice[i]))
+      if (Operation *op = value.getDefiningOp();
+          op && nest->isProperAncestor(op))
+        slice.insert(op);
+  return slice;
+}
+
+/// The Einsums and arguments along `rank` in `slice`.
+static Fallback getWalks(const llvm::SetVector<Operation *> &slice,
+                         StringAttr rank) {
+  Fallback walks;
+  auto hasRank = [&](Value value) {
+    auto type = dyn_cast<attn::TensorType>(value.getType());
+    return type && type.getRankPosition(rank) >= 0;
+  };
+  for (Operation *op : slice) {
+    if (isa<EinsumOp>(op) && hasRank(op->getResult(0)))
+      walks.computed.insert(op->getResult(0));
+    for (Value value : getReads(op))
+      if (isa<BlockArgument>(value) && hasRank(value))
+        walks.read.insert(value);
+  }
+  return walks;
+}
+
+void attn::explainKeptRanks(CascadeOp cascade, int64_t maxResident) {
+  std::optional<CascadeCounts> counts;
+  auto explain = [&](NestOp nest, Value result, StringAttr rank) {
+    llvm::SetVector<Operation *> slice = getSlice(result, nest);
+    std::string names;
+    Fallback before;
+    for (Operation *op : slice)
+      for (Value value : getReads(op)) {
+        auto other = value.getDefiningOp<NestOp>();
+        if (!other)
+          continue;
+        unsigned number = cast<OpResult>(value).getResultNumber();
+        auto producer = getSlice(
+            other.getBody().front().getTerminator()->getOperand(number), other);
+        if (llvm::none_of(producer, [&](Operation *inner) {
+              auto einsum = dyn_cast<EinsumOp>(inner);
+              return einsum && einsum.getReducer(rank);
+            }))
+          continue;
+        std::string name = "`" + getSourceName(value) + "`";
+        if (!StringRef(names).contains(name))
+          names += (names.empty() ? "" : ", ") + name;
+        Fallback walks = getWalks(producer, rank);
+        before.computed.insert_range(walks.computed);
+        before.read.insert_range(walks.read);
+      }
+    if (names.empty())
+      return;
+    Fallback again = getWalks(slice, rank);
+    // What two nests compute is one Einsum of the source.
+    again.computed.remove_if([&](Value value) {
+      return llvm::none_of(before.computed, [&](Value other) {
+        return other.getLoc() == value.getLoc();
+      });
+    });
+    again.read.remove_if(
+        [&](Value value) { return !before.read.contains(value); });
+    for (Value value : again.computed) {
+      bool isInner = llvm::any_of(again.computed, [&](Value other) {
+        return llvm::is_contained(getReads(other.getDefiningOp()), value);
+      });
+      if (!isInner)
+        again.stored.insert(value);
+    }
+    if (!counts)
+      counts.emplace(cascade);
+    InFlightDiagnostic remark = result.getDefiningOp()->emitRemark();
+    remark << "`" << getSourceName(result) << "` keeps `" << rank.getValue()
+           << "` and needs " << names << ", finished after all of `"
+           << rank.getValue()
+           << "`, so no rule can help (output-keeps-rank): it is one more "
+              "traversal of `"
+           << rank.getValue() << "`";
+    std::string cost = describeFallback(*counts, again);
+    if (!cost.empty())
+      remark << ", which" << cost;
+  };
+  for (auto nest : cascade.getBody().getOps<NestOp>())
+    for (Value result : nest.getBody().front().getTerminator()->getOperands())
+      for (auto rank : nest.getParallel().getAsRange<StringAttr>())
+        if (isLoopRank(cascade, rank, maxResident) && result.getDefiningOp())
+          explain(nest, result, rank);
 }

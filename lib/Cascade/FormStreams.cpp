@@ -142,6 +142,18 @@ void StreamFormer::importReduction(Member &member, EinsumOp einsum) {
   importer.define(einsum.getResult(), value, /*varies=*/true);
 }
 
+/// Why the algebra has no words for `op`.
+static std::string describeOpaque(Operation *op) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  if (auto cast = dyn_cast<CastOp>(op))
+    os << "`cast(.., " << cast.getTo()
+       << ")` rounds each element after a change by a reduction";
+  else
+    os << "`" << op->getName() << "` cannot be corrected";
+  return text;
+}
+
 void StreamFormer::classify(Member &member, EinsumOp einsum) {
   bool depends = false;
   unsigned ready = 0, finished = 0;
@@ -166,14 +178,13 @@ void StreamFormer::classify(Member &member, EinsumOp einsum) {
       isReal || einsum.getResult().getType().getElementType() == type;
   bool isAlgebra = derives && imported.value && !filterMoves && isStoredAsIs;
   if (imported.opaque)
-    member.reason = "`" + imported.opaque->getName().getStringRef().str() +
-                    "` cannot be corrected";
+    member.reason = describeOpaque(imported.opaque);
   else if (filterMoves)
-    member.reason = "its filter depends on a reduction";
+    member.reason = "its filter chooses points by a reduction";
   else if (!einsum.getReducers().empty())
     member.reason = "it reduces what depends on a reduction";
   else
-    member.reason = "it computes no float";
+    member.reason = "it computes no float from a reduction";
 
   bool isReduction = einsum.getReducer(rank).has_value();
   if (isReduction && getReducerKind(einsum) == ReducerKind::ArgMax) {

@@ -70,6 +70,8 @@ void OnePass::formStreams(Block &block, Type floatType) {
 }
 
 void OnePass::runOnOperation() {
+  if (onePass)
+    explainKeptRanks(getOperation(), maxResident);
   for (auto nest : getOperation().getBody().getOps<NestOp>()) {
     // An iteration walks its rank by itself.
     if (!nest.getBody().getOps<IterateOp>().empty())

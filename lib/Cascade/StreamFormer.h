@@ -17,6 +17,7 @@
 
 #include "lib/Cascade/Derivation.h"
 #include "lib/Cascade/EmitExpr.h"
+#include "lib/Cascade/ExplainStreams.h"
 #include "lib/Cascade/ImportExpr.h"
 
 namespace attn {
@@ -186,7 +187,10 @@ private:
   void mapArguments(mlir::Block &function, unsigned numStates);
 
   // ExplainStreams.cpp
-  std::string describeTraversal(llvm::ArrayRef<Expr> roots);
+  llvm::SmallVector<mlir::Value> getLeafReads(llvm::ArrayRef<Expr> roots);
+  Fallback getUses(llvm::ArrayRef<mlir::Value> roots);
+  std::string describeTraversal(llvm::ArrayRef<mlir::Value> later,
+                                llvm::ArrayRef<mlir::Value> earlier);
   void explainSegments();
   void explain(const Derivation &derivation, const Segment &segment);
 
@@ -211,6 +215,8 @@ private:
   RankSet streamed, walked;
   std::vector<Member> members;
   llvm::DenseMap<mlir::Operation *, unsigned> numberOf;
+  /// Made where a price is asked for.
+  std::optional<CascadeCounts> counts;
   /// Copies that exist only in the step at hand.
   llvm::SmallVector<mlir::Value> stepCopies;
 };

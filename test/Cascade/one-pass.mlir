@@ -258,7 +258,7 @@ attn.cascade @waits(%X: !attn.tensor<[p, m, e], f32>,
     -> !attn.tensor<[p, f], f32> ranks(p, m, e = 64, f = 64) {
   %G = attn.einsum [p, e] = %X[p, m, e] reduce(max m)
   %T = attn.einsum [p, f] = %G[p, e] * %W[e, f]
-  // expected-remark @below {{it reduces what depends on a reduction along `m`, which has to be finished first; what reads it needs one more traversal of `m`}}
+  // expected-remark @below {{it reduces what depends on a reduction along `m`; `O` waits for one more traversal}}
   %U = attn.einsum [p, m] = %T[p, f] * %V[m, f]
   %O = attn.einsum [p, f] = sigmoid(%U[p, m]) * %V[m, f]
   attn.yield %O
@@ -349,7 +349,7 @@ attn.cascade @negative_z_score(%X: !attn.tensor<[p, m], f32>)
   %Y = attn.einsum [p] = %D[p, m] * %D[p, m]
   %SG = attn.einsum [p] = sqrt(%Y[p] / %C[p])
   %E = attn.einsum [p, m] = exp(%D[p, m] / %SG[p])
-  // expected-remark @below {{depends on `C`, `S`, `Y` in a way that cannot be corrected afterwards: it is no finite sum of products of an element's part and an accumulator's part; `SD` needs traversal 2 of `m`, which reads `X` again}}
+  // expected-remark @below {{`exp(X[p,m]/sqrt(Y/C))` is raised to a power by a change of `C`, `Y`, and no power distributes over the reducer `add` (not-separable); `SD` waits for traversal 2 of `m`, which reads `X` again (4 |m| |p| bytes)}}
   %SD = attn.einsum [p] = %E[p, m]
   attn.yield %SD
 }

@@ -48,7 +48,8 @@
 //   CHECK-NEXT:       phases  2           2
 //        CHECK: phase 1: SN, SD
 //        CHECK: phase 2: A
-//    CHECK-NOT: REMARKS
+//        CHECK: REMARKS
+//   CHECK-NEXT:   [[#@LINE+6]]:8: `A` keeps `m` and needs `SD`, finished
 attn.cascade @unstabilised(%X: !attn.tensor<[p, m], f32>)
     -> !attn.tensor<[p, m], f32> ranks(p, m) {
   %GM = attn.einsum [p] = %X[p, m] reduce(max m)
