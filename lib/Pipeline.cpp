@@ -91,8 +91,11 @@ static void buildIntervalsStage(OpPassManager &pm) {
   pm.addNestedPass<tile::KernelOp>(createIntervals());
 }
 
-static void buildBindStage(OpPassManager &pm) {
+static void buildBindStage(OpPassManager &pm, const PipelineOptions &options) {
   pm.addNestedPass<tile::KernelOp>(createBind());
+  NarrowOperandsOptions narrow;
+  narrow.target = options.target;
+  pm.addNestedPass<tile::KernelOp>(createNarrowOperands(narrow));
   pm.addPass(createCanonicalizerPass());
   // Both branches of a stream load the same tiles: once hoisted, CSE sees it.
   pm.addNestedPass<tile::KernelOp>(createHoistInvariants());
@@ -106,6 +109,7 @@ static void buildLLVMStage(OpPassManager &pm, const PipelineOptions &options) {
   cpu::LowerTilesOptions lower;
   lower.lanes = cpu->lanes;
   lower.registers = cpu->registers;
+  lower.tiles = cpu->hasTiles;
   lower.processor = cpu->processor.str();
   lower.features = cpu->features.str();
   cpu::buildTileToLLVM(pm, lower);
@@ -125,7 +129,7 @@ void attn::buildStage(Stage stage, OpPassManager &pm,
   case Stage::Intervals:
     return buildIntervalsStage(pm);
   case Stage::Bind:
-    return buildBindStage(pm);
+    return buildBindStage(pm, options);
   case Stage::LLVM:
     return buildLLVMStage(pm, options);
   }

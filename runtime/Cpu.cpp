@@ -1,8 +1,8 @@
 //===- Cpu.cpp - What the processor has and the system allows -------------===//
 //
 // An instruction set counts only if CPUID has it and XCR0 says that the
-// operating system saves its registers. AMX needs a permission besides, which
-// the runtime does not ask for yet, so it is reported and not used.
+// operating system saves its registers. AMX counts only if Linux permits it
+// besides, which the first probe asks for.
 //
 //===----------------------------------------------------------------------===//
 
@@ -10,8 +10,11 @@
 #include "runtime/attnrt_program.h"
 
 #if defined(__x86_64__)
+#include <cerrno>
 #include <cpuid.h>
 #include <cstring>
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 using namespace attn::rt;
@@ -27,6 +30,8 @@ std::string attn::rt::getFeatureNames(uint64_t features) {
       {ATTNRT_CPU_AVX512_FP16, "avx512_fp16"},
       {ATTNRT_CPU_AVX512_VNNI, "avx512_vnni"},
       {ATTNRT_CPU_AVX_VNNI, "avx_vnni"},
+      {ATTNRT_CPU_AMX_BF16, "amx_bf16"},
+      {ATTNRT_CPU_AMX_INT8, "amx_int8"},
   };
   std::string text;
   for (auto [bit, name] : kNames) {
@@ -83,6 +88,18 @@ static std::string readBrand() {
   return brand.substr(first, brand.find_last_not_of(' ') - first + 1);
 }
 
+/// Asks Linux, once for the process and its threads to come, to save AMX's
+/// tiles. Returns 0 or an error number.
+static int requestTiles() {
+  static const int error = [] {
+    constexpr long requestPermission = 0x1023; // ARCH_REQ_XCOMP_PERM
+    constexpr long tileData = 18;              // XFEATURE_XTILEDATA
+    return syscall(SYS_arch_prctl, requestPermission, tileData) == 0 ? 0
+                                                                     : errno;
+  }();
+  return error;
+}
+
 Cpu attn::rt::probeCpu() {
   Leaf basic(1), extended(7), extended1(7, 1), amd(0x80000001);
   bool hasXsave = hasBits(basic.ecx, /*osxsave=*/27);
@@ -122,15 +139,22 @@ Cpu attn::rt::probeCpu() {
   else
     cpu.avx512 = "usable";
 
-  if (!hasBits(extended.edx, /*amx-tile=*/24))
+  bool hasTiles = useV4 && hasBits(extended.edx, /*amx-tile=*/24);
+  bool hasBF16 = hasTiles && hasBits(extended.edx, 22);
+  bool hasInt8 = hasTiles && hasBits(extended.edx, 25);
+  if (!hasTiles)
     cpu.amx = "none: the CPU lacks it";
   else if (!savesAmx)
     cpu.amx = "none: the operating system does not save its tiles";
-  else
-    cpu.amx = std::string("the CPU has amx-tile") +
-              (hasBits(extended.edx, 22) ? ", amx-bf16" : "") +
-              (hasBits(extended.edx, 25) ? ", amx-int8" : "") +
-              "; not used by this version";
+  else if (int error = requestTiles())
+    cpu.amx = std::string("none: the operating system refuses it (") +
+              std::strerror(error) + "); AVX-512 is used";
+  else {
+    add(hasBF16, ATTNRT_CPU_AMX_BF16);
+    add(hasInt8, ATTNRT_CPU_AMX_INT8);
+    cpu.amx = std::string("usable") + (hasBF16 ? ", bf16" : "") +
+              (hasInt8 ? ", int8" : "");
+  }
   return cpu;
 }
 

@@ -103,7 +103,9 @@ enum {
   ATTNRT_CPU_AVX512_BF16 = 1 << 2,
   ATTNRT_CPU_AVX512_FP16 = 1 << 3,
   ATTNRT_CPU_AVX512_VNNI = 1 << 4,
-  ATTNRT_CPU_AVX_VNNI = 1 << 5
+  ATTNRT_CPU_AVX_VNNI = 1 << 5,
+  ATTNRT_CPU_AMX_BF16 = 1 << 6, ///< and the system's permission to use it
+  ATTNRT_CPU_AMX_INT8 = 1 << 7  ///< likewise
 };
 
 /// The whole program for one instruction set.

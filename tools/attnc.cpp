@@ -132,7 +132,7 @@ getTargets(const CommandLine &line) {
       return fail("this machine runs neither x86-64-v3 nor x86-64-v4");
     if (!cpu)
       return fail("unknown target `" + name +
-                  "`; expected host, x86-64-v3 or x86-64-v4");
+                  "`; expected host, x86-64-v3, x86-64-v4 or sapphirerapids");
     wanted.push_back(cpu->name);
   }
   bool prints =

@@ -186,6 +186,21 @@ LogicalResult LoadOp::verify() {
                     getOffsets(), getDims());
 }
 
+LogicalResult ConvertOp::verify() {
+  TileType from = getInput().getType(), to = getResult().getType();
+  if (from.getRanks().size() != to.getRanks().size())
+    return emitOpError("has ") << from.getRanks().size() << " ranks in and "
+                               << to.getRanks().size() << " out";
+  for (auto [rank, size] : llvm::zip(from.getRanks(), from.getSizes())) {
+    int64_t position = to.getRankPosition(rank);
+    if (position < 0 || to.getSizes()[position] != size)
+      return emitOpError("rank `")
+             << rank.getValue() << "` of size " << size << " is not one of "
+             << to;
+  }
+  return success();
+}
+
 LogicalResult StoreOp::verify() {
   return verifyMove(*this, getView().getType(), getTile().getType(),
                     getOffsets(), getDims());
@@ -274,6 +289,10 @@ LogicalResult ContractOp::verify() {
              << "` must be one of both operands, of one size, and not of the "
                 "result";
   }
+  if (lhs.getElementType() != rhs.getElementType())
+    return emitOpError("multiplies ")
+           << lhs.getElementType() << " and " << rhs.getElementType()
+           << ", expected one type";
   if (getAcc() && getAcc().getType() != result)
     return emitOpError("acc is ")
            << getAcc().getType() << ", the result " << result;

@@ -242,8 +242,8 @@ def Tile_LoadOp : Tile_Op<"load", [Pure]> {
     ```
     `dims` says which tile rank runs along each of the view's ranks ("" for
     none); the tile's own order may be another. Outside the view's extents the
-    tile is 0. Narrow types widen (S8). Inputs never change during a kernel, so
-    a load may move.
+    tile is 0. Narrow types widen (S8), unless the tile's elements have the
+    view's type. Inputs never change during a kernel, so a load may move.
   }];
   let arguments = (ins Tile_View:$view, Variadic<Index>:$offsets,
                        StrArrayAttr:$dims);
@@ -251,6 +251,20 @@ def Tile_LoadOp : Tile_Op<"load", [Pure]> {
   let assemblyFormat = [{
     $view `[` $offsets `]` `dims` $dims attr-dict `:` type($view) `->` type($result)
   }];
+  let hasVerifier = 1;
+}
+
+def Tile_ConvertOp : Tile_Op<"convert", [Pure]> {
+  let summary = "a tile rounded to a narrower type, its ranks in another order";
+  let description = [{
+    ```mlir
+    %n = tile.convert %w : !tile.tile<[m: 64, p: 128], f32> -> !tile.tile<[m: 64, p: 128], bf16>
+    ```
+    What a matrix unit multiplies: rounds to nearest even.
+  }];
+  let arguments = (ins Tile_Tile:$input);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
   let hasVerifier = 1;
 }
 
@@ -340,8 +354,10 @@ def Tile_ContractOp : Tile_Op<"contract", [Pure]> {
     %o = tile.contract %v, %w, %acc over ["m"] : ..
     ```
     `result[i, j] = acc[i, j] + sum over c of lhs[i, c] * rhs[c, j]`, by rank
-    names. `lhs` lacks the lane rank, `rhs` and the result have it. The unit is
-    chosen by Bind; `vector` is always legal.
+    names. `lhs` lacks the lane rank, `rhs` and the result have it. Operands of
+    a narrower type are multiplied as they are and summed in the result's; the
+    matrix unit's are made so by NarrowOperands. The unit is chosen by Bind;
+    `vector` is always legal.
   }];
   let arguments = (ins Tile_Tile:$lhs, Tile_Tile:$rhs, Optional<Tile_Tile>:$acc,
                        StrArrayAttr:$over, OptionalAttr<Tile_UnitAttr>:$unit);

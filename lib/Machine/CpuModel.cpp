@@ -1,6 +1,7 @@
 //===- CpuModel.cpp - One core of an x86-64 feature level -----------------===//
 
 #include "lib/Machine/CpuModel.h"
+#include "mlir/IR/BuiltinTypes.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/TargetParser/Host.h"
 
@@ -11,6 +12,11 @@ ArrayRef<CpuDescription> attn::getCpuDescriptions() {
   // Cache sizes are those of server cores since 2021 (Ice Lake, Zen 3); they
   // decide tile sizes only.
   static constexpr CpuDescription levels[] = {
+      {"sapphirerapids", "amx", "sapphirerapids",
+       "+avx512f,+avx512bw,+avx512cd,+avx512dq,+avx512vl,+avx512bf16,"
+       "+avx512vnni,+amx-tile,+amx-bf16,+amx-int8,+avx2,+fma,+f16c,+bmi,+bmi2,"
+       "+lzcnt,+movbe,+popcnt",
+       16, 32, 48 << 10, 2 << 20, /*hasTiles=*/true},
       {"x86-64-v4", "avx512", "x86-64-v4",
        "+avx512f,+avx512bw,+avx512cd,+avx512dq,+avx512vl,+avx2,+fma,+f16c,"
        "+bmi,+bmi2,+lzcnt,+movbe,+popcnt",
@@ -28,7 +34,9 @@ std::optional<CpuDescription> attn::lookupCpu(StringRef name) {
   if (isHost)
     features = llvm::sys::getHostCPUFeatures();
   for (const CpuDescription &cpu : getCpuDescriptions()) {
-    if (isHost ? features.lookup(cpu.lanes == 16 ? "avx512vl" : "avx2")
+    if (isHost ? features.lookup(cpu.hasTiles      ? "amx-bf16"
+                                 : cpu.lanes == 16 ? "avx512vl"
+                                                   : "avx2")
                : cpu.name == name)
       return cpu;
   }
@@ -56,3 +64,7 @@ int64_t CpuModel::getRowTile() const { return 2 * cpu.lanes; }
 int64_t CpuModel::getSweepTile() const { return 1024; }
 
 int64_t CpuModel::getMaxTileElements() const { return cpu.l2Bytes / 4; }
+
+bool CpuModel::hasMatrixUnit(Type element, int64_t contracted) const {
+  return cpu.hasTiles && element.isBF16() && contracted % 2 == 0;
+}

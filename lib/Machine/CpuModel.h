@@ -17,6 +17,9 @@ struct CpuDescription {
   /// f32 values in a vector, and vector registers.
   int64_t lanes, registers;
   int64_t l1Bytes, l2Bytes;
+  /// Whether it has AMX: tiles of 16 rows of 64 bytes, multiplied in pairs of
+  /// 16-bit elements.
+  bool hasTiles = false;
 };
 
 /// The feature levels that attnc compiles for, best first.
@@ -35,6 +38,7 @@ public:
   int64_t getSweepTile() const override;
   int64_t getSweepRows() const override { return 2; }
   int64_t getMaxTileElements() const override;
+  bool hasMatrixUnit(mlir::Type element, int64_t contracted) const override;
 
 private:
   CpuDescription cpu;

@@ -8,7 +8,7 @@
 #ifndef LIB_MACHINE_TARGETMODEL_H
 #define LIB_MACHINE_TARGETMODEL_H
 
-#include "mlir/Support/LLVM.h"
+#include "mlir/IR/Types.h"
 
 namespace attn {
 
@@ -31,6 +31,11 @@ public:
   /// nest that only sweeps over memory.
   virtual int64_t getSweepTile() const = 0;
   virtual int64_t getSweepRows() const = 0;
+  /// Whether the matrix unit sums, in f32, products of two `element`s over
+  /// `contracted` coordinates of one rank.
+  virtual bool hasMatrixUnit(mlir::Type element, int64_t contracted) const {
+    return false;
+  }
   /// The most elements that one loaded tile may have.
   virtual int64_t getMaxTileElements() const = 0;
 };

@@ -58,6 +58,29 @@ def Bind : Pass<"tile-bind", "::attn::tile::KernelOp"> {
   }];
 }
 
+def NarrowOperands : Pass<"tile-narrow-operands", "::attn::tile::KernelOp"> {
+  let summary = "Round what a matrix unit multiplies to the type it takes";
+  let description = [{
+    ```mlir
+    %k = tile.load %K .. -> !tile.tile<[m: 64, e: 128], f32>     // K is bf16
+    %s = tile.contract %k, %q over ["e"] : ..
+    ```
+    becomes, where the target has a matrix unit for bf16,
+
+    ```mlir
+    %k = tile.load %K .. -> !tile.tile<[m: 64, e: 128], bf16>
+    %n = tile.convert %q : !tile.tile<[e: 128, p: 128], f32> -> !tile.tile<[e: 128, p: 128], bf16>
+    %s = tile.contract %k, %n over ["e"] : ..
+    ```
+    Only a contraction with one operand that memory holds in that type is
+    rounded (S10). Other uses of the operands keep theirs.
+  }];
+  let options = [
+    Option<"target", "target", "std::string", "\"host\"",
+           "the machine to map to">,
+  ];
+}
+
 def HoistInvariants : Pass<"tile-hoist-invariants", "::attn::tile::KernelOp"> {
   let summary = "Move what a loop does not change in front of it";
   let description = [{

@@ -27,7 +27,8 @@ mlir::Type getWideType(mlir::Type type);
 /// The type that an element of `type` has in memory: signless, whole bytes,
 /// and f16 as the only narrow float.
 mlir::Type getMemoryType(mlir::Type type);
-/// The type that an element of a tile has in scratch: i1 takes a byte.
+/// The type that an element of a tile has in scratch: i1 takes a byte, bf16 is
+/// its bits.
 mlir::Type getScratchType(mlir::Type element);
 /// What was loaded from memory as `getMemoryType(element)`, widened.
 mlir::Value widenElement(mlir::ImplicitLocOpBuilder &b, mlir::Value bits,

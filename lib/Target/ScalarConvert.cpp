@@ -55,8 +55,8 @@ Type attn::getMemoryType(Type type) {
 }
 
 Type attn::getScratchType(Type element) {
-  return element.isInteger(1) ? IntegerType::get(element.getContext(), 8)
-                              : element;
+  bool isBits = element.isInteger(1) || element.isBF16();
+  return isBits ? getMemoryType(element) : element;
 }
 
 //===----------------------------------------------------------------------===//

@@ -26,6 +26,7 @@ namespace attn::cpu {
 struct VectorUnit {
   int64_t lanes = 16;     ///< f32 in a vector
   int64_t registers = 32; ///< vector registers
+  bool hasTiles = false;  ///< AMX
 };
 
 /// A tile's place in scratch.
@@ -120,7 +121,11 @@ public:
   //===--- Operations -----------------------------------------------------===//
 
   mlir::LogicalResult lowerMap(tile::MapOp op);
+  /// Writes what `op` computes to `result` instead of its own place.
+  mlir::LogicalResult lowerMapInto(tile::MapOp op, const Buffer &result);
   mlir::LogicalResult lowerContract(tile::ContractOp op);
+  mlir::LogicalResult lowerMatrix(tile::ContractOp op);
+  mlir::LogicalResult lowerConvert(tile::ConvertOp op);
   mlir::LogicalResult lowerLoad(tile::LoadOp op);
   mlir::LogicalResult lowerStore(tile::StoreOp op);
   void lowerFill(tile::FillOp op);

@@ -23,7 +23,8 @@ TileLayout TileLayout::get(tile::TileType type, StringAttr laneRank,
     int64_t vectors = llvm::divideCeil(layout.laneSize, lanes);
     layout.panelVectors = vectors == 1 || vectors == 3 ? vectors : 2;
     layout.numPanels = llvm::divideCeil(vectors, layout.panelVectors);
-    layout.strides[layout.lanePosition] = 1;
+    layout.pack = type.getElementType().isBF16() ? 2 : 1;
+    layout.strides[layout.lanePosition] = layout.pack;
     count = layout.panelVectors * lanes;
   }
   for (int64_t i = numRanks - 1; i >= 0; --i) {

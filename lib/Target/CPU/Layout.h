@@ -8,6 +8,11 @@
 //
 //   [e: 2, p: 64], panels of 32:  e0 p0..31 | e1 p0..31 || e0 p32..63 | ..
 //
+// 16-bit elements with lanes are what a matrix unit multiplies: two rows lie
+// as one, lane by lane, so that a lane takes 32 bits in every tile.
+//
+//   [e: 2, p: 64], 16 bits:  e0 p0, e1 p0, e0 p1, e1 p1, .. || e0 p32, e1 p32, ..
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef LIB_TARGET_CPU_LAYOUT_H
@@ -19,13 +24,15 @@ namespace attn::cpu {
 
 struct TileLayout {
   /// In elements, one per rank; the lane rank's is the distance of lanes in a
-  /// panel, 1.
+  /// panel. Of packed rows it leads to those that begin a pack.
   llvm::SmallVector<int64_t> strides;
   /// The position of the lane rank, or -1.
   int64_t lanePosition = -1;
   int64_t laneSize = 1;
   /// How many vectors make a panel, and how many panels the tile.
   int64_t panelVectors = 1, numPanels = 1;
+  /// How many rows lie as one.
+  int64_t pack = 1;
   /// In elements.
   int64_t panelStride = 0;
   int64_t elementBytes = 0, bytes = 0;

@@ -234,7 +234,13 @@ LogicalResult KernelLowering::lowerOp(Operation *op) {
         return success();
       })
       .Case([&](tile::MapOp map) { return lowerMap(map); })
-      .Case([&](tile::ContractOp contract) { return lowerContract(contract); })
+      .Case([&](tile::ContractOp contract) {
+        tile::TileType type = contract.getLhs().getType();
+        bool isNarrow = type.getElementType() !=
+                        contract.getResult().getType().getElementType();
+        return isNarrow ? lowerMatrix(contract) : lowerContract(contract);
+      })
+      .Case([&](tile::ConvertOp convert) { return lowerConvert(convert); })
       .Case([&](tile::LoadOp load) { return lowerLoad(load); })
       .Case([&](tile::StoreOp store) { return lowerStore(store); })
       .Case<tile::RangeOp, tile::TestOp>([&](Operation *op) {

@@ -21,9 +21,9 @@ using namespace attn::cpu;
 namespace {
 class MapLowering {
 public:
-  MapLowering(KernelLowering &k, tile::MapOp op)
+  MapLowering(KernelLowering &k, tile::MapOp op, Buffer result)
       : k(k), b(k.b), op(op), region(k, op, k.getBuffers(op.getInputs())),
-        result(k.getBuffer(op.getResult())) {}
+        result(std::move(result)) {}
   LogicalResult run();
 
 private:
@@ -287,5 +287,10 @@ LogicalResult MapLowering::run() {
 LogicalResult KernelLowering::lowerMap(tile::MapOp op) {
   if (isFusedAccumulator(op))
     return success();
-  return MapLowering(*this, op).run();
+  return MapLowering(*this, op, getBuffer(op.getResult())).run();
+}
+
+LogicalResult KernelLowering::lowerMapInto(tile::MapOp op,
+                                           const Buffer &result) {
+  return MapLowering(*this, op, result).run();
 }

@@ -83,7 +83,8 @@ void MoveLowering::moveElement() {
     });
     return;
   }
-  k.storeElements(k.loadGuarded(pointer, valid, element, tile.pointer),
+  Type loaded = isNarrow ? memory : element;
+  k.storeElements(k.loadGuarded(pointer, valid, loaded, tile.pointer),
                   address);
 }
 
@@ -200,8 +201,9 @@ Value MoveLowering::runUnlessDirect() {
 /// one by one: they work as well on the view, if that has the tile's layout.
 static bool isOnlyBroadcast(tile::LoadOp op, StringAttr laneRank) {
   tile::TileType type = op.getResult().getType();
-  bool isSame = op.getView().getType().getElementType() ==
-                getScratchType(type.getElementType());
+  bool isSame = !type.getElementType().isInteger(1) &&
+                op.getView().getType().getElementType() ==
+                    type.getElementType();
   if (!isSame || type.getRanks().empty() ||
       (laneRank && type.getRankPosition(laneRank) >= 0))
     return false;

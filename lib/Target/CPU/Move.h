@@ -21,7 +21,9 @@ public:
                mlir::ValueRange offsets, mlir::ArrayAttr dims, bool isStore)
       : k(k), b(k.b), view(k.getView(view)), tile(k.getBuffer(tile)),
         isStore(isStore), element(this->view.type.getElementType()),
-        memory(getMemoryType(element)) {
+        memory(getMemoryType(element)),
+        isNarrow(!isStore && element == this->tile.getElementType() &&
+                 getWideType(element) != element) {
     bind(offsets, dims);
   }
   void run();
@@ -36,6 +38,7 @@ private:
   Buffer tile;
   bool isStore;
   mlir::Type element, memory;
+  bool isNarrow; ///< loads what memory holds, unwidened
   llvm::SmallVector<Dimension> dimensions; ///< in the tile's order
   mlir::Value base;    ///< the address of the tile's first element
   mlir::Value inside;  ///< of the view along its other ranks
@@ -64,6 +67,7 @@ private:
   mlir::Value makeMask(const Dimension &dimension, mlir::Value first,
                        mlir::Value condition);
   mlir::Value loadVector(mlir::Value pointer, mlir::Value mask);
+  mlir::Value widen(mlir::Value vector);
   void storeVector(mlir::Value vector, mlir::Value pointer, mlir::Value mask);
   void
   forVectors(const Dimension &dimension,

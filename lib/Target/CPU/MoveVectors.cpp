@@ -80,6 +80,10 @@ Value MoveLowering::loadVector(Value pointer, Value mask) {
                                     uint32_t(alignment));
 }
 
+Value MoveLowering::widen(Value vector) {
+  return isNarrow ? vector : widenElement(b, vector, element);
+}
+
 void MoveLowering::storeVector(Value vector, Value pointer, Value mask) {
   int64_t alignment = memory.getIntOrFloatBitWidth() / 8;
   if (!mask)
@@ -140,7 +144,7 @@ void MoveLowering::emitRows(bool isMasked) {
             k.loadElements(k.vectorOf(tile.getElementType()), address);
         storeVector(narrowElement(b, value, element), pointer, mask);
       } else {
-        Value value = widenElement(b, loadVector(pointer, mask), element);
+        Value value = widen(loadVector(pointer, mask));
         k.storeElements(value, address);
       }
     });
@@ -202,8 +206,7 @@ void MoveLowering::emitSquare(int64_t along, Value first, int64_t count,
     return;
   }
   for (int64_t row = 0; row != lanes; ++row)
-    square.push_back(
-        widenElement(b, loadVector(rowPointer(row), rowMask(row)), element));
+    square.push_back(widen(loadVector(rowPointer(row), rowMask(row))));
   square = transpose(b, square);
   for (int64_t i = 0; i != count; ++i)
     k.storeElements(square[i], column(i));

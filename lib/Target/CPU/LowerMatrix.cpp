@@ -1,0 +1,284 @@
+//===- LowerMatrix.cpp - Sums of products on AMX tiles --------------------===//
+//
+// result[i, l] = acc[i, l] + sum over c of lhs[i, c] * rhs[c, l]
+//
+// A tile register has 16 rows of 64 bytes. Rows of the result are i, columns
+// the lanes l: the layout that tiles have in scratch already. The left operand
+// is rows of 32 consecutive c as memory holds them, the right one pairs of c
+// for 16 lanes (Layout.h). Of the eight registers four hold sums, two by two,
+// so that each operand loaded serves twice.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Target/CPU/KernelLowering.h"
+#include "lib/Target/CPU/MapRegion.h"
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::cpu;
+
+/// Rows of a tile register, and bytes of one of its rows.
+static constexpr int64_t tileRows = 16, tileBytes = 64;
+
+namespace {
+class MatrixLowering {
+public:
+  MatrixLowering(KernelLowering &k, tile::ContractOp op)
+      : k(k), b(k.b), op(op), result(k.getBuffer(op.getResult())),
+        lhs(k.getBuffer(op.getLhs())), rhs(k.getBuffer(op.getRhs())) {}
+  LogicalResult run();
+
+private:
+  using Rank = std::pair<StringAttr, int64_t>;
+
+  KernelLowering &k;
+  ImplicitLocOpBuilder &b;
+  tile::ContractOp op;
+  Buffer result, lhs, rhs;
+  /// What the sums start from: 0, or what lies at this tile's place.
+  std::optional<Buffer> acc;
+  StringAttr rowRank;
+  int64_t numRows = 1;
+  StringAttr walked; ///< the contracted rank that lies innermost on the left
+  int64_t walkedSize = 1;
+  SmallVector<Rank> outer, contracted;
+
+  LogicalResult classifyRanks();
+  std::string getKey();
+  SmallVector<Buffer *> getOperands();
+  void emit();
+  void emitRows(Position &at, int64_t first, int64_t count, int64_t tiles,
+                int64_t rows);
+  void emitBlock(Position &at, int64_t tiles, int64_t rows);
+  SmallVector<Value> emitSums(Position &at, unsigned depth, int64_t tiles,
+                              int64_t rows, SmallVector<Value> sums);
+  void emitStep(Position &at, int64_t first, int64_t size, int64_t tiles,
+                int64_t rows, MutableArrayRef<Value> sums);
+
+  Value call(StringRef name, Type type, ValueRange operands);
+  Value loadTile(const Buffer &buffer, const Position &at, int64_t extra,
+                 int64_t rows, int64_t bytes, int64_t stride);
+  Value number(int64_t n) { return makeInteger(b, b.getI16Type(), n); }
+  Type getTileType() { return LLVM::LLVMX86AMXType::get(b.getContext()); }
+  int64_t getStride(const Buffer &buffer, StringAttr rank) const;
+  /// How far the lanes of the register number `v` of a panel are, in elements.
+  int64_t getLaneOffset(const Buffer &buffer, int64_t v) const {
+    return v * k.unit.lanes * buffer.layout.pack;
+  }
+};
+} // namespace
+
+int64_t MatrixLowering::getStride(const Buffer &buffer, StringAttr rank) const {
+  int64_t position = rank ? buffer.type.getRankPosition(rank) : -1;
+  return position < 0 ? 0 : buffer.layout.strides[position];
+}
+
+LogicalResult MatrixLowering::classifyRanks() {
+  for (auto [rank, size] :
+       llvm::zip(result.type.getRanks(), result.type.getSizes())) {
+    bool isRow = rank != k.getLaneRank() &&
+                 lhs.type.getRankPosition(rank) >= 0 &&
+                 rhs.type.getRankPosition(rank) < 0;
+    if (isRow && (!rowRank || size > numRows)) {
+      rowRank = rank;
+      numRows = size;
+    }
+  }
+  for (auto [rank, size] :
+       llvm::zip(result.type.getRanks(), result.type.getSizes()))
+    if (rank != rowRank && rank != k.getLaneRank())
+      outer.push_back({rank, size});
+  walked = lhs.type.getRanks().back();
+  walkedSize = lhs.type.getSizes().back();
+  for (auto rank : op.getOver().getAsRange<StringAttr>())
+    if (rank != walked)
+      contracted.push_back(
+          {rank, lhs.type.getSizes()[lhs.type.getRankPosition(rank)]});
+  int64_t next = rhs.type.getRanks().size() - 2;
+  if (!llvm::is_contained(op.getOver(), walked) || next < 0 ||
+      rhs.type.getRanks()[next] != walked ||
+      rhs.type.getRanks().back() != k.getLaneRank())
+    return op.emitOpError("the matrix unit needs the contracted rank innermost "
+                          "on the left and next to the lanes on the right");
+  return success();
+}
+
+SmallVector<Buffer *> MatrixLowering::getOperands() {
+  SmallVector<Buffer *> buffers{&result, &lhs, &rhs};
+  if (acc)
+    buffers.push_back(&*acc);
+  return buffers;
+}
+
+/// All that the code depends on, with ranks by their order of appearance.
+std::string MatrixLowering::getKey() {
+  std::string key;
+  llvm::raw_string_ostream os(key);
+  SmallVector<StringAttr> names;
+  os << "matrix ";
+  for (Buffer *buffer : getOperands()) {
+    os << buffer->getElementType() << "[";
+    for (auto [rank, size] :
+         llvm::zip(buffer->type.getRanks(), buffer->type.getSizes())) {
+      auto *it = llvm::find(names, rank);
+      os << it - names.begin() << (rank == k.getLaneRank() ? "l" : "") << ":"
+         << size << " ";
+      if (it == names.end())
+        names.push_back(rank);
+    }
+    os << "]";
+  }
+  return key;
+}
+
+LogicalResult MatrixLowering::run() {
+  if (!k.unit.hasTiles)
+    return op.emitOpError("multiplies ")
+           << lhs.getElementType() << ", which this CPU has no unit for";
+  if (failed(classifyRanks()))
+    return failure();
+  if (tile::MapOp map = getFusedAccumulator(op)) {
+    // Sums are loaded from memory in tiles, so the map writes them there.
+    if (failed(k.lowerMapInto(map, result)))
+      return failure();
+    acc = result;
+  } else if (op.getAcc()) {
+    acc = k.getBuffer(op.getAcc());
+  }
+  std::string key = getKey();
+  LLVM::LLVMFuncOp routine = k.routines.lookup(key);
+  auto pointers = llvm::map_to_vector(
+      getOperands(), [](Buffer *buffer) { return buffer->pointer; });
+  if (!routine) {
+    routine = k.makeRoutine(
+        "matrix", ValueRange(pointers).getTypes(), [&](ValueRange arguments) {
+          for (auto [buffer, pointer] : llvm::zip(getOperands(), arguments))
+            buffer->pointer = pointer;
+          emit();
+        });
+    k.routines.add(key, routine);
+  }
+  LLVM::CallOp::create(b, routine, pointers);
+  return success();
+}
+
+void MatrixLowering::emit() {
+  // Sums of as many registers as leave room for both operands.
+  int64_t vectors = result.layout.panelVectors;
+  int64_t tiles = vectors == 1 ? 4 : vectors == 2 ? 2 : 1;
+  int64_t block = tiles * tileRows, whole = numRows / block * block;
+  int64_t rest = (numRows - whole) / tileRows * tileRows;
+  Position at;
+  k.loopNest(outer, at, [&] {
+    k.loop(result.layout.numPanels, 1, [&](Value panel) {
+      at[k.getLaneRank()] = panel;
+      emitRows(at, 0, whole / block, tiles, tileRows);
+      emitRows(at, whole, rest / tileRows, 1, tileRows);
+      if (int64_t last = numRows - whole - rest)
+        emitRows(at, whole + rest, 1, 1, last);
+    });
+  });
+}
+
+/// `count` blocks of `tiles` registers of `rows` rows, from the row `first` on.
+void MatrixLowering::emitRows(Position &at, int64_t first, int64_t count,
+                              int64_t tiles, int64_t rows) {
+  if (count == 0)
+    return;
+  int64_t block = tiles * rows;
+  k.loop(count * block, block, [&](Value row) {
+    if (rowRank)
+      at[rowRank] = k.add(row, k.constant(first));
+    emitBlock(at, tiles, rows);
+  });
+}
+
+void MatrixLowering::emitBlock(Position &at, int64_t tiles, int64_t rows) {
+  int64_t vectors = result.layout.panelVectors;
+  int64_t stride = getStride(result, rowRank);
+  auto getExtra = [&](int64_t t, int64_t v) {
+    return t * rows * stride + getLaneOffset(result, v);
+  };
+  SmallVector<Value> sums;
+  for (int64_t t = 0; t != tiles; ++t)
+    for (int64_t v = 0; v != vectors; ++v)
+      sums.push_back(
+          acc ? loadTile(*acc, at, getExtra(t, v), rows, tileBytes, stride)
+              : call("llvm.x86.tilezero.internal", getTileType(),
+                     {number(rows), number(tileBytes)}));
+  sums = emitSums(at, 0, tiles, rows, std::move(sums));
+  for (int64_t t = 0; t != tiles; ++t)
+    for (int64_t v = 0; v != vectors; ++v)
+      call("llvm.x86.tilestored64.internal", Type(),
+           {number(rows), number(tileBytes),
+            k.address(result, at, getExtra(t, v)),
+            k.constant(stride * result.layout.elementBytes),
+            sums[t * vectors + v]});
+}
+
+/// The loops over the contracted ranks, the walked one innermost.
+SmallVector<Value> MatrixLowering::emitSums(Position &at, unsigned depth,
+                                            int64_t tiles, int64_t rows,
+                                            SmallVector<Value> sums) {
+  if (depth != contracted.size()) {
+    auto [rank, size] = contracted[depth];
+    return k.loop(
+        size, 1, sums, [&, rank = rank](Value position, ValueRange carried) {
+          at[rank] = position;
+          return emitSums(at, depth + 1, tiles, rows, llvm::to_vector(carried));
+        });
+  }
+  int64_t step = tileBytes / lhs.layout.elementBytes;
+  for (int64_t first = 0; first < walkedSize; first += step)
+    emitStep(at, first, std::min(step, walkedSize - first), tiles, rows, sums);
+  return sums;
+}
+
+/// `size` coordinates of the walked rank, from `first` on.
+void MatrixLowering::emitStep(Position &at, int64_t first, int64_t size,
+                              int64_t tiles, int64_t rows,
+                              MutableArrayRef<Value> sums) {
+  int64_t vectors = result.layout.panelVectors;
+  int64_t bytes = size * lhs.layout.elementBytes;
+  int64_t rowStride = getStride(lhs, rowRank);
+  SmallVector<Value> right;
+  for (int64_t v = 0; v != vectors; ++v)
+    right.push_back(loadTile(
+        rhs, at, first * getStride(rhs, walked) + getLaneOffset(rhs, v),
+        size / rhs.layout.pack, tileBytes,
+        getStride(rhs, walked) * rhs.layout.pack));
+  for (int64_t t = 0; t != tiles; ++t) {
+    Value left = loadTile(lhs, at, first + t * rows * rowStride, rows, bytes,
+                          rowStride);
+    for (int64_t v = 0; v != vectors; ++v) {
+      Value &sum = sums[t * vectors + v];
+      sum = call("llvm.x86.tdpbf16ps.internal", getTileType(),
+                 {number(rows), number(tileBytes), number(bytes), sum, left,
+                  right[v]});
+    }
+  }
+}
+
+Value MatrixLowering::call(StringRef name, Type type, ValueRange operands) {
+  StringAttr intrinsic = b.getStringAttr(name);
+  if (!type) {
+    LLVM::CallIntrinsicOp::create(b, intrinsic, operands);
+    return {};
+  }
+  return LLVM::CallIntrinsicOp::create(b, type, intrinsic, operands)
+      .getResult(0);
+}
+
+/// A register of `rows` rows of `bytes` bytes, `stride` elements apart, from
+/// `extra` elements after `at` on.
+Value MatrixLowering::loadTile(const Buffer &buffer, const Position &at,
+                               int64_t extra, int64_t rows, int64_t bytes,
+                               int64_t stride) {
+  return call("llvm.x86.tileloadd64.internal", getTileType(),
+              {number(rows), number(bytes), k.address(buffer, at, extra),
+               k.constant(stride * buffer.layout.elementBytes)});
+}
+
+LogicalResult KernelLowering::lowerMatrix(tile::ContractOp op) {
+  return MatrixLowering(*this, op).run();
+}
