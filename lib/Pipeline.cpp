@@ -176,6 +176,17 @@ LogicalResult attn::runStages(ModuleOp module, Stage from, Stage to,
   return success();
 }
 
+/// Whether `module` has a contraction that only a matrix unit does.
+static bool usesMatrixUnit(ModuleOp module) {
+  return module
+      .walk([](tile::ContractOp op) {
+        bool isNarrow = op.getLhs().getType().getElementType() !=
+                        op.getResult().getType().getElementType();
+        return isNarrow ? WalkResult::interrupt() : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
 FailureOr<std::unique_ptr<llvm::Module>>
 attn::compileModule(ModuleOp module, std::vector<Interface> interfaces,
                     ArrayRef<CpuDescription> targets,
@@ -193,6 +204,9 @@ attn::compileModule(ModuleOp module, std::vector<Interface> interfaces,
     if (failed(runStages(*clone, lastCascadeStage, Stage::Bind, levelOptions,
                          hooks)))
       return failure();
+    // A level with a matrix unit that nothing uses would be the next one again.
+    if (cpu.hasTiles && targets.size() > 1 && !usesMatrixUnit(*clone))
+      continue;
     LoweredLevel level{cpu};
     for (Interface &interface : interfaces) {
       auto program = clone->lookupSymbol<tile::ProgramOp>(interface.name);

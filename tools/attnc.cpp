@@ -70,7 +70,8 @@ struct CommandLine {
   cl::list<std::string> targets{
       "target", cl::CommaSeparated, cl::value_desc("name,..."),
       cl::cat(category),
-      cl::desc("host, x86-64-v3, x86-64-v4 (code: both; IR: host)")};
+      cl::desc("host, x86-64-v3, x86-64-v4, sapphirerapids (code: all; IR: "
+               "host)")};
   cl::list<std::string> extents{
       "set", cl::CommaSeparated, cl::value_desc("rank=extent"),
       cl::cat(category), cl::desc("Give a fixed rank another extent")};
@@ -129,7 +130,7 @@ getTargets(const CommandLine &line) {
   for (StringRef name : line.targets) {
     std::optional<CpuDescription> cpu = lookupCpu(name);
     if (!cpu && name == "host")
-      return fail("this machine runs neither x86-64-v3 nor x86-64-v4");
+      return fail("this machine does not run x86-64-v3");
     if (!cpu)
       return fail("unknown target `" + name +
                   "`; expected host, x86-64-v3, x86-64-v4 or sapphirerapids");

@@ -194,9 +194,8 @@ LogicalResult ConvertOp::verify() {
   for (auto [rank, size] : llvm::zip(from.getRanks(), from.getSizes())) {
     int64_t position = to.getRankPosition(rank);
     if (position < 0 || to.getSizes()[position] != size)
-      return emitOpError("rank `")
-             << rank.getValue() << "` of size " << size << " is not one of "
-             << to;
+      return emitOpError("rank `") << rank.getValue() << "` of size " << size
+                                   << " is not one of " << to;
   }
   return success();
 }

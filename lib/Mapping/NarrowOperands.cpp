@@ -5,11 +5,15 @@
 // it, both become tiles of that type, with the contracted rank where the unit
 // walks along it: innermost on the left, next to the lanes on the right.
 //
+// A constant times what memory holds is not rounded: the constant multiplies
+// the sum instead, where that is read.
+//
 //===----------------------------------------------------------------------===//
 
 #include "lib/Machine/CpuModel.h"
 #include "lib/Mapping/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
 
 namespace attn {
@@ -36,6 +40,99 @@ static Type getExactType(Value tile) {
   if (!argument || argument.getOwner() != &map.getBody().front())
     return {};
   return getExactType(map.getInputs()[argument.getArgNumber()]);
+}
+
+/// Whether `value` of the region of `map` is the same at each of its points.
+static bool isUniform(Value value, tile::MapOp map) {
+  if (isa<BlockArgument>(value))
+    return value.getParentRegion() != &map.getBody();
+  Operation *op = value.getDefiningOp();
+  if (op->getParentOp() != map)
+    return true;
+  return !isa<tile::CoordOp, tile::ReadOp>(op) &&
+         llvm::all_of(op->getOperands(),
+                      [&](Value operand) { return isUniform(operand, map); });
+}
+
+namespace {
+/// `tile` times `factor`, which the region of `map` computes.
+struct ScaledTile {
+  Value tile, factor;
+  tile::MapOp map;
+};
+} // namespace
+
+/// `tile` as a multiple of an exact tile; without a map where it is none.
+static ScaledTile matchScaledTile(Value tile) {
+  auto map = tile.getDefiningOp<tile::MapOp>();
+  if (!map || !map.getReducers().empty() || map.getInputs().size() != 1 ||
+      map.getInputs().front().getType() != tile.getType())
+    return {};
+  auto product = map.getYield().getValue().getDefiningOp<arith::MulFOp>();
+  if (!product || map.getYield().getFilter())
+    return {};
+  BlockArgument argument = map.getBody().getArgument(0);
+  for (auto [x, factor] : {std::pair(product.getLhs(), product.getRhs()),
+                           std::pair(product.getRhs(), product.getLhs())})
+    if (x == argument && isUniform(factor, map))
+      return {map.getInputs().front(), factor, map};
+  return {};
+}
+
+/// Emits at `builder` what `scaled.factor` is computed from.
+static Value cloneFactor(OpBuilder &builder, ScaledTile scaled) {
+  IRMapping mapping;
+  SetVector<Operation *> slice;
+  SmallVector<Value> worklist{scaled.factor};
+  while (!worklist.empty()) {
+    Operation *op = worklist.pop_back_val().getDefiningOp();
+    if (op && op->getParentOp() == scaled.map && slice.insert(op))
+      llvm::append_range(worklist, op->getOperands());
+  }
+  for (Operation &op : scaled.map.getBody().front())
+    if (slice.contains(&op))
+      builder.clone(op, mapping);
+  return mapping.lookupOrDefault(scaled.factor);
+}
+
+/// Multiplies `sum` by the factor wherever it is read: inside the maps that
+/// read it, in a map of its own for all else.
+static void multiplyWhereRead(tile::ContractOp sum, ScaledTile scaled) {
+  Location loc = sum.getLoc();
+  Value whole; // the product as a tile
+  for (OpOperand &use : llvm::make_early_inc_range(sum->getUses())) {
+    auto map = dyn_cast<tile::MapOp>(use.getOwner());
+    if (map && use.get() != map.getAcc()) {
+      unsigned index =
+          use.getOperandNumber() - map.getInputs().getBeginOperandIndex();
+      BlockArgument argument = map.getBody().getArgument(index);
+      OpBuilder inside = OpBuilder::atBlockBegin(&map.getBody().front());
+      Value factor = cloneFactor(inside, scaled);
+      auto product = arith::MulFOp::create(inside, loc, argument, factor);
+      argument.replaceAllUsesExcept(product, product);
+      continue;
+    }
+    if (!whole) {
+      tile::TileType type = sum.getResult().getType();
+      OpBuilder after(sum->getContext());
+      after.setInsertionPointAfter(sum);
+      SmallVector<Attribute> ranks(type.getRanks().begin(),
+                                   type.getRanks().end());
+      Value zero = arith::ConstantIndexOp::create(after, loc, 0);
+      SmallVector<Value> offsets(ranks.size(), zero);
+      auto scale = tile::MapOp::create(
+          after, loc, type, after.getArrayAttr(ranks),
+          after.getDenseI64ArrayAttr(type.getSizes()), after.getArrayAttr({}),
+          offsets, ValueRange(sum.getResult()), Value());
+      Block *block = after.createBlock(&scale.getBody());
+      Value argument = block->addArgument(type.getElementType(), loc);
+      Value factor = cloneFactor(after, scaled);
+      Value product = arith::MulFOp::create(after, loc, argument, factor);
+      tile::YieldOp::create(after, loc, product, Value());
+      whole = scale.getResult();
+    }
+    use.set(whole);
+  }
 }
 
 namespace {
@@ -108,10 +205,17 @@ void OperandNarrower::run() {
     return;
   StringAttr walked = getWalkedRank();
   int64_t size = type.getSizes()[type.getRankPosition(walked)];
-  for (Value exact : {op.getLhs(), op.getRhs()}) {
-    Type element = getExactType(exact);
+  for (OpOperand *operand : {&op.getLhsMutable(), &op.getRhsMutable()}) {
+    Type element = getExactType(operand->get());
     if (!element || !machine.hasMatrixUnit(element, size))
       continue;
+    for (OpOperand *other : {&op.getLhsMutable(), &op.getRhsMutable()}) {
+      ScaledTile scaled = matchScaledTile(other->get());
+      if (op.getAcc() || !scaled.map || getExactType(scaled.tile) != element)
+        continue;
+      other->set(scaled.tile);
+      multiplyWhereRead(op, scaled);
+    }
     Value lhs = narrow(op.getLhs(), element, walked);
     Value rhs = narrow(op.getRhs(), element, walked);
     op.getLhsMutable().assign(lhs);

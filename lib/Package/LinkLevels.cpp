@@ -24,8 +24,8 @@ static std::optional<uint64_t> getRuntimeFeatures(const CpuDescription &cpu) {
       .Case("x86-64-v4", ATTNRT_CPU_X86_64_V3 | ATTNRT_CPU_X86_64_V4)
       .Case("sapphirerapids", ATTNRT_CPU_X86_64_V3 | ATTNRT_CPU_X86_64_V4 |
                                   ATTNRT_CPU_AVX512_BF16 |
-                                  ATTNRT_CPU_AVX512_VNNI |
-                                  ATTNRT_CPU_AMX_BF16 | ATTNRT_CPU_AMX_INT8)
+                                  ATTNRT_CPU_AVX512_VNNI | ATTNRT_CPU_AMX_BF16 |
+                                  ATTNRT_CPU_AMX_INT8)
       .Default(std::nullopt);
 }
 

@@ -34,8 +34,10 @@ OPTIONS = {
     "softmax_backward": [[], ["--skip", "dQ"], ["--skip", "dK,dV"]],
     "softmax_backward_gqa": [[], ["--skip", "dQ"], ["--skip", "dK,dV"]],
 }
-NARROW = {"causal_gqa": ["f32=bf16"], "sliding_window_sinks": ["f32=f16"],
-          "logsumexp": ["f32=bf16"]}
+NARROW = {"additive_bias": ["f32=bf16"], "causal_gqa": ["f32=bf16"],
+          "key_padding": ["f32=bf16"], "logsumexp": ["f32=bf16"],
+          "sigmoid": ["f32=bf16"], "sliding_window_sinks": ["f32=f16"],
+          "softmax_backward": ["f32=bf16"]}
 ALLOWED = re.compile(r"attnrt_\w+|memcpy|memset")
 
 
@@ -106,9 +108,13 @@ def main(name):
                     "--scale-of-inputs=12.25", "--pad=3"])
     for types in NARROW.get(name, []):
         narrow = compiled.compile(path, f"--type={types}")
-        for i, size in enumerate(sizes(name, text)):
-            runs.run(narrow, types, size, [
-                f"--isa={isas[i % len(isas)]}", *choices[i % len(choices)]])
+        for isa in compiled.Kernel(narrow, name).isas:
+            for i, size in enumerate(sizes(name, text)):
+                large = i % 2 and name != "softmax_backward"
+                scale = ["--scale-of-inputs=12.25"] if large else []
+                runs.run(narrow, f"{types} {isa}", size, [
+                    f"--isa={isa}", "--pad=3", *scale,
+                    *choices[0 if "=0" in size else i % len(choices)]])
     print(f"{name}: {runs.count} runs, {runs.values} values; error as a part "
           "of the bound: " + ", ".join(f"{label} {error:.2g}" for label, error
                                        in runs.worst.items()))

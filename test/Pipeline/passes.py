@@ -2,13 +2,23 @@
 
     passes.py ATTNC SPEC...
 
-Prints their list. A pass that runs on several kernels in a row counts once.
+Prints their list. Passes that run on one kernel after the other count once.
 """
-import itertools
 import os
 import re
 import subprocess
 import sys
+
+
+def collapse(names):
+    """`names` without what repeats the one or the few names before it."""
+    result = []
+    for name in names:
+        result.append(name)
+        for width in range(1, 5):
+            if result[-width:] == result[-2 * width:-width]:
+                del result[-width:]
+    return result
 
 
 def list_passes(attnc, spec):
@@ -24,7 +34,7 @@ def list_passes(attnc, spec):
             names.append(match.group(1))
     if process.wait():
         sys.exit(f"{attnc} {spec} failed")
-    return [name for name, _ in itertools.groupby(names)]
+    return collapse(names)
 
 
 def main():

@@ -5,7 +5,7 @@
 // RUN:   | sed -e 's/{.*//' -e 's/[(),]*$//' -e '/^ *$/d' \
 // RUN:   | FileCheck %s --strict-whitespace --match-full-lines
 
-//      CHECK:Pass Manager with 19 passes:
+//      CHECK:Pass Manager with 20 passes:
 // CHECK-NEXT:builtin.module
 // CHECK-NEXT:  attn.cascade
 // CHECK-NEXT:    attn-split-reducers
@@ -20,6 +20,8 @@
 // CHECK-NEXT:    tile-intervals
 // CHECK-NEXT:  tile.kernel
 // CHECK-NEXT:    tile-bind
+// CHECK-NEXT:  tile.kernel
+// CHECK-NEXT:    tile-narrow-operands
 // CHECK-NEXT:  canonicalize
 // CHECK-NEXT:  tile.kernel
 // CHECK-NEXT:    tile-hoist-invariants

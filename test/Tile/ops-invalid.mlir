@@ -72,3 +72,19 @@ func.func @contract(%a: !tile.tile<[m: 4, e: 8], f32>, %b: !tile.tile<[e: 16, p:
   %x = tile.contract %a, %b over ["e"] : !tile.tile<[m: 4, e: 8], f32>, !tile.tile<[e: 16, p: 8], f32> -> !tile.tile<[m: 4, p: 8], f32>
   return
 }
+
+// -----
+
+func.func @convert_rank(%t: !tile.tile<[m: 4], f32>) {
+  // expected-error @+1 {{rank `m` of size 4 is not one of '!tile.tile<[p: 4], bf16>'}}
+  %x = tile.convert %t : !tile.tile<[m: 4], f32> -> !tile.tile<[p: 4], bf16>
+  return
+}
+
+// -----
+
+func.func @contract_types(%a: !tile.tile<[m: 4, e: 4], bf16>, %b: !tile.tile<[e: 4, p: 4], f32>) {
+  // expected-error @+1 {{multiplies 'bf16' and 'f32', expected one type}}
+  %x = tile.contract %a, %b over ["e"] : !tile.tile<[m: 4, e: 4], bf16>, !tile.tile<[e: 4, p: 4], f32> -> !tile.tile<[m: 4, p: 4], f32>
+  return
+}

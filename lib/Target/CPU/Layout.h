@@ -11,7 +11,8 @@
 // 16-bit elements with lanes are what a matrix unit multiplies: two rows lie
 // as one, lane by lane, so that a lane takes 32 bits in every tile.
 //
-//   [e: 2, p: 64], 16 bits:  e0 p0, e1 p0, e0 p1, e1 p1, .. || e0 p32, e1 p32, ..
+//   [e: 2, p: 64], 16 bits:  e0 p0, e1 p0, e0 p1, e1 p1, .. || e0 p32, e1 p32,
+//   ..
 //
 //===----------------------------------------------------------------------===//
 

@@ -150,10 +150,6 @@ LogicalResult ContractLowering::run() {
   if (lhs.layout.hasLanes() && !rhs.layout.hasLanes())
     std::swap(lhs, rhs);
   Type element = result.getElementType();
-  if (lhs.getElementType() != element || rhs.getElementType() != element)
-    return op.emitOpError("multiplies ")
-           << lhs.getElementType() << " and " << rhs.getElementType()
-           << " into " << element << ", which the CPU can't do";
   if (!element.isIntOrFloat() || element.isInteger(1))
     return op.emitOpError("sums ") << element << ", which the CPU can't do";
   accMap = getFusedAccumulator(op);

@@ -33,9 +33,8 @@ LogicalResult KernelLowering::lowerConvert(tile::ConvertOp op) {
       ranks.push_back({rank, size});
   Type element = to.getElementType();
   if (!from.getElementType().isF32() || !element.isBF16())
-    return op.emitOpError("turns ")
-           << from.getElementType() << " into " << element
-           << ", which the CPU can't do";
+    return op.emitOpError("turns ") << from.getElementType() << " into "
+                                    << element << ", which the CPU can't do";
   Position at;
   if (!to.layout.hasLanes()) {
     loopNest(ranks, at, [&] {

@@ -248,8 +248,8 @@ void MatrixLowering::emitStep(Position &at, int64_t first, int64_t size,
         size / rhs.layout.pack, tileBytes,
         getStride(rhs, walked) * rhs.layout.pack));
   for (int64_t t = 0; t != tiles; ++t) {
-    Value left = loadTile(lhs, at, first + t * rows * rowStride, rows, bytes,
-                          rowStride);
+    Value left =
+        loadTile(lhs, at, first + t * rows * rowStride, rows, bytes, rowStride);
     for (int64_t v = 0; v != vectors; ++v) {
       Value &sum = sums[t * vectors + v];
       sum = call("llvm.x86.tdpbf16ps.internal", getTileType(),

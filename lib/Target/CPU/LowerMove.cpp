@@ -84,8 +84,7 @@ void MoveLowering::moveElement() {
     return;
   }
   Type loaded = isNarrow ? memory : element;
-  k.storeElements(k.loadGuarded(pointer, valid, loaded, tile.pointer),
-                  address);
+  k.storeElements(k.loadGuarded(pointer, valid, loaded, tile.pointer), address);
 }
 
 void MoveLowering::emitElements() {
@@ -201,9 +200,9 @@ Value MoveLowering::runUnlessDirect() {
 /// one by one: they work as well on the view, if that has the tile's layout.
 static bool isOnlyBroadcast(tile::LoadOp op, StringAttr laneRank) {
   tile::TileType type = op.getResult().getType();
-  bool isSame = !type.getElementType().isInteger(1) &&
-                op.getView().getType().getElementType() ==
-                    type.getElementType();
+  bool isSame =
+      !type.getElementType().isInteger(1) &&
+      op.getView().getType().getElementType() == type.getElementType();
   if (!isSame || type.getRanks().empty() ||
       (laneRank && type.getRankPosition(laneRank) >= 0))
     return false;

@@ -96,14 +96,14 @@ tile.program @p(%A: !tile.view<[i, j], f32>) -> (%R: !tile.view<[j], f32>)
 
 // -----
 
-tile.kernel @k grid(%z = j) lanes j (%A: !tile.view<[i, c], f32>, %B: !tile.view<[c, j], i32>) attributes {ranks = []} {
+tile.kernel @k grid(%z = j) lanes j (%A: !tile.view<[i, c], bf16>, %B: !tile.view<[c, j], bf16>) attributes {ranks = []} {
   %c0 = arith.constant 0 : index
-  %a = tile.load %A[%c0, %c0] dims ["i", "c"] : !tile.view<[i, c], f32> -> !tile.tile<[i: 4, c: 16], f32>
-  %b = tile.load %B[%c0, %c0] dims ["c", "j"] : !tile.view<[c, j], i32> -> !tile.tile<[c: 16, j: 16], i32>
-  // expected-error @+1 {{multiplies 'f32' and 'i32' into 'f32', which the CPU can't do}}
-  %r = tile.contract %a, %b over ["c"] : !tile.tile<[i: 4, c: 16], f32>, !tile.tile<[c: 16, j: 16], i32> -> !tile.tile<[i: 4, j: 16], f32>
+  %a = tile.load %A[%c0, %c0] dims ["i", "c"] : !tile.view<[i, c], bf16> -> !tile.tile<[i: 4, c: 16], bf16>
+  %b = tile.load %B[%c0, %c0] dims ["c", "j"] : !tile.view<[c, j], bf16> -> !tile.tile<[c: 16, j: 16], bf16>
+  // expected-error @+1 {{multiplies 'bf16', which this CPU has no unit for}}
+  %r = tile.contract %a, %b over ["c"] : !tile.tile<[i: 4, c: 16], bf16>, !tile.tile<[c: 16, j: 16], bf16> -> !tile.tile<[i: 4, j: 16], f32>
 }
-tile.program @p(%A: !tile.view<[i, c], f32>, %B: !tile.view<[c, j], i32>) -> (%R: !tile.view<[j], f32>)
+tile.program @p(%A: !tile.view<[i, c], bf16>, %B: !tile.view<[c, j], bf16>) -> (%R: !tile.view<[j], f32>)
     attributes {ranks = [#attn.rank<"i", free, 0>, #attn.rank<"j", free, 0>, #attn.rank<"c", free, 0>]} {
-  tile.launch @k(%A, %B) : !tile.view<[i, c], f32>, !tile.view<[c, j], i32>
+  tile.launch @k(%A, %B) : !tile.view<[i, c], bf16>, !tile.view<[c, j], bf16>
 }

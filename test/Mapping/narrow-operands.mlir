@@ -1,0 +1,87 @@
+// Contractions on a machine with a matrix unit for bf16, and on one without.
+
+// RUN: attn-opt %s --pass-pipeline='builtin.module(tile.kernel(tile-narrow-operands{target=sapphirerapids}),canonicalize)' \
+// RUN:   --split-input-file | FileCheck %s
+// RUN: attn-opt %s --pass-pipeline='builtin.module(tile.kernel(tile-narrow-operands{target=x86-64-v4}))' \
+// RUN:   --split-input-file | FileCheck %s --check-prefix=WITHOUT
+
+// WITHOUT-NOT: tile.convert
+
+// The right operand is computed: it is rounded. Both have the contracted rank m
+// where the unit walks along it.
+// CHECK-LABEL: tile.kernel @computed
+// CHECK: %[[V:.*]] = tile.load %V[%c0, %c0] dims ["m", "f"] : <[m, f], bf16> -> <[f: 128, m: 64], bf16>
+// CHECK: %[[W:.*]] = tile.convert %{{.*}} : <[m: 64, p: 32], f32> -> <[m: 64, p: 32], bf16>
+// CHECK: tile.contract %[[V]], %[[W]] over ["m"]
+// CHECK-SAME: <[f: 128, m: 64], bf16>, <[m: 64, p: 32], bf16> -> <[f: 128, p: 32], f32>
+tile.kernel @computed grid(%p0 = p: 32) lanes p
+    (%V: !tile.view<[m, f], bf16>, %O: !tile.view<[p, f], f32>) attributes {ranks = [#attn.rank<"p", free, 0>, #attn.rank<"m", fixed, 64>, #attn.rank<"f", fixed, 128>]} {
+  %c0 = arith.constant 0 : index
+  %v = tile.load %V[%c0, %c0] dims ["m", "f"] : !tile.view<[m, f], bf16> -> !tile.tile<[m: 64, f: 128], f32>
+  %w = tile.fill 1.000000e+00 : f32 : !tile.tile<[m: 64, p: 32], f32>
+  %o = tile.contract %v, %w over ["m"] : !tile.tile<[m: 64, f: 128], f32>, !tile.tile<[m: 64, p: 32], f32> -> !tile.tile<[f: 128, p: 32], f32>
+  tile.store %o, %O[%p0, %c0] dims ["p", "f"] : !tile.tile<[f: 128, p: 32], f32>, !tile.view<[p, f], f32>
+}
+
+// -----
+
+// A constant times what memory holds is not rounded: it multiplies the sum in
+// the maps that read that, and the sum itself for the store.
+// CHECK-LABEL: tile.kernel @scaled
+// CHECK: %[[Q:.*]] = tile.load %Q{{.*}} -> <[e: 64, p: 32], f32>
+// CHECK: %[[N:.*]] = tile.convert %[[Q]]
+// CHECK: %[[S:.*]] = tile.contract %{{.*}}, %[[N]] over ["e"]
+// CHECK: %[[SCALED:.*]] = tile.map {{.*}} ins(%[[S]]
+// CHECK: arith.mulf %{{.*}}, %cst
+// CHECK: tile.map {{.*}} ins(%[[S]]
+// CHECK: %[[X:.*]] = arith.mulf %{{.*}}, %cst
+// CHECK: math.exp %[[X]]
+// CHECK: tile.store %[[SCALED]]
+tile.kernel @scaled grid(%p0 = p: 32) lanes p
+    (%Q: !tile.view<[p, e], bf16>, %K: !tile.view<[m, e], bf16>, %O: !tile.view<[p, m], f32>, %X: !tile.view<[p, m], f32>) attributes {ranks = [#attn.rank<"p", free, 0>, #attn.rank<"m", fixed, 64>, #attn.rank<"e", fixed, 64>]} {
+  %c0 = arith.constant 0 : index
+  %scale = arith.constant 3.000000e+00 : f32
+  %k = tile.load %K[%c0, %c0] dims ["m", "e"] : !tile.view<[m, e], bf16> -> !tile.tile<[m: 64, e: 64], f32>
+  %q = tile.load %Q[%p0, %c0] dims ["p", "e"] : !tile.view<[p, e], bf16> -> !tile.tile<[e: 64, p: 32], f32>
+  %c = tile.map ranks ["e", "p"] sizes [64, 32] at(%c0, %p0) ins(%q : !tile.tile<[e: 64, p: 32], f32>) reducers [] {
+  ^bb0(%a: f32):
+    %x = arith.mulf %a, %scale : f32
+    tile.yield %x : f32
+  } : !tile.tile<[e: 64, p: 32], f32>
+  %s = tile.contract %k, %c over ["e"] : !tile.tile<[m: 64, e: 64], f32>, !tile.tile<[e: 64, p: 32], f32> -> !tile.tile<[m: 64, p: 32], f32>
+  %exp = tile.map ranks ["m", "p"] sizes [64, 32] at(%c0, %p0) ins(%s : !tile.tile<[m: 64, p: 32], f32>) reducers [] {
+  ^bb0(%a: f32):
+    %x = math.exp %a : f32
+    tile.yield %x : f32
+  } : !tile.tile<[m: 64, p: 32], f32>
+  tile.store %s, %O[%p0, %c0] dims ["p", "m"] : !tile.tile<[m: 64, p: 32], f32>, !tile.view<[p, m], f32>
+  tile.store %exp, %X[%p0, %c0] dims ["p", "m"] : !tile.tile<[m: 64, p: 32], f32>, !tile.view<[p, m], f32>
+}
+
+// -----
+
+// Neither operand is bf16 in memory: nothing may be rounded (S10).
+// CHECK-LABEL: tile.kernel @negative_f32
+// CHECK-NOT: bf16
+tile.kernel @negative_f32 grid(%p0 = p: 32) lanes p
+    (%V: !tile.view<[m, f], f32>, %O: !tile.view<[p, f], f32>) attributes {ranks = [#attn.rank<"p", free, 0>, #attn.rank<"m", fixed, 64>, #attn.rank<"f", fixed, 128>]} {
+  %c0 = arith.constant 0 : index
+  %v = tile.load %V[%c0, %c0] dims ["m", "f"] : !tile.view<[m, f], f32> -> !tile.tile<[m: 64, f: 128], f32>
+  %w = tile.fill 1.000000e+00 : f32 : !tile.tile<[m: 64, p: 32], f32>
+  %o = tile.contract %v, %w over ["m"] : !tile.tile<[m: 64, f: 128], f32>, !tile.tile<[m: 64, p: 32], f32> -> !tile.tile<[f: 128, p: 32], f32>
+  tile.store %o, %O[%p0, %c0] dims ["p", "f"] : !tile.tile<[f: 128, p: 32], f32>, !tile.view<[p, f], f32>
+}
+
+// -----
+
+// An odd number of coordinates makes no pairs.
+// CHECK-LABEL: tile.kernel @negative_odd
+// CHECK-NOT: tile.convert
+tile.kernel @negative_odd grid(%p0 = p: 32) lanes p
+    (%V: !tile.view<[m, f], bf16>, %O: !tile.view<[p, f], f32>) attributes {ranks = [#attn.rank<"p", free, 0>, #attn.rank<"m", fixed, 63>, #attn.rank<"f", fixed, 128>]} {
+  %c0 = arith.constant 0 : index
+  %v = tile.load %V[%c0, %c0] dims ["m", "f"] : !tile.view<[m, f], bf16> -> !tile.tile<[m: 63, f: 128], f32>
+  %w = tile.fill 1.000000e+00 : f32 : !tile.tile<[m: 63, p: 32], f32>
+  %o = tile.contract %v, %w over ["m"] : !tile.tile<[m: 63, f: 128], f32>, !tile.tile<[m: 63, p: 32], f32> -> !tile.tile<[f: 128, p: 32], f32>
+  tile.store %o, %O[%p0, %c0] dims ["p", "f"] : !tile.tile<[f: 128, p: 32], f32>, !tile.view<[p, f], f32>
+}

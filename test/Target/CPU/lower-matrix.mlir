@@ -1,0 +1,52 @@
+// Contractions on AMX tiles.
+
+// RUN: attn-opt %s --cpu-lower-tiles=tiles=true --cse | FileCheck %s
+
+/// Rows of pairs: two vectors rounded and interleaved.
+// CHECK-LABEL: llvm.func hidden @product(
+//         CHECK:   scf.for
+//         CHECK:   %[[EVEN:.*]] = arith.truncf %{{.*}} : vector<16xf32> to vector<16xbf16>
+//         CHECK:   %[[ODD:.*]] = arith.truncf
+//         CHECK:   vector.interleave %[[EVEN]], %[[ODD]]
+
+/// What the sums start from is scaled where it lies.
+//         CHECK:   arith.mulf {{.*}} : vector<16xf32>
+//         CHECK:   llvm.call @[[MATRIX:attn.matrix.[0-9]+]](
+
+/// Two by two registers of 16 rows; 48 coordinates of c are a step of 32 and
+/// one of 16. The last 4 of 36 rows have a block of their own.
+//         CHECK: llvm.func internal @[[MATRIX]](
+// CHECK-COUNT-7: tileloadd64
+// CHECK-COUNT-2: tdpbf16ps
+//         CHECK: tileloadd64
+// CHECK-COUNT-2: tdpbf16ps
+// CHECK-COUNT-3: tileloadd64
+// CHECK-COUNT-2: tdpbf16ps
+//         CHECK: tileloadd64
+// CHECK-COUNT-2: tdpbf16ps
+// CHECK-COUNT-4: tilestored64
+// CHECK-COUNT-4: tdpbf16ps
+// CHECK-COUNT-2: tilestored64
+//     CHECK-NOT: tdpbf16ps
+
+tile.kernel @product grid(%j0 = j: 32) lanes j
+    (%A: !tile.view<[i, c], bf16>, %B: !tile.view<[c, j], f32>, %S: !tile.view<[i, j], f32>, %R: !tile.view<[i, j], f32>)
+    attributes {ranks = []} {
+  %c0 = arith.constant 0 : index
+  %a = tile.load %A[%c0, %c0] dims ["i", "c"] : !tile.view<[i, c], bf16> -> !tile.tile<[i: 36, c: 48], bf16>
+  %b = tile.load %B[%c0, %j0] dims ["c", "j"] : !tile.view<[c, j], f32> -> !tile.tile<[c: 48, j: 32], f32>
+  %n = tile.convert %b : !tile.tile<[c: 48, j: 32], f32> -> !tile.tile<[c: 48, j: 32], bf16>
+  %s = tile.load %S[%c0, %j0] dims ["i", "j"] : !tile.view<[i, j], f32> -> !tile.tile<[i: 36, j: 32], f32>
+  %acc = tile.map ranks ["i", "j"] sizes [36, 32] at(%c0, %j0) ins(%s : !tile.tile<[i: 36, j: 32], f32>) reducers [] {
+  ^bb0(%x: f32):
+    %y = arith.mulf %x, %x : f32
+    tile.yield %y : f32
+  } : !tile.tile<[i: 36, j: 32], f32>
+  %r = tile.contract %a, %n, %acc over ["c"] : !tile.tile<[i: 36, c: 48], bf16>, !tile.tile<[c: 48, j: 32], bf16>, !tile.tile<[i: 36, j: 32], f32> -> !tile.tile<[i: 36, j: 32], f32>
+  tile.store %r, %R[%c0, %j0] dims ["i", "j"] : !tile.tile<[i: 36, j: 32], f32>, !tile.view<[i, j], f32>
+}
+
+tile.program @p(%A: !tile.view<[i, c], bf16>, %B: !tile.view<[c, j], f32>, %S: !tile.view<[i, j], f32>) -> (%R: !tile.view<[i, j], f32>)
+    attributes {ranks = [#attn.rank<"i", free, 0>, #attn.rank<"j", free, 0>, #attn.rank<"c", free, 0>]} {
+  tile.launch @product(%A, %B, %S, %R) : !tile.view<[i, c], bf16>, !tile.view<[c, j], f32>, !tile.view<[i, j], f32>, !tile.view<[i, j], f32>
+}
