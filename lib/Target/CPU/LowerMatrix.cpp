@@ -11,7 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "lib/Target/CPU/KernelLowering.h"
-#include "lib/Target/CPU/MapRegion.h"
+#include "lib/Target/FusedAccumulator.h"
 
 using namespace mlir;
 using namespace attn;
