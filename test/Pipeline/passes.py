@@ -26,10 +26,10 @@ def list_passes(attnc, spec):
         [attnc, spec, "--target=x86-64-v3", "--stop-after=llvm", "-o",
          os.devnull, "--mlir-print-ir-before-all"],
         stderr=subprocess.PIPE, text=True)
-    # Line by line: the IR between is large.
+    # Line by line: the IR between is large. Progress may stand before it.
     names = []
     for line in process.stderr:
-        match = re.match(r"// -----// IR Dump Before \w+ \(([\w-]+)\)", line)
+        match = re.search(r"// -----// IR Dump Before \w+ \(([\w-]+)\)", line)
         if match:
             names.append(match.group(1))
     if process.wait():
