@@ -5,6 +5,7 @@ the range of f32 and functions stay where they are defined; a tensor that may
 hold -inf goes only where the language gives that a meaning. What was used is
 counted in Cascade.features.
 """
+import math
 import random
 from collections import Counter
 from dataclasses import dataclass, field
@@ -483,8 +484,9 @@ class Generator:
         if op in ("max", "min"):
             return value.lo, value.hi
         if op == "mul":
-            if value.lo < 0.5 or value.hi ** count > 1e6 or \
-                    value.lo ** count < 1e-6:
+            powers = count * math.log(max(value.hi, 1)), \
+                count * math.log(min(max(value.lo, 0.5), 1))
+            if value.lo < 0.5 or powers[0] > 14 or powers[1] < -14:
                 return None
             return value.lo ** count, value.hi ** count
         return 0, 1

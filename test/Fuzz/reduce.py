@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Makes a failing cascade small.
 
   reduce.py SPEC [--attnc='FLAGS'] -- ATTN-RUN-OPTIONS
@@ -7,6 +8,7 @@ check fails. Edits that keep the same kind of failure are kept: outputs, lines,
 filters and parts of expressions are dropped, tensors get smaller. Prints what
 is left.
 """
+import argparse
 import os
 import re
 import shlex
@@ -183,12 +185,17 @@ def shorten(line):
 
 
 def main():
-    split = sys.argv.index("--")
-    flags = []
-    for argument in sys.argv[2:split]:
-        flags += shlex.split(argument.split("=", 1)[1])
-    reducer = Reducer(flags, sys.argv[split + 1:])
-    with open(sys.argv[1]) as file:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("spec")
+    parser.add_argument("--attnc", action="append", default=[],
+                        metavar="FLAGS", help="options of attnc")
+    parser.add_argument("options", nargs="*", help="options of attn-run")
+    args = parser.parse_args()
+    flags = [flag for some in args.attnc for flag in shlex.split(some)]
+    reducer = Reducer(flags, args.options)
+    with open(args.spec) as file:
         text = file.read()
     kind = reducer.failure(text)
     if not kind:
