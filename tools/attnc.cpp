@@ -2,6 +2,7 @@
 
 #include "lib/Cascade/Passes.h"
 #include "lib/Explain/Explain.h"
+#include "lib/Machine/CostModel.h"
 #include "lib/Package/Header.h"
 #include "lib/Package/SharedObject.h"
 #include "lib/ParseSpec.h"
@@ -60,7 +61,14 @@ struct CommandLine {
   cl::list<std::string> sizes{
       "size", cl::CommaSeparated, cl::value_desc("rank=extent"),
       cl::cat(category),
-      cl::desc("For --explain: extents of free ranks, for numbers")};
+      cl::desc("For --explain and --cost: extents of free ranks")};
+  cl::opt<std::string> cost{
+      "cost", cl::ValueOptional, cl::value_desc("format"), cl::cat(category),
+      cl::desc("Estimate time, traffic and energy instead: text (default), "
+               "json; --stop-after chooses the form")};
+  cl::opt<std::string> machine{
+      "machine", cl::value_desc("name"), cl::cat(category),
+      cl::desc("For --cost: a machine of machines/, or a .json file")};
   cl::opt<Stage> stopAfter{"stop-after", cl::init(Stage::LLVM),
                            cl::cat(category), getStageValues(),
                            cl::desc("Write the IR after a stage:")};
@@ -90,8 +98,9 @@ struct CommandLine {
       cl::desc("Where libattnrt.so is, for --emit=so")};
 
   bool isTextual() const {
-    return explain.getNumOccurrences() || stopAfter.getNumOccurrences() ||
-           emit == Emit::Attn || emit == Emit::Nests || emit == Emit::Tile;
+    return explain.getNumOccurrences() || cost.getNumOccurrences() ||
+           stopAfter.getNumOccurrences() || emit == Emit::Attn ||
+           emit == Emit::Nests || emit == Emit::Tile;
   }
 };
 
@@ -293,13 +302,71 @@ static LogicalResult writeCode(const CommandLine &line, const char *program,
   return output == "-" ? success() : writeHeader(interfaces, output);
 }
 
+/// Checks what --cost goes together with.
+static LogicalResult checkCost(const CommandLine &line) {
+  if (!line.cost.getNumOccurrences())
+    return line.machine.getNumOccurrences() ? fail("--machine is for --cost")
+                                            : success();
+  if (line.machine.empty())
+    return fail(
+        "--cost needs --machine: " + llvm::join(getBuiltinMachines(), ", ") +
+        " or a file that ends in .json");
+  if (!llvm::is_contained({"", "text", "json"}, line.cost))
+    return fail("unknown format `--cost=" + line.cost +
+                "`; expected text or json");
+  if (line.explain.getNumOccurrences() || line.emit.getNumOccurrences() ||
+      !line.dumpTo.empty())
+    return fail("--cost writes an estimate and no code, so it excludes "
+                "--explain, --emit and --dump-to");
+  if (line.stopAfter.getNumOccurrences() && line.stopAfter != Stage::Nests &&
+      line.stopAfter != Stage::OnePass)
+    return fail("--cost estimates the form after `nests` or `one-pass`, not "
+                "after `" +
+                stringify(line.stopAfter) + "`");
+  return success();
+}
+
+/// Writes what the cascades of `module` cost on a machine.
+static LogicalResult estimateCosts(const CommandLine &line, ModuleOp module,
+                                   const PipelineOptions &options,
+                                   StringRef output) {
+  llvm::Expected<MachineDescription> machine = loadMachine(line.machine);
+  if (!machine)
+    return fail(llvm::toString(machine.takeError()));
+  auto sizes = parseExtents(line.sizes, "--size", module.getContext());
+  Stage form = line.stopAfter.getNumOccurrences() ? Stage(line.stopAfter)
+                                                  : lastCascadeStage;
+  if (failed(sizes) ||
+      failed(runStages(module, Stage::Parse, form, options, {})))
+    return failure();
+  std::vector<cost::CascadeCost> costs;
+  for (CascadeOp cascade : module.getOps<CascadeOp>()) {
+    FailureOr<CallExtents> extents = CallExtents::bind(cascade, *sizes);
+    if (failed(extents))
+      return failure();
+    FailureOr<cost::CascadeCost> estimate =
+        cost::estimate(cascade, *extents, *machine);
+    if (failed(estimate))
+      return failure();
+    costs.push_back(std::move(*estimate));
+  }
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  if (line.cost == "json")
+    cost::printJson(costs, os);
+  else
+    for (const cost::CascadeCost &estimate : costs)
+      cost::printText(estimate, os);
+  return write(output, text);
+}
+
 /// Checks what --explain goes together with.
 static LogicalResult checkExplain(const CommandLine &line) {
   if (!line.explain.getNumOccurrences())
-    return line.sizes.empty()
+    return line.sizes.empty() || line.cost.getNumOccurrences()
                ? success()
-               : fail("--size is for --explain: the tensors of a call bind "
-                      "free ranks, and --set changes fixed ones");
+               : fail("--size is for --explain and --cost: the tensors of a "
+                      "call bind free ranks, and --set changes fixed ones");
   if (!llvm::is_contained({"", "text", "json", "html"}, line.explain))
     return fail("unknown format `--explain=" + line.explain +
                 "`; expected text, json or html");
@@ -374,6 +441,8 @@ static LogicalResult compile(const CommandLine &line, const char *program,
     return failure();
   if (!line.merge.empty() && failed(formMonoid(*module, line.merge)))
     return failure();
+  if (line.cost.getNumOccurrences())
+    return estimateCosts(line, *module, options, *output);
   if (line.explain.getNumOccurrences())
     return explainCascades(line, *module, options, *output);
   FailureOr<std::vector<Interface>> interfaces = getInterfaces(*module);
@@ -443,7 +512,7 @@ int main(int argc, char **argv) {
       line.emit > Emit::LLVM)
     return failed(fail("--stop-after writes IR, so it excludes --emit=asm, "
                        "obj, so and header"));
-  if (failed(checkExplain(line)))
+  if (failed(checkCost(line)) || failed(checkExplain(line)))
     return 1;
   std::string message;
   std::unique_ptr<llvm::MemoryBuffer> file =

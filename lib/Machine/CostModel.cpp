@@ -1,0 +1,238 @@
+//===- CostModel.cpp - What a cascade costs on a machine ------------------===//
+
+#include "lib/Machine/CostModel.h"
+#include "lib/Machine/CostTraffic.h"
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::cost;
+
+namespace {
+
+class CascadeModel {
+public:
+  CascadeModel(CascadeOp cascade, CallExtents extents,
+               const MachineDescription &machine)
+      : cascade(cascade), machine(machine), counts(cascade),
+        call(counts, setChunks(cascade, std::move(extents), machine)),
+        traversals(cascade) {}
+  FailureOr<CascadeCost> run();
+
+private:
+  static CallExtents setChunks(CascadeOp cascade, CallExtents extents,
+                               const MachineDescription &machine);
+  FailureOr<const MappingChoice *> choose();
+  double getLanes(const MachineUnit &unit, const Kernel &kernel,
+                  const GraphNode &node) const;
+  const MachineUnit *bind(const BoundOperation &operation, const Kernel &kernel,
+                          const GraphNode &node, double &cycles) const;
+  LogicalResult addEinsum(const EinsumCounts &einsum, const Kernel &kernel,
+                          KernelCost &cost, NodeUnits &units);
+  FailureOr<KernelCost> estimateKernel(Operation *nest, StringRef name);
+  void finish(KernelCost &cost);
+
+  CascadeOp cascade;
+  const MachineDescription &machine;
+  CascadeCounts counts;
+  CallCounts call;
+  TraversalAnalysis traversals;
+  const MappingChoice *choice = nullptr;
+  CascadeCost total;
+};
+
+} // namespace
+
+/// Streams walk their ranks in the machine's chunks.
+CallExtents CascadeModel::setChunks(CascadeOp cascade, CallExtents extents,
+                                    const MachineDescription &machine) {
+  cascade.walk([&](StreamOp stream) {
+    extents.setChunk(stream.getRank(), machine.chunk);
+  });
+  return extents;
+}
+
+/// The machine's own mapping of such a call, or null where it has none at all.
+FailureOr<const MappingChoice *> CascadeModel::choose() {
+  if (machine.mappings.empty())
+    return static_cast<const MappingChoice *>(nullptr);
+  for (const MappingChoice &candidate : machine.mappings)
+    if (llvm::all_of(candidate.when, [&](auto &pair) {
+          return call.getExtents().lookup(pair.first) == pair.second;
+        }))
+      return &candidate;
+  InFlightDiagnostic diagnostic = emitError(cascade.getLoc());
+  diagnostic << "`" << machine.name << "` has no mapping for";
+  for (auto &[rank, extent] : machine.mappings.front().when)
+    if (std::optional<int64_t> actual = call.getExtents().lookup(rank))
+      diagnostic << " " << rank << "=" << *actual;
+  return diagnostic;
+}
+
+/// The lanes of `unit` that the ranks of a node fill, on average.
+double CascadeModel::getLanes(const MachineUnit &unit, const Kernel &kernel,
+                              const GraphNode &node) const {
+  double lanes = 1;
+  for (const UnitDimension &dimension : unit.dimensions) {
+    StringAttr rank = dimension.holds == RankRole::Lane     ? kernel.lane
+                      : dimension.holds == RankRole::Stream ? kernel.stream
+                                                            : StringAttr();
+    if (dimension.holds == RankRole::Any)
+      lanes *= dimension.size;
+    else if (rank && node.vars.contains(rank))
+      lanes *= double(kernel.getExtent(rank)) /
+               std::ceil(double(kernel.getExtent(rank)) / dimension.size);
+  }
+  return lanes;
+}
+
+/// The unit that does an operation in the fewest cycles, of several the one
+/// with the fewest lanes.
+const MachineUnit *CascadeModel::bind(const BoundOperation &operation,
+                                      const Kernel &kernel,
+                                      const GraphNode &node,
+                                      double &cycles) const {
+  const MachineUnit *best = nullptr;
+  for (const MachineUnit &unit : machine.units) {
+    auto known = unit.operations.find(operation.operation);
+    if (known == unit.operations.end())
+      continue;
+    double taken =
+        operation.count * known->second.cycles / getLanes(unit, kernel, node);
+    if (best && (taken > cycles ||
+                 (taken == cycles && unit.getLanes() >= best->getLanes())))
+      continue;
+    best = &unit;
+    cycles = taken;
+  }
+  return best;
+}
+
+LogicalResult CascadeModel::addEinsum(const EinsumCounts &einsum,
+                                      const Kernel &kernel, KernelCost &cost,
+                                      NodeUnits &units) {
+  unsigned id = *counts.getGraph().lookupNode(einsum.op);
+  const GraphNode &node = counts.getGraph().getNodes()[id];
+  // Cycles of this Einsum by unit.
+  std::vector<double> cycles(machine.units.size(), 0.0);
+  for (auto &[kind, polynomial] : einsum.operations) {
+    CallCounts::Number count = call.evaluate(polynomial);
+    total.isBound |= count.isBound;
+    total.isSampled |= count.isSampled;
+    BoundOperation bound{einsum.name, kind.str(), "", count.value, 0};
+    const MachineUnit *unit = bind(bound, kernel, node, bound.cycles);
+    if (!unit)
+      return einsum.op->emitError("no unit of `")
+             << machine.name << "` computes `" << kind << "`";
+    bound.unit = unit->name;
+    unsigned number = unit - machine.units.data();
+    double &taken = cycles[number];
+    taken =
+        unit->overlaps ? std::max(taken, bound.cycles) : taken + bound.cycles;
+    const OperationCost &each = unit->operations.find(kind)->second;
+    cost.units[number].joules += 1e-12 * each.picojoules * bound.count;
+    cost.operations.push_back(std::move(bound));
+  }
+  unsigned longest = 0;
+  for (unsigned i = 0; i < cycles.size(); ++i) {
+    cost.units[i].cycles += cycles[i];
+    cost.units[i].utilization +=
+        cycles[i] * getLanes(machine.units[i], kernel, node);
+    if (cycles[i] > cycles[longest])
+      longest = i;
+  }
+  if (!einsum.operations.empty())
+    units[id] = &machine.units[longest];
+  return success();
+}
+
+/// Units and memories work at the same time: what takes longest is the time.
+void CascadeModel::finish(KernelCost &cost) {
+  auto take = [&](double seconds, StringRef name) {
+    if (seconds <= cost.seconds)
+      return;
+    cost.seconds = seconds;
+    cost.bound = name.str();
+  };
+  for (UnitCost &unit : cost.units) {
+    take(unit.cycles / machine.hertz, unit.name);
+    cost.joules += unit.joules;
+  }
+  for (MemoryCost &memory : cost.memories) {
+    if (memory.seconds)
+      take(*memory.seconds, memory.name);
+    cost.joules += memory.joules;
+  }
+  for (auto [unit, described] : llvm::zip(cost.units, machine.units))
+    unit.utilization =
+        cost.seconds ? unit.utilization /
+                           (described.getLanes() * cost.seconds * machine.hertz)
+                     : 0;
+}
+
+FailureOr<KernelCost> CascadeModel::estimateKernel(Operation *nest,
+                                                   StringRef name) {
+  Kernel kernel(name.str(), nest, counts, call.getExtents(), machine);
+  KernelCost cost;
+  cost.name = name.str();
+  cost.laneRank = kernel.lane ? kernel.lane.str() : "";
+  cost.streamRank = kernel.stream ? kernel.stream.str() : "";
+  for (const MachineUnit &unit : machine.units)
+    cost.units.push_back({unit.name, 0, 0, 0});
+  NodeUnits units;
+  for (const EinsumCounts &einsum : counts.getEinsums())
+    if (nest->isAncestor(einsum.op) &&
+        failed(addEinsum(einsum, kernel, cost, units)))
+      return failure();
+  estimateTraffic(kernel, units, traversals, choice, cost);
+  finish(cost);
+  return cost;
+}
+
+FailureOr<CascadeCost> CascadeModel::run() {
+  FailureOr<const MappingChoice *> chosen = choose();
+  if (failed(chosen))
+    return failure();
+  choice = *chosen;
+  total.name = cascade.getSymName().str();
+  total.machine = machine.name;
+  for (const MachineUnit &unit : machine.units)
+    total.units.push_back({unit.name, 0, 0, 0});
+  for (const MachineMemory &memory : machine.memories)
+    total.memories.push_back({memory.name, 0, 0, std::nullopt, 0});
+  for (Operation &op : cascade.getBody().front()) {
+    if (isa<YieldOp>(op))
+      continue;
+    std::string name = "#" + std::to_string(total.kernels.size());
+    if (auto names = op.getAttrOfType<ArrayAttr>("names"))
+      if (!names.empty())
+        name = cast<StringAttr>(names[0]).str();
+    FailureOr<KernelCost> kernel = estimateKernel(&op, name);
+    if (failed(kernel))
+      return failure();
+    total.kernels.push_back(std::move(*kernel));
+  }
+  for (const KernelCost &kernel : total.kernels) {
+    total.seconds += kernel.seconds;
+    total.joules += kernel.joules;
+    for (auto [sum, unit] : llvm::zip(total.units, kernel.units)) {
+      sum.cycles += unit.cycles;
+      sum.joules += unit.joules;
+      sum.utilization += unit.utilization * kernel.seconds;
+    }
+    for (auto [sum, memory] : llvm::zip(total.memories, kernel.memories)) {
+      sum.bytesRead += memory.bytesRead;
+      sum.bytesWritten += memory.bytesWritten;
+      sum.joules += memory.joules;
+      if (memory.seconds)
+        sum.seconds = sum.seconds.value_or(0) + *memory.seconds;
+    }
+  }
+  for (UnitCost &unit : total.units)
+    unit.utilization = total.seconds ? unit.utilization / total.seconds : 0;
+  return std::move(total);
+}
+
+FailureOr<CascadeCost> cost::estimate(CascadeOp cascade, CallExtents extents,
+                                      const MachineDescription &machine) {
+  return CascadeModel(cascade, std::move(extents), machine).run();
+}

@@ -1,0 +1,329 @@
+//===- MachineDescription.cpp - A machine as data -------------------------===//
+
+#include "lib/Machine/MachineDescription.h"
+#include "lib/Machine/BuiltinMachines.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/SmallString.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/ADT/Twine.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+
+using namespace attn;
+using llvm::StringRef;
+namespace json = llvm::json;
+
+int64_t MachineUnit::getLanes() const {
+  int64_t lanes = 1;
+  for (const UnitDimension &dimension : dimensions)
+    lanes *= dimension.size;
+  return lanes;
+}
+
+//===----------------------------------------------------------------------===//
+// Reading
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// Reads the members of an object; the first mistake is reported with its
+/// place. Every member must be asked for: what is left over nobody knows.
+class Members {
+public:
+  Members(const json::Value &value, json::Path path)
+      : object(value.getAsObject()), path(path), ok(object) {
+    if (!object)
+      path.report("expected an object");
+  }
+
+  /// Reads a member that must be there.
+  template <typename T> void read(StringRef name, T &to) {
+    known.push_back(name);
+    if (!ok)
+      return;
+    const json::Value *value = object->get(name);
+    if (!value)
+      return fail(name, "missing");
+    ok = fromJSON(*value, to, path.field(name));
+  }
+  /// Reads a member that may be left out.
+  template <typename T> void readIf(StringRef name, T &to) {
+    known.push_back(name);
+    if (ok && object->get(name))
+      read(name, to);
+  }
+  template <typename T> void readIf(StringRef name, std::optional<T> &to) {
+    known.push_back(name);
+    if (ok && object->get(name))
+      read(name, to.emplace());
+  }
+  template <typename T> void checkPositive(StringRef name, const T &value) {
+    if (ok && object->get(name) && !(value > 0))
+      fail(name, "expected a number above 0");
+  }
+  void fail(StringRef name, llvm::StringLiteral message) {
+    path.field(name).report(message);
+    ok = false;
+  }
+  bool finish() {
+    for (auto &[name, value] : *object) {
+      if (!ok)
+        break;
+      if (!llvm::is_contained(known, StringRef(name)))
+        fail(name, "unknown member");
+    }
+    return ok;
+  }
+
+private:
+  const json::Object *object;
+  json::Path path;
+  llvm::SmallVector<StringRef, 16> known;
+  bool ok;
+};
+
+} // namespace
+
+namespace attn {
+
+static bool fromJSON(const json::Value &value, RankRole &role,
+                     json::Path path) {
+  std::optional<RankRole> known = llvm::StringSwitch<std::optional<RankRole>>(
+                                      value.getAsString().value_or(""))
+                                      .Case("any", RankRole::Any)
+                                      .Case("lane", RankRole::Lane)
+                                      .Case("stream", RankRole::Stream)
+                                      .Default(std::nullopt);
+  if (known)
+    role = *known;
+  else
+    path.report("expected \"any\", \"lane\" or \"stream\"");
+  return known.has_value();
+}
+
+static bool fromJSON(const json::Value &value, UnitDimension &dimension,
+                     json::Path path) {
+  dimension.holds = RankRole::Any;
+  Members members(value, path);
+  members.read("size", dimension.size);
+  members.checkPositive("size", dimension.size);
+  members.readIf("holds", dimension.holds);
+  return members.finish();
+}
+
+static bool fromJSON(const json::Value &value, OperationCost &cost,
+                     json::Path path) {
+  Members members(value, path);
+  members.readIf("cycles", cost.cycles);
+  members.checkPositive("cycles", cost.cycles);
+  members.readIf("picojoules", cost.picojoules);
+  return members.finish();
+}
+
+/// An operation made of others: `{"mac": 6}` takes what 6 `mac` take, one after
+/// the other.
+using Expansion = std::map<std::string, double>;
+
+static bool fromJSON(const json::Value &value, MachineUnit &unit,
+                     json::Path path) {
+  std::map<std::string, Expansion> expansions;
+  std::map<std::string, OperationCost> operations;
+  Members members(value, path);
+  members.read("name", unit.name);
+  members.read("dimensions", unit.dimensions);
+  members.read("operations", operations);
+  members.readIf("expansions", expansions);
+  members.readIf("overlaps", unit.overlaps);
+  if (!members.finish())
+    return false;
+  unit.operations.insert(operations.begin(), operations.end());
+  for (auto &[name, parts] : expansions) {
+    OperationCost whole{0, 0};
+    json::Path place = path.field("expansions");
+    for (auto &[part, times] : parts) {
+      auto known = operations.find(part);
+      if (known == operations.end()) {
+        place.field(name).report("made of what is no operation of the unit");
+        return false;
+      }
+      whole.cycles += times * known->second.cycles;
+      whole.picojoules += times * known->second.picojoules;
+    }
+    if (!unit.operations.try_emplace(name, whole).second) {
+      place.field(name).report("an operation of this name is there already");
+      return false;
+    }
+  }
+  return true;
+}
+
+static bool fromJSON(const json::Value &value, MachineMemory &memory,
+                     json::Path path) {
+  Members members(value, path);
+  members.read("name", memory.name);
+  members.readIf("bytes", memory.bytes);
+  members.checkPositive("bytes", memory.bytes.value_or(1));
+  members.readIf("instances", memory.instances);
+  members.checkPositive("instances", memory.instances);
+  members.readIf("bytes_per_second", memory.bytesPerSecond);
+  members.checkPositive("bytes_per_second", memory.bytesPerSecond.value_or(1));
+  members.readIf("access_bytes", memory.accessBytes);
+  members.checkPositive("access_bytes", memory.accessBytes);
+  members.readIf("read_picojoules", memory.readPicojoules);
+  members.readIf("write_picojoules", memory.writePicojoules);
+  return members.finish();
+}
+
+static bool fromJSON(const json::Value &value, MappingChoice &choice,
+                     json::Path path) {
+  std::map<std::string, int64_t> when;
+  Members members(value, path);
+  members.read("when", when);
+  members.readIf("lane_block", choice.laneBlock);
+  members.checkPositive("lane_block", choice.laneBlock.value_or(1));
+  members.readIf("buffered", choice.buffered);
+  members.readIf("stationary", choice.stationary);
+  members.readIf("apart", choice.apart);
+  members.readIf("spilled", choice.spilled);
+  if (choice.spilled < 0 || choice.spilled > 1)
+    members.fail("spilled", "expected a number from 0 to 1");
+  choice.when.insert(when.begin(), when.end());
+  return members.finish();
+}
+
+static bool fromJSON(const json::Value &value, ProcessorDescription &processor,
+                     json::Path path) {
+  Members members(value, path);
+  members.read("isa", processor.isa);
+  members.read("processor", processor.processor);
+  members.read("features", processor.features);
+  members.read("lanes", processor.lanes);
+  members.checkPositive("lanes", processor.lanes);
+  members.read("registers", processor.registers);
+  members.checkPositive("registers", processor.registers);
+  members.read("lane_tile", processor.laneTile);
+  members.read("min_stream_tile", processor.minStreamTile);
+  members.read("max_stream_tile", processor.maxStreamTile);
+  members.read("sweep_tile", processor.sweepTile);
+  members.read("sweep_rows", processor.sweepRows);
+  return members.finish();
+}
+
+static bool fromJSON(const json::Value &value, MachineDescription &machine,
+                     json::Path path) {
+  Members members(value, path);
+  members.read("name", machine.name);
+  members.readIf("description", machine.description);
+  members.readIf("sources", machine.sources);
+  members.read("hertz", machine.hertz);
+  members.checkPositive("hertz", machine.hertz);
+  members.readIf("element_bytes", machine.elementBytes);
+  members.checkPositive("element_bytes", machine.elementBytes.value_or(1));
+  members.readIf("chunk", machine.chunk);
+  members.checkPositive("chunk", machine.chunk);
+  members.readIf("blocks_divide", machine.blocksDivide);
+  members.read("units", machine.units);
+  members.read("memories", machine.memories);
+  members.readIf("mappings", machine.mappings);
+  members.readIf("processor", machine.processor);
+  if (!members.finish())
+    return false;
+  if (machine.units.empty())
+    path.field("units").report("expected a unit");
+  else if (machine.memories.size() < 2)
+    path.field("memories").report("expected an outer and an inner memory");
+  else if (machine.memories.front().bytes)
+    path.field("memories").report("the outermost has no limit in bytes");
+  else if (!llvm::all_of(llvm::drop_begin(machine.memories),
+                         [](auto &memory) { return memory.bytes.has_value(); }))
+    path.field("memories").report("an inner one has no limit in bytes");
+  else
+    return true;
+  return false;
+}
+
+} // namespace attn
+
+//===----------------------------------------------------------------------===//
+// Files
+//===----------------------------------------------------------------------===//
+
+static llvm::Error makeError(const llvm::Twine &message) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
+}
+
+std::vector<StringRef> attn::getBuiltinMachines() {
+  std::vector<StringRef> names;
+  for (const BuiltinMachine &machine : builtinMachines)
+    names.push_back(machine.name);
+  return names;
+}
+
+/// The text of a machine, as JSON.
+static llvm::Expected<std::string> readText(StringRef nameOrFile) {
+  if (!nameOrFile.ends_with(".json")) {
+    for (const BuiltinMachine &machine : builtinMachines)
+      if (nameOrFile == machine.name)
+        return machine.text;
+    return makeError("unknown machine `" + nameOrFile + "`; expected " +
+                     llvm::join(getBuiltinMachines(), ", ") +
+                     " or a file that ends in .json");
+  }
+  auto file = llvm::MemoryBuffer::getFile(nameOrFile);
+  if (!file)
+    return makeError(nameOrFile + ": " + file.getError().message());
+  return (*file)->getBuffer().str();
+}
+
+/// The members of `nameOrFile`: its own, and those of the machine that it is
+/// `like`.
+static llvm::Expected<json::Object> readMembers(StringRef nameOrFile) {
+  llvm::Expected<std::string> text = readText(nameOrFile);
+  if (!text)
+    return text.takeError();
+  llvm::Expected<json::Value> value = json::parse(*text);
+  if (!value)
+    return makeError(nameOrFile + ": " + llvm::toString(value.takeError()));
+  json::Object *own = value->getAsObject();
+  if (!own)
+    return makeError(nameOrFile + ": expected an object");
+  const json::Value *like = own->get("like");
+  if (!like)
+    return std::move(*own);
+  std::string other = like->getAsString().value_or("").str();
+  // A file beside this one, or a built-in machine, that is like no other.
+  llvm::SmallString<128> file(other);
+  if (StringRef(other).ends_with(".json")) {
+    file = llvm::sys::path::parent_path(nameOrFile);
+    llvm::sys::path::append(file, other);
+  }
+  llvm::Expected<std::string> base = readText(file);
+  if (!base)
+    return makeError(nameOrFile +
+                     ": like: " + llvm::toString(base.takeError()));
+  llvm::Expected<json::Value> merged = json::parse(*base);
+  if (!merged)
+    return makeError(file + ": " + llvm::toString(merged.takeError()));
+  json::Object *members = merged->getAsObject();
+  if (!members || members->get("like"))
+    return makeError(nameOrFile + ": like: `" + other +
+                     "` is like another machine itself");
+  for (auto &[name, member] : *own)
+    if (StringRef(name) != "like")
+      (*members)[name] = std::move(member);
+  return std::move(*members);
+}
+
+llvm::Expected<MachineDescription> attn::loadMachine(StringRef nameOrFile) {
+  llvm::Expected<json::Object> members = readMembers(nameOrFile);
+  if (!members)
+    return members.takeError();
+  json::Value value(std::move(*members));
+  MachineDescription machine;
+  json::Path::Root root(nameOrFile);
+  if (!fromJSON(value, machine, root))
+    return root.getError();
+  return machine;
+}

@@ -1,0 +1,115 @@
+//===- MachineDescription.h - A machine as data ---------------------------===//
+//
+// What a machine is: units with operations, memories, and the choices of a
+// mapping that are the machine's. It is read from a file that a user can write
+// (docs/machines.md); the files of machines/ are built in.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LIB_MACHINE_MACHINEDESCRIPTION_H
+#define LIB_MACHINE_MACHINEDESCRIPTION_H
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace attn {
+
+/// What one operation takes of one lane.
+struct OperationCost {
+  double cycles = 1;
+  double picojoules = 0;
+};
+
+/// The part that a rank plays in a kernel, as docs/machines.md has it.
+enum class RankRole { Any, Lane, Stream };
+
+/// A side of an array: so many lanes, along a rank of the given part.
+struct UnitDimension {
+  int64_t size;
+  RankRole holds;
+};
+
+struct MachineUnit {
+  std::string name;
+  std::vector<UnitDimension> dimensions;
+  /// By kind, as OperationCounts has it.
+  std::map<std::string, OperationCost, std::less<>> operations;
+  /// Whether different operations of one Einsum overlap, so that the one that
+  /// takes longest counts; else one follows the other.
+  bool overlaps = false;
+
+  int64_t getLanes() const;
+};
+
+struct MachineMemory {
+  std::string name;
+  /// Of each instance; nothing for the outermost memory.
+  std::optional<int64_t> bytes;
+  int64_t instances = 1;
+  /// Between this memory and the next inner one, of all instances together.
+  std::optional<double> bytesPerSecond;
+  /// An access moves so many bytes and takes so much energy.
+  int64_t accessBytes = 1;
+  double readPicojoules = 0, writePicojoules = 0;
+};
+
+/// Where a mapping puts the tensors of a kernel, for calls of some extents.
+struct MappingChoice {
+  /// The extents that it is for.
+  std::map<std::string, int64_t, std::less<>> when;
+  /// Coordinates of the lane rank between which streamed tensors are loaded
+  /// again; all of them where there is none.
+  std::optional<int64_t> laneBlock;
+  /// Tensors that stay in the buffer, and operands that stay in an array while
+  /// the lane rank moves past.
+  std::vector<std::string> buffered, stationary;
+  /// Einsums that read the buffer even where the array that computes them has
+  /// their operands at hand.
+  std::vector<std::string> apart;
+  /// The part of the buffered tensors that doesn't fit.
+  double spilled = 0;
+};
+
+/// What compiling for a processor needs beyond its costs.
+struct ProcessorDescription {
+  std::string isa, processor, features;
+  int64_t lanes, registers;
+  /// Coordinates in a tile: of the lane rank; of a streamed rank, at least and
+  /// at most; of a row of a sweep, and its rows.
+  int64_t laneTile, minStreamTile, maxStreamTile, sweepTile, sweepRows;
+};
+
+struct MachineDescription {
+  std::string name, description;
+  std::vector<std::string> sources;
+  double hertz = 0;
+  /// The bytes of every element, where they are not those of its type.
+  std::optional<int64_t> elementBytes;
+  /// Coordinates of a streamed rank in one chunk.
+  int64_t chunk = 1;
+  /// Whether blocks divide their rank without a rest.
+  bool blocksDivide = false;
+  std::vector<MachineUnit> units;
+  /// From the outermost to the one next to the units.
+  std::vector<MachineMemory> memories;
+  std::vector<MappingChoice> mappings;
+  std::optional<ProcessorDescription> processor;
+};
+
+/// The names of the machines that are built in.
+std::vector<llvm::StringRef> getBuiltinMachines();
+
+/// Reads a machine: a built-in one by its name, or a file that ends in .json.
+/// An error names the file, the place in it and the fact.
+llvm::Expected<MachineDescription> loadMachine(llvm::StringRef nameOrFile);
+
+} // namespace attn
+
+#endif // LIB_MACHINE_MACHINEDESCRIPTION_H
