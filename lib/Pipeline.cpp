@@ -59,6 +59,8 @@ llvm::cl::ValuesClass attn::getStageValues() {
 static void buildNestsStage(OpPassManager &pm, const PipelineOptions &options) {
   OpPassManager &cascades = pm.nest<CascadeOp>();
   cascades.addPass(createSplitReducers());
+  // Of Einsums with one kind of reducer.
+  cascades.addPass(createExpandReducers());
   FormNestsOptions nests;
   nests.fuse = options.fuse;
   cascades.addPass(createFormNests(nests));

@@ -84,7 +84,8 @@ def Attn_ReducerKind : I32EnumAttr<"ReducerKind", "how a rank is reduced", [
     I32EnumAttrCase<"And", 4, "and">,
     I32EnumAttrCase<"Or", 5, "or">,
     I32EnumAttrCase<"ArgMax", 6, "argmax">,
-    I32EnumAttrCase<"TopK", 7, "topk">]> {
+    I32EnumAttrCase<"TopK", 7, "topk">,
+    I32EnumAttrCase<"Lse", 8, "lse">]> {
   let cppNamespace = "::attn";
 }
 

@@ -173,6 +173,7 @@ TypedAttr attn::getIdentity(ReducerKind kind, Type type) {
     case ReducerKind::Mul:
       return getFloat(APFloat::getOne(semantics));
     case ReducerKind::Max:
+    case ReducerKind::Lse:
       return getFloat(APFloat::getInf(semantics, /*Negative=*/true));
     case ReducerKind::Min:
       return getFloat(APFloat::getInf(semantics));

@@ -71,7 +71,7 @@ static ParseResult parseReducers(OpAsmParser &parser,
     if (!known)
       return parser.emitError(where)
              << "unknown reducer `" << kind
-             << "`, expected add, mul, max, min, and, or, argmax";
+             << "`, expected add, mul, max, min, and, or, lse, argmax";
     reducers.push_back(ReduceAttr::get(parser.getContext(), *known,
                                        parser.getBuilder().getStringAttr(var)));
     return success();

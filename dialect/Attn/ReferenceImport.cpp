@@ -67,6 +67,8 @@ static std::optional<reference::Reducer> getReducer(ReducerKind kind) {
     return R::And;
   case ReducerKind::Or:
     return R::Or;
+  case ReducerKind::Lse:
+    return R::Lse;
   case ReducerKind::ArgMax:
   case ReducerKind::TopK:
     return std::nullopt;
@@ -400,7 +402,7 @@ LogicalResult Importer::import(EinsumOp einsum, Statements &body) {
 }
 
 /// argmax over m: the values with rank m last, the top one of them, and -1
-/// where there is none.
+/// where there is none or the maximum is NaN.
 void Importer::addArgMax(EinsumOp einsum, reference::Einsum values,
                          Statements &body) {
   using R = reference::Op;
@@ -409,56 +411,73 @@ void Importer::addArgMax(EinsumOp einsum, reference::Einsum values,
   ValueId result = addValue(einsum.getResult());
   std::string name = model.values[result].name;
   std::vector<RankId> ranks = model.values[result].ranks;
+  reference::ElementType type = getElementType(einsum.getValue().getType());
 
   std::vector<RankId> wide = ranks;
   wide.push_back(from);
   values.output.push_back({from});
-  values.result = addValue(name + "_values",
-                           getElementType(einsum.getValue().getType()), wide);
+  values.result = addValue(name + "_values", type, wide);
   ValueId source = values.result;
   body.push_back({std::move(values)});
 
-  RankId unit = addUnitRank();
-  ValueId index = addTopK(source, from, unit, /*wantsValues=*/false, body);
-  // result = max(-1, max over the unit rank of index), which is present.
-  for (bool isLast : {false, true}) {
+  // Each an Einsum over the result's ranks, with `along` reduced by max.
+  auto start = [&](std::optional<RankId> along) {
     reference::Einsum step;
-    std::vector<RankId> vars = ranks;
-    if (!isLast) {
-      vars.push_back(unit);
-      step.reductions.push_back({unit, reference::Reducer::Max});
-    }
-    reference::Expr read;
-    read.op = R::Read;
-    read.id = index;
-    for (RankId rank : vars) {
-      reference::Expr var;
-      var.op = R::RankVar;
-      var.id = rank;
-      step.exprs.push_back(var);
-      read.args.push_back(step.exprs.size() - 1);
-    }
     for (RankId rank : ranks)
       step.output.push_back({rank});
-    step.exprs.push_back(read);
-    step.value = step.exprs.size() - 1;
-    if (isLast) {
-      reference::Expr none, either;
-      none.op = R::Constant;
-      none.type = reference::ElementType::I32;
-      none.integer = -1;
-      either.op = R::Max;
-      either.args = {step.value, step.value + 1};
-      step.exprs.push_back(none);
-      step.exprs.push_back(either);
-      step.value += 2;
+    if (along)
+      step.reductions.push_back({*along, reference::Reducer::Max});
+    return step;
+  };
+  auto add = [](reference::Einsum &step, R op, std::vector<ExprId> args) {
+    reference::Expr expr;
+    expr.op = op;
+    expr.args = std::move(args);
+    step.exprs.push_back(std::move(expr));
+    return step.value = step.exprs.size() - 1;
+  };
+  auto read = [&](reference::Einsum &step, ValueId value) {
+    std::vector<ExprId> vars;
+    for (RankId rank : model.values[value].ranks) {
+      vars.push_back(add(step, R::RankVar, {}));
+      step.exprs.back().id = rank;
     }
-    step.result =
-        isLast ? result
-               : addValue(name + "_index", reference::ElementType::I32, ranks);
-    index = step.result;
+    ExprId id = add(step, R::Read, std::move(vars));
+    step.exprs.back().id = value;
+    return id;
+  };
+  auto reduce = [&](ValueId value, RankId along, StringRef suffix,
+                    reference::ElementType element) {
+    reference::Einsum step = start(along);
+    read(step, value);
+    step.result = addValue(name + suffix.str(), element, ranks);
+    ValueId reduced = step.result;
     body.push_back({std::move(step)});
+    return reduced;
+  };
+
+  RankId unit = addUnitRank();
+  ValueId top = addTopK(source, from, unit, /*wantsValues=*/false, body);
+  ValueId index = reduce(top, unit, "_index", reference::ElementType::I32);
+  // -1 is less than every coordinate.
+  reference::Einsum last = start(std::nullopt);
+  ExprId found = read(last, index);
+  ExprId none = add(last, R::Constant, {});
+  last.exprs.back().type = reference::ElementType::I32;
+  last.exprs.back().integer = -1;
+  ExprId either = add(last, R::Max, {found, none});
+  if (!reference::isInteger(type)) {
+    // max(x, inf) is inf, whatever the error of x, or NaN, which is not itself.
+    ExprId most = read(last, reduce(source, from, "_max", type));
+    ExprId infinity = add(last, R::Constant, {});
+    last.exprs.back().type = type;
+    last.exprs.back().number = std::numeric_limits<double>::infinity();
+    ExprId limit = add(last, R::Max, {most, infinity});
+    ExprId isNumber = add(last, R::Eq, {limit, limit});
+    add(last, R::Select, {isNumber, either, none});
   }
+  last.result = result;
+  body.push_back({std::move(last)});
 }
 
 //===----------------------------------------------------------------------===//

@@ -20,6 +20,7 @@ const Reducer &attn::getReducer(ExprReducer kind) {
       {"mul",     1,       true,  true,  false, false, false, false, false, true},
       {"and",     1,       true,  true,  true,  false, false, false, false, true},
       {"or",      0,       true,  true,  true,  false, false, false, false, true},
+      {"lse",     -inf,    true,  true,  false, false, true,  false, false, true},
       {"argmax",  -inf,    true,  true,  true,  false, false, false, false, false},
       {"topk",    -inf,    true,  true,  true,  false, true,  true,  true,  false},
   };
@@ -46,6 +47,10 @@ double attn::reduce(ExprReducer kind, double a, double b) {
     return a != 0 && b != 0;
   case ExprReducer::Or:
     return a != 0 || b != 0;
+  case ExprReducer::Lse:
+    return maximum(a, b) == -INFINITY
+               ? -INFINITY
+               : maximum(a, b) + std::log1p(std::exp(-std::fabs(a - b)));
   case ExprReducer::ArgMax:
   case ExprReducer::TopK:
     break;

@@ -19,6 +19,7 @@ enum class ExprReducer : uint8_t {
   Mul,
   And,
   Or,
+  Lse,
   // A list of values with their coordinates: no value of a scalar expression.
   ArgMax,
   TopK,

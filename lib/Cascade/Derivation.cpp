@@ -4,8 +4,8 @@
 // the earlier ones became, so that what was deferred from D_1 is seen, and
 // often cancels, in the body of D_2. An accumulator belongs to the phase of
 // its last dependency if a correction is found and to the next one if not.
-// The rules themselves are in DeriveDefer.cpp, DeriveCorrect.cpp and
-// DeriveClose.cpp.
+// The rules themselves are in DeriveDefer.cpp, DeriveCorrect.cpp,
+// DeriveKeep.cpp and DeriveClose.cpp.
 //
 //===----------------------------------------------------------------------===//
 
@@ -119,7 +119,10 @@ RangeAnalysis Deriver::getRanges(const Work &work) const {
 void Deriver::findPhase(Work &work) {
   work.phase = 0;
   work.moving.clear();
-  for (Expr leaf : getLeaves(work.body)) {
+  SmallVector<Expr> leaves = getLeaves(work.body);
+  if (work.reduction.presence)
+    llvm::append_range(leaves, getLeaves(work.reduction.presence));
+  for (Expr leaf : leaves) {
     auto it = placedOf.find(leaf);
     if (it == placedOf.end())
       continue;
@@ -154,6 +157,8 @@ void Deriver::place(unsigned index) {
                                          /*accumulator=*/true);
   }
   work.body = substitute(reduction.body, replacement);
+  if (reduction.presence)
+    reduction.presence = substitute(reduction.presence, replacement);
 
   const Reducer &reducer = getReducer(reduction.reducer);
   SmallVector<Deferred> deferred;
@@ -306,6 +311,8 @@ void Deriver::markLive() {
       other.live = true;
       worklist.push_back(other.accumulator.body);
       worklist.push_back(other.accumulator.corrected);
+      if (other.accumulator.presence)
+        worklist.push_back(other.accumulator.presence);
     }
   }
 }

@@ -24,6 +24,9 @@
 //            exponential of G that nothing else bounds (a stabiliser).
 //   correct  F(x, d') = C(d, d') * F(x, d): multiply the old state by C;
 //            likewise + for max.
+//   keep     Over the points where x = d, and d the maximum of x so far: the
+//   old
+//            state while d stays, the identity once it moves (argmax).
 //   close    F and its derivatives by d span a finite space: carry them all,
 //            and correct by a matrix (moments about a running mean, entropy).
 // What no rule covers starts a new phase, and a Refusal says why.
@@ -75,7 +78,7 @@ struct DerivationOptions {
   bool allowUnstabilised = false;
 };
 
-enum class CorrectionKind { None, Multiply, Add, Linear };
+enum class CorrectionKind { None, Multiply, Add, Keep, Linear };
 
 struct Accumulator {
   /// The value after an update, and before it. Both are leaves; `leaf` is the
@@ -93,13 +96,14 @@ struct Accumulator {
   bool auxiliary = false;
 
   CorrectionKind kind = CorrectionKind::None;
-  /// The factor of Multiply, the summand of Add; null else. Over the
+  /// The factor of Multiply, the summand of Add, the condition of Keep; null
+  /// else. Over the
   /// `previous` and `leaf` of accumulators before this one. Where the old
   /// state is empty, it is such that the identity stays the identity.
   Expr correction;
   /// The old state moved to the new values, for every kind: `previous` for
-  /// None, previous * correction for Multiply, a sum over the `previous` of
-  /// several accumulators for Linear.
+  /// None, previous * correction for Multiply, previous or the identity for
+  /// Keep, a sum over the `previous` of several accumulators for Linear.
   Expr corrected;
 
   /// False only with allowUnstabilised, where that was made use of.
@@ -129,6 +133,9 @@ enum class RefusalRule {
   NotClosed,
   /// Nothing that could correct distributes over the reducer.
   NoDistributiveOperation,
+  /// The points that it reduces change with an accumulator, and not from none
+  /// to some.
+  PointsMove,
   /// The accumulator it depends on varies along a rank that is reduced.
   VariesAlongReducedRank,
   /// The correction would not leave an empty state empty.

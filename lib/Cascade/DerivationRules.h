@@ -1,8 +1,9 @@
 //===- DerivationRules.h - The rules that derive one-pass forms -----------===//
 //
 // What the parts of the derivation share: the order in which reductions are
-// placed (Derivation.cpp) and the three rules that save a traversal, defer
-// (DeriveDefer.cpp), correct (DeriveCorrect.cpp) and close (DeriveClose.cpp).
+// placed (Derivation.cpp) and the rules that save a traversal, defer
+// (DeriveDefer.cpp), correct (DeriveCorrect.cpp), keep (DeriveKeep.cpp) and
+// close (DeriveClose.cpp).
 // Derivation.h states the rules.
 //
 //===----------------------------------------------------------------------===//
@@ -123,6 +124,10 @@ private:
   Expr findOffender(const Work &work) const;
   Expr restoreNames(Expr expr) const;
   void refuse(const Work &work, RefusalRule rule);
+
+  // In DeriveKeep.cpp.
+  std::optional<RefusalRule> keep(Work &work, Expr &value);
+  bool isReachedLast(Expr presence, Expr leaf, Expr x);
 
   // In DeriveClose.cpp.
   bool close(Work &work, Expr &value, bool stabilised);

@@ -172,6 +172,9 @@ std::optional<RefusalRule> Deriver::correct(Work &work, Expr &value) {
   if (llvm::any_of(work.moving,
                    [&](Expr leaf) { return !isInvariant(work, leaf); }))
     return RefusalRule::VariesAlongReducedRank;
+  if (Expr presence = work.reduction.presence;
+      presence && dependsOnMoving(work, presence))
+    return keep(work, value);
   // All that distributes over a list was deferred.
   if (!reducer.scalar || (!reducer.mulDistributes && !reducer.addDistributes))
     return RefusalRule::NoDistributiveOperation;

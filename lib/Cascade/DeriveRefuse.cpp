@@ -22,6 +22,8 @@ llvm::StringRef attn::stringify(RefusalRule rule) {
     return "not-closed";
   case RefusalRule::NoDistributiveOperation:
     return "no-distributive-operation";
+  case RefusalRule::PointsMove:
+    return "points-move";
   case RefusalRule::VariesAlongReducedRank:
     return "varies-along-reduced-rank";
   case RefusalRule::UndefinedAtIdentity:
@@ -122,6 +124,8 @@ void Deriver::refuse(const Work &work, RefusalRule rule) {
   refusal.offending = work.body;
   if (rule == RefusalRule::NotSeparable)
     refusal.offending = findOffender(work);
+  else if (rule == RefusalRule::PointsMove)
+    refusal.offending = work.reduction.presence;
   else if (rule == RefusalRule::Unstabilised && unstabilised)
     refusal.offending = unstabilised;
   // Of the leaves in it, those that move; as the source calls them.
@@ -153,6 +157,11 @@ void Deriver::refuse(const Work &work, RefusalRule rule) {
     text << offending << " depends on " << names
          << ", and no correction distributes over the reducer `"
          << getReducer(work.reduction.reducer).name << "`";
+    break;
+  case RefusalRule::PointsMove:
+    text << offending << " selects other points when " << names
+         << " changes, and is no comparison with an extremum of the same "
+            "points";
     break;
   case RefusalRule::VariesAlongReducedRank:
     text << names << " in " << offending

@@ -76,6 +76,25 @@ Value EinsumLowering::getNative(Expr leaf) {
   return region.make<arith::AndIOp>(low, high);
 }
 
+Value EinsumLowering::lowerKept(Expr expr) {
+  if (!expr.is(ExprKind::Select) || !expr.operand(1).is(ExprKind::Leaf) ||
+      !expr.operand(2).is(ExprKind::Constant))
+    return {};
+  Value kept = getNative(expr.operand(1));
+  auto integer = dyn_cast<IntegerType>(kept.getType());
+  if (!integer)
+    return {};
+  // Saturates: of min, inf is the greatest integer.
+  bool isBool = integer.getWidth() == 1;
+  llvm::APSInt constant(integer.getWidth(), /*isUnsigned=*/isBool);
+  bool isExact;
+  llvm::APFloat(expr.operand(2).value())
+      .convertToInteger(constant, llvm::APFloat::rmTowardZero, &isExact);
+  Value identity = region.make<arith::ConstantOp>(
+      region.builder.getIntegerAttr(integer, constant));
+  return region.make<arith::SelectOp>(lower(expr.operand(0)), kept, identity);
+}
+
 /// Whether `value` is an f32, but for rounding in f64.
 static bool isFloat(double value) {
   return std::fabs(value - float(value)) <= 1e-13 * std::fabs(value);

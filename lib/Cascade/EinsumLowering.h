@@ -22,6 +22,9 @@ public:
 
   /// The leaf in the type that it has.
   mlir::Value getNative(Expr leaf);
+  /// A choice between a leaf that is an integer and a constant, as an integer;
+  /// null for anything else.
+  mlir::Value lowerKept(Expr expr);
 
 protected:
   using Value = mlir::Value;

@@ -108,6 +108,7 @@ Value EinsumRegion::combine(ReducerKind kind, Value a, Value b) {
     return make<arith::OrIOp>(a, b);
   case ReducerKind::ArgMax:
   case ReducerKind::TopK:
+  case ReducerKind::Lse:
     break;
   }
   llvm_unreachable("not a reducer of two elements");

@@ -49,8 +49,11 @@ EinsumOp EinsumEmitter::emitOne(const EinsumJob &job, OpBuilder &builder) {
   EinsumLowering lowering(region, accesses, importer, tensors, floatType);
   // An integer stays one.
   auto lower = [&](Expr expr) {
-    return expr.is(ExprKind::Leaf) ? lowering.getNative(expr)
-                                   : lowering.lower(expr);
+    if (expr.is(ExprKind::Leaf))
+      return lowering.getNative(expr);
+    if (Value kept = lowering.lowerKept(expr))
+      return kept;
+    return lowering.lower(expr);
   };
   Value value = lower(job.value);
   if (job.other) {
@@ -202,8 +205,16 @@ EinsumJob EinsumEmitter::makePart(Plan &plan, const EinsumJob &user,
 /// Cuts out what several jobs compute.
 void EinsumEmitter::share(Plan &plan) {
   SmallVector<Expr> roots;
-  for (const EinsumJob &job : plan.jobs)
+  llvm::DenseSet<Expr> compared;
+  for (const EinsumJob &job : plan.jobs) {
     llvm::append_range(roots, job.getRoots());
+    for (Expr condition : job.conditions)
+      if (EinsumJob::isSelection(condition)) {
+        llvm::append_range(roots, condition.operands());
+        compared.insert(condition.operands().begin(),
+                        condition.operands().end());
+      }
+  }
   llvm::DenseMap<Expr, unsigned> costs = getCosts(roots);
   SmallVector<Expr> order = postOrder(roots);
 
@@ -219,15 +230,21 @@ void EinsumEmitter::share(Plan &plan) {
     }
   };
   llvm::DenseMap<Expr, Pieces> piecesOf;
-  for (auto [i, job] : llvm::enumerate(plan.jobs))
+  for (auto [i, job] : llvm::enumerate(plan.jobs)) {
     for (Expr root : job.getRoots())
       piecesOf[root].add(i, i);
+    for (Expr condition : job.conditions)
+      if (EinsumJob::isSelection(condition))
+        for (Expr side : condition.operands())
+          piecesOf[side].add(i, i);
+  }
   unsigned numPieces = plan.jobs.size();
   llvm::MapVector<Expr, unsigned> cut; // and the first job that needs it
   for (Expr expr : llvm::reverse(order)) {
     Pieces pieces = piecesOf[expr];
-    bool isCut =
-        pieces.several && costs[expr] >= worthAnEinsum && mayStandAlone(expr);
+    bool isCut = pieces.several &&
+                 (costs[expr] >= worthAnEinsum || compared.contains(expr)) &&
+                 mayStandAlone(expr);
     if (isCut) {
       cut[expr] = pieces.firstJob;
       pieces.several = false;

@@ -46,6 +46,14 @@ struct EinsumJob {
     value = attn::substitute(value, map);
     if (other)
       other = attn::substitute(other, map);
+    for (Expr &condition : conditions)
+      if (isSelection(condition))
+        condition = attn::substitute(condition, map);
+  }
+  /// Whether `condition` compares with an extremum: then both sides are to be
+  /// computed once.
+  static bool isSelection(Expr condition) {
+    return condition.is(ExprKind::Equal) && condition.hasAccumulator();
   }
 };
 

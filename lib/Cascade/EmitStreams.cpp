@@ -111,6 +111,16 @@ static SmallVector<Expr> getConjuncts(Expr condition) {
   return {condition};
 }
 
+/// The identity of `reducer` in `type`, as a number.
+static double getInit(ReducerKind reducer, Type type) {
+  TypedAttr identity = attn::getIdentity(reducer, type);
+  if (auto real = dyn_cast<FloatAttr>(identity))
+    return real.getValueAsDouble();
+  auto integer = cast<IntegerAttr>(identity);
+  return type.isInteger(1) ? integer.getValue().getBoolValue()
+                           : double(integer.getInt());
+}
+
 State StreamFormer::makeState(const Accumulator &accumulator,
                               const Member &member) {
   EinsumOp einsum = cast<EinsumOp>(member.op);
@@ -120,7 +130,6 @@ State StreamFormer::makeState(const Accumulator &accumulator,
   State state;
   state.name = "R" + base;
   state.reducer = getReducerKind(accumulator.reducer);
-  state.init = accumulator.getIdentity();
   state.previous = accumulator.previous;
   state.leaf = accumulator.leaf;
   if (accumulator.kind != CorrectionKind::None)
@@ -153,6 +162,7 @@ State StreamFormer::makeState(const Accumulator &accumulator,
   if (state.reducer == ReducerKind::And || state.reducer == ReducerKind::Or)
     type = builder.getI1Type();
   state.type = attn::TensorType::get(builder.getContext(), vars, type);
+  state.init = getInit(state.reducer, type);
   state.local = std::move(local);
   return state;
 }
@@ -164,14 +174,10 @@ State StreamFormer::makeState(const Member &member) {
   std::string base = getBase(einsum.getName().value_or("R"));
   state.name = "R" + base;
   state.reducer = getReducerKind(einsum);
-  state.init = getReducer(getExprReducer(state.reducer)).identity;
   SmallVector<StringAttr> vars = einsum.getOutVars();
   state.groups = getGroups(vars);
   Type type = einsum.getValue().getType();
-  TypedAttr identity = attn::getIdentity(state.reducer, type);
-  if (auto integer = dyn_cast<IntegerAttr>(identity))
-    state.init = type.isInteger(1) ? integer.getValue().getBoolValue()
-                                   : double(integer.getInt());
+  state.init = getInit(state.reducer, type);
   state.type = attn::TensorType::get(builder.getContext(), vars, type);
   RankSet ranks = emitter.getRanks(vars);
   state.previous = context.freshLeaf(base + "_old", ranks);

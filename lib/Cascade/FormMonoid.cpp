@@ -315,6 +315,7 @@ LogicalResult FormMonoid::split(CascadeOp cascade) {
   builder.insert(*scratch);
   OpPassManager prepare(CascadeOp::getOperationName());
   prepare.addPass(createSplitReducers());
+  prepare.addPass(createExpandReducers());
   if (failed(runPipeline(prepare, *scratch)))
     return failure();
   SmallVector<std::string> inputs;

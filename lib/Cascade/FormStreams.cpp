@@ -27,6 +27,8 @@ ExprReducer attn::getExprReducer(ReducerKind kind) {
     return ExprReducer::ArgMax;
   case ReducerKind::TopK:
     return ExprReducer::TopK;
+  case ReducerKind::Lse:
+    return ExprReducer::Lse;
   }
   llvm_unreachable("unknown reducer");
 }
@@ -169,8 +171,9 @@ void StreamFormer::classify(Member &member, EinsumOp einsum) {
   const ImportedEinsum &imported = member.imported;
   importer.setPresence(einsum.getResult(),
                        imported.resultConditions.getArrayRef());
+  // The points of an extremum can be kept (DeriveKeep.cpp).
   bool filterMoves = llvm::any_of(imported.conditions, [](Expr condition) {
-    return condition.hasAccumulator();
+    return condition.hasAccumulator() && !condition.is(ExprKind::Equal);
   });
   Type type = einsum.getValue().getType();
   bool isReal = isa<FloatType>(type);
@@ -187,10 +190,7 @@ void StreamFormer::classify(Member &member, EinsumOp einsum) {
     member.reason = "it computes no float from a reduction";
 
   bool isReduction = einsum.getReducer(rank).has_value();
-  if (isReduction && getReducerKind(einsum) == ReducerKind::ArgMax) {
-    einsum.emitRemark() << "argmax along `" << rank.getValue()
-                        << "` cannot be streamed yet; it stays as it is";
-  } else if (isReduction && isAlgebra) {
+  if (isReduction && isAlgebra) {
     member.role = Role::Reduction;
     member.segment = member.ready = ready;
     importReduction(member, einsum);
@@ -207,7 +207,11 @@ void StreamFormer::classify(Member &member, EinsumOp einsum) {
                 llvm::any_of(imported.conditions, [&](Expr condition) {
                   return (condition.ranks() & streamed).none();
                 });
-  if (einsum.getReducers().empty() && isAlgebra && isReal && !isKept) {
+  bool isSelected = llvm::any_of(imported.conditions, [](Expr condition) {
+    return condition.hasAccumulator();
+  });
+  if (einsum.getReducers().empty() && isAlgebra && isReal && !isKept &&
+      !isSelected) {
     member.role = depends ? Role::Map : Role::Independent;
     member.segment = member.ready = ready;
     importer.define(einsum.getResult(), imported.value, /*varies=*/depends);

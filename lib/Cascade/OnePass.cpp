@@ -69,7 +69,25 @@ void OnePass::formStreams(Block &block, Type floatType) {
   }
 }
 
+/// What streams don't know is written with what they know before.
+static LogicalResult checkExpanded(CascadeOp cascade) {
+  WalkResult result = cascade.walk([](EinsumOp einsum) {
+    for (auto reducer : einsum.getReducers().getAsRange<ReduceAttr>())
+      if (llvm::is_contained({ReducerKind::ArgMax, ReducerKind::Lse},
+                             reducer.getKind())) {
+        einsum.emitOpError("reduces by ")
+            << stringifyReducerKind(reducer.getKind())
+            << ", which --attn-expand-reducers writes with other reducers";
+        return WalkResult::interrupt();
+      }
+    return WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
+}
+
 void OnePass::runOnOperation() {
+  if (failed(checkExpanded(getOperation())))
+    return signalPassFailure();
   if (onePass)
     explainKeptRanks(getOperation(), maxResident);
   for (auto nest : getOperation().getBody().getOps<NestOp>()) {

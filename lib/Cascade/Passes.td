@@ -23,6 +23,30 @@ def SplitReducers : Pass<"attn-split-reducers", "::attn::CascadeOp"> {
   }];
 }
 
+def ExpandReducers : Pass<"attn-expand-reducers", "::attn::CascadeOp"> {
+  let summary = "Write `lse` and `argmax` with a maximum, a sum and a minimum";
+  let description = [{
+    Each Einsum has one kind of reducer by then (`attn-split-reducers`).
+
+    Before:
+    ```mlir
+    %L = attn.einsum [p] = %S[p, m] reduce(lse m)
+    %I = attn.einsum [p] = %S[p, m] reduce(argmax m)
+    ```
+    After:
+    ```mlir
+    %L_max = attn.einsum [p] = %S[p, m] reduce(max m)
+    %L_sum = attn.einsum [p] = exp(%S[p, m] - %L_max[p])
+    %L = attn.einsum [p] = %L_max[p] + log(%L_sum[p])
+    %I_max = attn.einsum [p] = %S[p, m] reduce(max m)
+    %I_first = attn.einsum [p] = cast(m, i32) where (%S[p, m] == %I_max[p]) reduce(min m)
+    %I = attn.einsum [p] = select(%I_first[p] == 2147483647, -1, %I_first[p])
+    ```
+    These are two reductions one after the other, which the derivation makes one
+    traversal again.
+  }];
+}
+
 def FormNests : Pass<"attn-form-nests", "::attn::CascadeOp"> {
   let summary = "Group a cascade's Einsums into nests, one kernel each";
   let description = [{

@@ -138,8 +138,8 @@ attn.cascade @reducer(%X: !attn.tensor<[p, m], f32>, %v: !attn.tensor<[m], f32>,
                   %i: !attn.tensor<[m], i32>, %b: !attn.tensor<[m], i1>,
                   %x: f32, %n: i32)
     -> !attn.tensor<[p], f32> ranks(p, m, e = 8) {
-  // expected-error @+1 {{unknown reducer `lse`, expected add, mul, max, min, and, or, argmax}}
-  %Y = attn.einsum [p] = %X[p, m] reduce(lse m)
+  // expected-error @+1 {{unknown reducer `sum`, expected add, mul, max, min, and, or, lse, argmax}}
+  %Y = attn.einsum [p] = %X[p, m] reduce(sum m)
 }
 
 // -----
@@ -164,6 +164,24 @@ attn.cascade @einsum_c5_and(%X: !attn.tensor<[p, m], f32>, %v: !attn.tensor<[m],
   %Y = attn.einsum [] = %v[m] reduce(and m)
   %Z = attn.einsum [p] = %X[p, m]
   attn.yield %Z
+}
+
+// -----
+
+attn.cascade @einsum_c5_lse(%i: !attn.tensor<[m], i32>)
+    -> !attn.tensor<[], i32> ranks(m) {
+  // expected-error @+1 {{reducer lse has no identity in 'i32'}}
+  %Y = attn.einsum [] = %i[m] reduce(lse m)
+  attn.yield %Y
+}
+
+// -----
+
+attn.cascade @einsum_c5_topk(%X: !attn.tensor<[m], f32>)
+    -> !attn.tensor<[], f32> ranks(m) {
+  // expected-error @+1 {{reducer topk has no identity in 'f32'}}
+  %Y = attn.einsum [] = %X[m] reduce(topk m)
+  attn.yield %Y
 }
 
 // -----

@@ -364,6 +364,40 @@ def best_key():
     result = Spec(text)(X=X)
     yield result["B"], X.argmax(axis=1)
     yield result["N"], -1
+    # The maximum is NaN, which no coordinate has.
+    X[1, 3, 2] = np.nan
+    yield Spec(text)(X=X)["B"], np.where(np.isnan(X).any(axis=1), -1,
+                                         X.argmax(axis=1))
+
+
+def log_sums():
+    text = """
+      attn.cascade @lse(%X: !attn.tensor<[p, m, e], f64>, %n: i32)
+          -> (!attn.tensor<[p], f64>, !attn.tensor<[e], f64>,
+              !attn.tensor<[p, m], f64>)
+          ranks(p, m, e) {
+        %L = attn.einsum [p] = %X[p, m, e] where (m < %n) reduce(lse m, lse e)
+        %S = attn.einsum [e] = %X[p, m, e] reduce(lse p, add m)
+        %P = attn.einsum [p, m] = exp(%X[p, m, 0] - %L[p])
+        attn.yield %L, %S, %P
+      }"""
+    spec = Spec(text)
+    X = 300 * rng.standard_normal((4, 5, 3))
+    X[1] = -np.inf
+    X[2, 1:4] = -np.inf
+
+    def lse(x, axis):
+        return np.logaddexp.reduce(x, axis=axis)
+
+    for n in (5, 3, 0):
+        result = spec(X=X, n=n)
+        L = lse(X[:, :n].reshape(4, -1), 1)
+        yield result["L"], L
+        yield result["S"], lse(X.sum(axis=1), 0)
+        P = np.where(np.isneginf(X[:, :, 0]) & np.isneginf(L)[:, None], -np.inf,
+                     X[:, :, 0] - np.where(np.isneginf(L), 0, L)[:, None]
+                     + np.where(np.isneginf(L), np.inf, 0)[:, None])
+        yield result["P"], np.exp(P)
 
 
 def expressions():
@@ -448,7 +482,7 @@ CASES = [softmax_naive, large_scores, causal_variants, causal_gqa, multi_query,
          alibi, softcap, sliding_window_sinks, sigmoid, cross_attention,
          additive_bias, key_padding, logsumexp, paged_keys, retention,
          int8_block_scales, softmax_backward, minilm, streams, top_keys,
-         best_key, expressions, filtered_contraction, nested_reducers]
+         best_key, log_sums, expressions, filtered_contraction, nested_reducers]
 
 
 def main():

@@ -12,7 +12,7 @@ import tempfile
 
 import numpy as np
 
-NESTS = "attn-split-reducers,attn-form-nests"
+NESTS = "attn-split-reducers,attn-expand-reducers,attn-form-nests"
 DERIVED = NESTS + ",attn-one-pass"
 NAIVE = NESTS + ",attn-one-pass{one-pass=false}"
 ORDERS = [("whole",), ("stream", "--chunk=1"), ("tile", "--chunk=3"),

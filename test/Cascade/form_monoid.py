@@ -7,6 +7,7 @@ empty ones among them: the partial in its derived form, then the merge, as a
 fold, as a ring that starts anywhere, and as a random tree, then the finish. All
 tensors are f64, and scores are about N(0, 150^2).
 """
+import json
 import re
 import subprocess
 import sys
@@ -61,9 +62,19 @@ class Pieces:
 
     def call(self, model, arguments, *options):
         wanted = set(re.findall(r'"name": ?"(\w+)"', model))
+        types = {value["name"]: value["type"]
+                 for value in json.loads(model)["values"]}
+
+        def convert(name, value):
+            """A state that was saved as floats goes back as it is declared."""
+            if np.ndim(value) and types[name] == "i32":
+                return value.astype(np.int32)
+            return value
+
         return cascades.evaluate(
-            model, {name: value for name, value in arguments.items()
-                    if name in wanted}, *options)
+            model, {name: convert(name, value)
+                    for name, value in arguments.items() if name in wanted},
+            *options)
 
     def partial(self, begin, end, *options):
         arguments = dict(self.arguments)

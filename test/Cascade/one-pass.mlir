@@ -329,7 +329,7 @@ attn.cascade @negative_farthest(%X: !attn.tensor<[p, m], f32>)
     -> !attn.tensor<[p, s], i32> ranks(p, m, s = 8) {
   %S = attn.einsum [p] = %X[p, m]
   %D = attn.einsum [p, m] = abs(%X[p, m] - %S[p] / extent(m))
-  // expected-remark @below {{depends on `S`, and no correction distributes over the reducer `topk`; `W` needs traversal 2 of `m`}}
+  // expected-remark @below {{depends on `S`, and no correction distributes over the reducer `topk` (no-distributive-operation); `W` waits for traversal 2 of `m`}}
   %W, %I = attn.topk m to s of %D
   attn.yield %I
 }
@@ -356,14 +356,39 @@ attn.cascade @negative_z_score(%X: !attn.tensor<[p, m], f32>)
 
 // -----
 
-// CHECK-LABEL: attn.cascade @negative_argmax
-//   CHECK-NOT: attn.stream
-//       CHECK: attn.einsum [p] = %X[p, m] reduce(argmax m)
-attn.cascade @negative_argmax(%X: !attn.tensor<[p, m], f32>)
-    -> !attn.tensor<[p], i32> ranks(p, m) {
-  // expected-remark @below {{argmax along `m` cannot be streamed yet; it stays as it is}}
-  %I = attn.einsum [p] = %X[p, m] reduce(argmax m)
-  attn.yield %I
+/// What belongs to the maximum is kept while that stays, and starts again when
+/// it moves: how argmax is written.
+// CHECK-LABEL: attn.cascade @hard_attention
+//       CHECK: %RM, %RI, %RH = attn.stream m init(max %rm = -inf, min %ri = 2147483647.0, add %rh = 0.0)
+//       CHECK:   %RM1 = attn.einsum [p] = max(%rm[p], %LM[p])
+//  CHECK-NEXT:   %LI = attn.einsum [p] = cast(m, i32) where ({{.*}}%X[p, m] == %RM1[p]{{.*}}) reduce(min m)
+//  CHECK-NEXT:   %RI1 = attn.einsum [p] = min(select(%RM1[p] == %rm[p], %ri[p], 2147483647), %LI[p])
+//  CHECK-NEXT:   %LH = attn.einsum [p, f] = %V[m, f] where (%X[p, m] == %RM1[p])
+//  CHECK-NEXT:   %RH1 = attn.einsum [p, f] = select(%RM1[p] == %rm[p], %rh[p, f], 0.0) + %LH[p, f]
+//       CHECK: } merge
+//       CHECK:   select(%RM1[p] == %rm_a[p], %ri_a[p], 2147483647), select(%RM1[p] == %rm_b[p], %ri_b[p], 2147483647)
+attn.cascade @hard_attention(%X: !attn.tensor<[p, m], f32>,
+                             %V: !attn.tensor<[m, f], f32>)
+    -> (!attn.tensor<[p], i32>, !attn.tensor<[p, f], f32>)
+    ranks(p, m, f = 64) {
+  %GM = attn.einsum [p] = %X[p, m] reduce(max m)
+  %I = attn.einsum [p] = cast(m, i32) where (%X[p, m] == %GM[p]) reduce(min m)
+  %H = attn.einsum [p, f] = %V[m, f] where (%X[p, m] == %GM[p])
+  attn.yield %I, %H
+}
+
+// -----
+
+/// The maximum did not see all points: one of the others may equal it later.
+// CHECK-LABEL: attn.cascade @negative_other_points
+//       CHECK: attn.stream m init(max %rm = -inf)
+//       CHECK: attn.stream m init(add %rn = 0.0)
+attn.cascade @negative_other_points(%X: !attn.tensor<[p, m], f32>)
+    -> !attn.tensor<[p], f32> ranks(p, m) {
+  %GM = attn.einsum [p] = %X[p, m] where (m <= p) reduce(max m)
+  // expected-remark @below {{`X[p,m] == GM` selects other points when `GM` changes, and is no comparison with an extremum of the same points (points-move); `N` waits for traversal 2 of `m`}}
+  %N = attn.einsum [p] = 1.0 where (%X[p, m] == %GM[p]) reduce(add m)
+  attn.yield %N
 }
 
 // -----

@@ -9,6 +9,7 @@
 // CHECK-NEXT:builtin.module
 // CHECK-NEXT:  attn.cascade
 // CHECK-NEXT:    attn-split-reducers
+// CHECK-NEXT:    attn-expand-reducers
 // CHECK-NEXT:    attn-form-nests
 // CHECK-NEXT:  attn.cascade
 // CHECK-NEXT:    attn-one-pass

@@ -3,6 +3,7 @@
 #include "dialect/Attn/Reference/Accumulator.h"
 #include "dialect/Attn/Reference/Errors.h"
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace attn::reference {
@@ -12,6 +13,8 @@ Accumulator::Accumulator(Tensor &tensor, std::optional<Reducer> reducer,
                          bool independent)
     : tensor(tensor), reducer(reducer), computeType(computeType),
       narrowRoundoff(narrowRoundoff) {
+  if (reducer == Reducer::Lse && !tensor.errors.empty())
+    numTerms.assign(tensor.values.size(), 0.0);
   if (reducer == Reducer::Add && !tensor.errors.empty()) {
     numTerms.assign(tensor.values.size(), 0.0);
     magnitudes.assign(tensor.values.size(), 0.0);
@@ -129,6 +132,14 @@ void Accumulator::addSum(const Block &block, int64_t offset, int64_t stride) {
   }
 }
 
+/// log(exp(a) + exp(b)).
+static double addExponentials(double a, double b) {
+  double largest = std::max(a, b);
+  if (std::isnan(a) || std::isnan(b) || std::isinf(largest))
+    return largest < 0 ? largest : std::numeric_limits<double>::quiet_NaN();
+  return largest + std::log1p(std::exp(-std::fabs(a - b)));
+}
+
 void Accumulator::combine(int64_t offset, double value, double error) {
   double &result = tensor.values[offset];
   double previous = result;
@@ -151,6 +162,9 @@ void Accumulator::combine(int64_t offset, double value, double error) {
     break;
   case Reducer::Or:
     result = previous != 0 || value != 0;
+    break;
+  case Reducer::Lse:
+    result = addExponentials(previous, value);
     break;
   }
   if (tensor.errors.empty())
@@ -176,6 +190,10 @@ void Accumulator::combine(int64_t offset, double value, double error) {
   case Reducer::Or:
     bound = std::max(bound, error);
     break;
+  case Reducer::Lse: // its derivatives are weights
+    bound = std::max(bound, error);
+    numTerms[offset] += 1;
+    break;
   }
 }
 
@@ -189,7 +207,15 @@ double Accumulator::getNarrowError(size_t at) const {
 }
 
 void Accumulator::finish(ElementType declared) {
-  for (size_t i = 0; i != numTerms.size(); ++i) {
+  // A relative error of the sum is an absolute one of its logarithm; 32 is what
+  // the functions add.
+  for (size_t i = 0; i != numTerms.size() && reducer == Reducer::Lse; ++i)
+    tensor.errors[i] =
+        finishError(computeType, tensor.values[i],
+                    tensor.errors[i] + getComputeRoundoff(computeType) *
+                                           (getSumFactor(numTerms[i]) + 32 +
+                                            4 * std::fabs(tensor.values[i])));
+  for (size_t i = 0; i != numTerms.size() && reducer == Reducer::Add; ++i) {
     double factor = getComputeRoundoff(computeType) * getSumFactor(numTerms[i]);
     tensor.errors[i] = finishError(computeType, tensor.values[i],
                                    tensor.errors[i] + factor * magnitudes[i] +

@@ -28,8 +28,8 @@ constexpr std::array<OpTraits, 42> opTraits = {
      {"or", 2},      {"not", 1}}};
 constexpr OpTraits selectTraits = {"select", 3}, castTraits = {"cast", 1};
 
-constexpr std::array<std::string_view, 6> reducerNames = {"add", "max", "min",
-                                                          "mul", "and", "or"};
+constexpr std::array<std::string_view, 7> reducerNames = {
+    "add", "max", "min", "mul", "and", "or", "lse"};
 } // namespace
 
 static const OpTraits &getTraits(Op op) {
@@ -69,6 +69,8 @@ double getIdentity(Reducer reducer, ElementType type) {
   case Reducer::Mul:
   case Reducer::And:
     return 1;
+  case Reducer::Lse:
+    return -std::numeric_limits<double>::infinity();
   case Reducer::Max:
     if (whole)
       return type == ElementType::UI8 || type == ElementType::I1

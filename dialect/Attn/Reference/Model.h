@@ -114,7 +114,15 @@ struct Expr {
   std::vector<RankId> ranks; // Flatten
 };
 
-enum class Reducer : uint8_t { Add, Max, Min, Mul, And, Or };
+enum class Reducer : uint8_t {
+  Add,
+  Max,
+  Min,
+  Mul,
+  And,
+  Or,
+  Lse // log of a sum of exponentials; NaN of +inf
+};
 
 struct Reduction {
   RankId rank;

@@ -374,3 +374,36 @@ attn.cascade @above_list(%X: !attn.tensor<[p, m], f32>)
   %S = attn.einsum [p] = max(%X[p, m] - %T[p], 0)
   attn.yield %S
 }
+
+// A reducer that is a maximum and a sum.
+attn.cascade @log_sum(%X: !attn.tensor<[p, m], f32>, %V: !attn.tensor<[m, f], f32>)
+    -> (!attn.tensor<[p], f32>, !attn.tensor<[p, f], f32>)
+    ranks(p, m, f = 6) {
+  %L = attn.einsum [p] = %X[p, m] * 2.0 where (m <= p) reduce(lse m)
+  %A = attn.einsum [p, m] = exp(%X[p, m] * 2.0 - %L[p]) where (m <= p)
+  %AV = attn.einsum [p, f] = %A[p, m] * %V[m, f]
+  attn.yield %L, %AV
+}
+
+// What belongs to a maximum: its coordinate, its values, how often it occurs.
+attn.cascade @hard_attention(%Q: !attn.tensor<[p, e], f32>, %K: !attn.tensor<[m, e], f32>,
+                             %V: !attn.tensor<[m, f], f32>)
+    -> (!attn.tensor<[p], i32>, !attn.tensor<[p, f], f32>, !attn.tensor<[p], i32>)
+    ranks(p, m, e = 8, f = 6) {
+  %S = attn.einsum [p, m] = %Q[p, e] * %K[m, e] where (m ne p)
+  %I = attn.einsum [p] = %S[p, m] reduce(argmax m)
+  %GM = attn.einsum [p] = %S[p, m] reduce(max m)
+  %H = attn.einsum [p, f] = %V[m, f] where (%S[p, m] == %GM[p])
+  %J = attn.einsum [p] = -(%S[p, m] * %S[p, m]) + tanh(%S[p, m]) reduce(argmax m)
+  attn.yield %I, %H, %J
+}
+
+// .. and to a minimum; an integer maximum needs another traversal.
+attn.cascade @nearest(%X: !attn.tensor<[p, m], f32>, %Y: !attn.tensor<[p, m], i32>)
+    -> (!attn.tensor<[p], f32>, !attn.tensor<[p], i32>)
+    ranks(p, m) {
+  %GM = attn.einsum [p] = %X[p, m] reduce(min m)
+  %N = attn.einsum [p] = 1.0 where (%X[p, m] == %GM[p]) reduce(add m)
+  %I = attn.einsum [p] = %Y[p, m] reduce(argmax m)
+  attn.yield %N, %I
+}
