@@ -61,8 +61,8 @@ attn.cascade @stream_c3(%X: !attn.tensor<[m], f32>)
 
 attn.cascade @stream_reducer(%X: !attn.tensor<[m], f32>)
     -> !attn.tensor<[], f32> ranks(m) {
-  // expected-error @+1 {{unknown reducer `lse`}}
-  %A = attn.stream m init(lse %a = -inf) -> !attn.tensor<[], f32> step {
+  // expected-error @+1 {{unknown reducer `sum`}}
+  %A = attn.stream m init(sum %a = -inf) -> !attn.tensor<[], f32> step {
   }
 }
 
