@@ -68,7 +68,7 @@ struct CommandLine {
                "json; --stop-after chooses the form")};
   cl::opt<std::string> machine{
       "machine", cl::value_desc("name"), cl::cat(category),
-      cl::desc("For --cost: a machine of machines/, or a .json file")};
+      cl::desc("For --cost: a machine of machines/, a .json file, or host")};
   cl::opt<Stage> stopAfter{"stop-after", cl::init(Stage::LLVM),
                            cl::cat(category), getStageValues(),
                            cl::desc("Write the IR after a stage:")};
@@ -330,7 +330,11 @@ static LogicalResult checkCost(const CommandLine &line) {
 static LogicalResult estimateCosts(const CommandLine &line, ModuleOp module,
                                    const PipelineOptions &options,
                                    StringRef output) {
-  llvm::Expected<MachineDescription> machine = loadMachine(line.machine);
+  std::string name = line.machine;
+  if (name == "host")
+    if (std::optional<CpuDescription> host = lookupCpu("host"))
+      name = host->name.str();
+  llvm::Expected<MachineDescription> machine = loadMachine(name);
   if (!machine)
     return fail(llvm::toString(machine.takeError()));
   auto sizes = parseExtents(line.sizes, "--size", module.getContext());

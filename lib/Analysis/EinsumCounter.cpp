@@ -181,6 +181,19 @@ Dependences EinsumCounter::leave(const Dependences &reduced,
   return dependences;
 }
 
+/// The bits of the narrowest element among `factors`, arithmetic's at most.
+static unsigned getNarrowest(ArrayRef<Value> factors) {
+  unsigned bits = std::numeric_limits<unsigned>::max();
+  for (Value factor : factors) {
+    Type type = factor.getType();
+    if (auto read = factor.getDefiningOp<ReadOp>())
+      type = read.getTensor().getType().getElementType();
+    if (type.isIntOrFloat())
+      bits = std::min(bits, type.getIntOrFloatBitWidth());
+  }
+  return bits;
+}
+
 /// Counts the sum of the Einsum's product over `reduced`; returns what the sum
 /// depends on.
 Dependences EinsumCounter::sumProduct(const Dependences &reduced) {
@@ -224,6 +237,8 @@ Dependences EinsumCounter::sumProduct(const Dependences &reduced) {
   for (const Dependences &on : inside)
     all.insert(on.begin(), on.end());
   add(inside.size() == 2 ? "mac" : "add", all);
+  if (inside.size() == 2)
+    result->macBits = getNarrowest(factors);
   Dependences left = leave(reduced, all);
   left.insert(outside.begin(), outside.end());
   for (unsigned i = 0; i < numOutside; ++i)
@@ -314,7 +329,7 @@ void EinsumCounter::addTraffic(const GraphNode &node, const GraphTensor &made) {
 
 void EinsumCounter::count(unsigned id) {
   node = &graph.getNodes()[id];
-  EinsumCounts einsumCounts{node->op, node->name, {}, {}, {}};
+  EinsumCounts einsumCounts{node->op, node->name, {}, 0, {}, {}};
   result = &einsumCounts;
   einsum = dyn_cast<EinsumOp>(node->op);
   if (einsum) {

@@ -32,6 +32,8 @@ struct EinsumCounts {
   mlir::Operation *op;
   std::string name;
   OperationCounts operations;
+  /// The bits of the narrowest element that its `mac`s multiply; else 0.
+  unsigned macBits = 0;
   /// Of the tensors that it reads, each once, and of its result.
   Polynomial bytesRead, bytesWritten;
 };

@@ -1,5 +1,4 @@
-//===- CostKernel.cpp - A nest as the cost model sees it
-//----------------------===//
+//===- CostKernel.cpp - A nest as the cost model sees it ------------------===//
 
 #include "lib/Machine/CostKernel.h"
 

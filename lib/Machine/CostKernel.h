@@ -1,5 +1,4 @@
-//===- CostKernel.h - A nest as the cost model sees it
-//------------------------===//
+//===- CostKernel.h - A nest as the cost model sees it --------------------===//
 
 #ifndef LIB_MACHINE_COSTKERNEL_H
 #define LIB_MACHINE_COSTKERNEL_H

@@ -24,8 +24,9 @@ private:
   FailureOr<const MappingChoice *> choose();
   double getLanes(const MachineUnit &unit, const Kernel &kernel,
                   const GraphNode &node) const;
-  const MachineUnit *bind(const BoundOperation &operation, const Kernel &kernel,
-                          const GraphNode &node, double &cycles) const;
+  const MachineUnit *bind(const BoundOperation &operation, unsigned macBits,
+                          const Kernel &kernel, const GraphNode &node,
+                          double &cycles) const;
   LogicalResult addEinsum(const EinsumCounts &einsum, const Kernel &kernel,
                           KernelCost &cost, NodeUnits &units);
   FailureOr<KernelCost> estimateKernel(Operation *nest, StringRef name);
@@ -85,19 +86,33 @@ double CascadeModel::getLanes(const MachineUnit &unit, const Kernel &kernel,
   return lanes;
 }
 
+/// What `unit` takes for an operation, or null where it can't do it. Products
+/// of narrow elements have a cost of their own where a unit multiplies only
+/// those.
+static const OperationCost *lookup(const MachineUnit &unit, StringRef kind,
+                                   unsigned macBits) {
+  if (kind == "mac") {
+    auto narrow = unit.operations.find("mac" + std::to_string(macBits));
+    if (narrow != unit.operations.end())
+      return &narrow->second;
+  }
+  auto known = unit.operations.find(kind);
+  return known == unit.operations.end() ? nullptr : &known->second;
+}
+
 /// The unit that does an operation in the fewest cycles, of several the one
 /// with the fewest lanes.
 const MachineUnit *CascadeModel::bind(const BoundOperation &operation,
-                                      const Kernel &kernel,
+                                      unsigned macBits, const Kernel &kernel,
                                       const GraphNode &node,
                                       double &cycles) const {
   const MachineUnit *best = nullptr;
   for (const MachineUnit &unit : machine.units) {
-    auto known = unit.operations.find(operation.operation);
-    if (known == unit.operations.end())
+    const OperationCost *each = lookup(unit, operation.operation, macBits);
+    if (!each)
       continue;
     double taken =
-        operation.count * known->second.cycles / getLanes(unit, kernel, node);
+        operation.count * each->cycles / getLanes(unit, kernel, node);
     if (best && (taken > cycles ||
                  (taken == cycles && unit.getLanes() >= best->getLanes())))
       continue;
@@ -119,7 +134,8 @@ LogicalResult CascadeModel::addEinsum(const EinsumCounts &einsum,
     total.isBound |= count.isBound;
     total.isSampled |= count.isSampled;
     BoundOperation bound{einsum.name, kind.str(), "", count.value, 0};
-    const MachineUnit *unit = bind(bound, kernel, node, bound.cycles);
+    const MachineUnit *unit =
+        bind(bound, einsum.macBits, kernel, node, bound.cycles);
     if (!unit)
       return einsum.op->emitError("no unit of `")
              << machine.name << "` computes `" << kind << "`";
@@ -128,8 +144,8 @@ LogicalResult CascadeModel::addEinsum(const EinsumCounts &einsum,
     double &taken = cycles[number];
     taken =
         unit->overlaps ? std::max(taken, bound.cycles) : taken + bound.cycles;
-    const OperationCost &each = unit->operations.find(kind)->second;
-    cost.units[number].joules += 1e-12 * each.picojoules * bound.count;
+    cost.units[number].joules +=
+        1e-12 * bound.count * lookup(*unit, kind, einsum.macBits)->picojoules;
     cost.operations.push_back(std::move(bound));
   }
   unsigned longest = 0;

@@ -1,5 +1,4 @@
-//===- CostModel.h - What a cascade costs on a machine
-//-------------------------===//
+//===- CostModel.h - What a cascade costs on a machine --------------------===//
 //
 // The cost of a cascade's kernels on a machine that is described by data:
 // cycles of each unit, bytes of each memory, energy, and what bounds the time.

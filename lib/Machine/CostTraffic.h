@@ -1,5 +1,4 @@
-//===- CostTraffic.h - The bytes that a kernel moves
-//--------------------------===//
+//===- CostTraffic.h - The bytes that a kernel moves ----------------------===//
 
 #ifndef LIB_MACHINE_COSTTRAFFIC_H
 #define LIB_MACHINE_COSTTRAFFIC_H

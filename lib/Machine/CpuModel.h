@@ -8,7 +8,8 @@
 
 namespace attn {
 
-/// What one core has, per feature level. Sizes in bytes.
+/// What one core has, per feature level: the `processor` of a machine's file.
+/// Sizes in bytes.
 struct CpuDescription {
   /// The target's name (`x86-64-v4`) and its name in the runtime (`avx512`).
   mlir::StringRef name, isa;
@@ -16,7 +17,10 @@ struct CpuDescription {
   mlir::StringRef processor, features;
   /// f32 values in a vector, and vector registers.
   int64_t lanes, registers;
-  int64_t l1Bytes, l2Bytes;
+  int64_t l2Bytes;
+  /// Coordinates in a tile: of the lane rank; of a streamed rank, at least and
+  /// at most; of a row of a sweep, and its rows.
+  int64_t laneTile, minStreamTile, maxStreamTile, sweepTile, sweepRows;
   /// Whether it has AMX: tiles of 16 rows of 64 bytes, multiplied in pairs of
   /// 16-bit elements.
   bool hasTiles = false;
@@ -31,12 +35,12 @@ class CpuModel : public TargetModel {
 public:
   explicit CpuModel(CpuDescription cpu) : cpu(cpu) {}
   mlir::StringRef getName() const override { return cpu.name; }
-  int64_t getLaneTile() const override;
+  int64_t getLaneTile() const override { return cpu.laneTile; }
   int64_t getNarrowLaneTile() const override { return cpu.lanes; }
   int64_t getStreamTile() const override;
   int64_t getRowTile() const override;
-  int64_t getSweepTile() const override;
-  int64_t getSweepRows() const override { return 2; }
+  int64_t getSweepTile() const override { return cpu.sweepTile; }
+  int64_t getSweepRows() const override { return cpu.sweepRows; }
   int64_t getMaxTileElements() const override;
   bool hasMatrixUnit(mlir::Type element, int64_t contracted) const override;
 

@@ -208,6 +208,7 @@ static bool fromJSON(const json::Value &value, ProcessorDescription &processor,
   members.read("max_stream_tile", processor.maxStreamTile);
   members.read("sweep_tile", processor.sweepTile);
   members.read("sweep_rows", processor.sweepRows);
+  members.readIf("has_tiles", processor.hasTiles);
   return members.finish();
 }
 

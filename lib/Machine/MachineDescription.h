@@ -84,6 +84,8 @@ struct ProcessorDescription {
   /// Coordinates in a tile: of the lane rank; of a streamed rank, at least and
   /// at most; of a row of a sweep, and its rows.
   int64_t laneTile, minStreamTile, maxStreamTile, sweepTile, sweepRows;
+  /// Whether it has AMX.
+  bool hasTiles = false;
 };
 
 struct MachineDescription {
