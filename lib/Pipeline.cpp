@@ -70,6 +70,7 @@ static void buildOnePassStage(OpPassManager &pm,
                               const PipelineOptions &options) {
   OnePassOptions onePass;
   onePass.onePass = options.onePass;
+  onePass.unproved = options.unproved;
   pm.addNestedPass<CascadeOp>(createOnePass(onePass));
 }
 

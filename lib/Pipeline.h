@@ -47,6 +47,10 @@ struct PipelineOptions : mlir::PassPipelineOptions<PipelineOptions> {
       *this, "one-pass",
       llvm::cl::desc("derive the form with the fewest traversals"),
       llvm::cl::init(true)};
+  Option<bool> unproved{
+      *this, "unproved", llvm::cl::init(false),
+      llvm::cl::desc(
+          "take corrections that held at random points without a proof")};
   Option<int64_t> laneTile{
       *this, "lane-tile", llvm::cl::init(0),
       llvm::cl::desc(

@@ -408,9 +408,11 @@ static LogicalResult explainCascades(const CommandLine &line, ModuleOp module,
 }
 
 /// Adds what `--merge` asks for to a module as it was written.
-static LogicalResult formMonoid(ModuleOp module, StringRef rank) {
+static LogicalResult formMonoid(ModuleOp module, StringRef rank,
+                                const PipelineOptions &options) {
   FormMonoidOptions monoid;
   monoid.rank = rank.str();
+  monoid.unproved = options.unproved;
   PassManager pm(module->getName());
   pm.addPass(createFormMonoid(monoid));
   return success(succeeded(applyPassManagerCLOptions(pm)) &&
@@ -443,7 +445,7 @@ static LogicalResult compile(const CommandLine &line, const char *program,
   if (!module || failed(setExtents(*module, line.extents)) ||
       failed(setElementTypes(*module, line.types)))
     return failure();
-  if (!line.merge.empty() && failed(formMonoid(*module, line.merge)))
+  if (!line.merge.empty() && failed(formMonoid(*module, line.merge, options)))
     return failure();
   if (line.cost.getNumOccurrences())
     return estimateCosts(line, *module, options, *output);

@@ -29,7 +29,8 @@
 //            state while d stays, the identity once it moves (argmax).
 //   close    F and its derivatives by d span a finite space: carry them all,
 //            and correct by a matrix (moments about a running mean, entropy).
-// What no rule covers starts a new phase, and a Refusal says why.
+// What no rule covers starts a new phase, and a Refusal says why. A correction
+// that holds on random data without a proof is used only if that is allowed.
 //
 // Sources: FuseMax (MICRO 2024) section III-C; Milakov and Gimelshein, "Online
 // normalizer calculation for softmax" (2018); Neptune (PLDI 2026); RedFuser
@@ -76,6 +77,8 @@ struct DerivationOptions {
   /// Exact in exact arithmetic; but while an accumulator is not final, the
   /// exponential may overflow or vanish where the final one does not.
   bool allowUnstabilised = false;
+  /// Takes corrections that held on random data but that no rule proves.
+  bool allowUnproved = false;
 };
 
 enum class CorrectionKind { None, Multiply, Add, Keep, Linear };
@@ -108,6 +111,9 @@ struct Accumulator {
 
   /// False only with allowUnstabilised, where that was made use of.
   bool stabilised = true;
+  /// With allowUnproved, the random points at which a correction held that no
+  /// rule proves; 0 where one does.
+  unsigned unprovedPoints = 0;
 
   double getIdentity() const { return getReducer(reducer).identity; }
 };
@@ -143,6 +149,8 @@ enum class RefusalRule {
   /// An exponential may overflow or vanish while what it subtracts is not
   /// final: nothing proves that it is bounded by then.
   Unstabilised,
+  /// Random data suggests a correction, but no rule proves it.
+  Unproved,
   /// The output has the rank and needs a finished reduction.
   OutputKeepsRank,
 };

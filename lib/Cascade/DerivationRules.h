@@ -75,6 +75,10 @@ private:
     unsigned phase = 0;
     /// The dependencies in that phase.
     llvm::SmallDenseSet<Expr> moving;
+    /// A factor or a summand that corrected it at random points.
+    Expr candidate;
+    bool isProduct = false;
+    unsigned points = 0;
   };
 
   bool isInvariant(const Work &work, Expr expr) const {
@@ -118,6 +122,13 @@ private:
   Expr guardIdentity(Expr coefficient);
   bool isFiniteAtIdentity(Expr coefficient);
   Expr findUnstabilised(const Work &work) const;
+
+  // In DeriveUnproved.cpp.
+  void findCandidate(Work &work, Expr after, Expr before);
+  ExprMap getElementSample(const Work &work, Expr after,
+                           unsigned attempt) const;
+  std::optional<unsigned> countAgreement(const Work &work, Expr after,
+                                         Expr corrected) const;
 
   // In DeriveRefuse.cpp.
   bool isSeparable(const Work &work, Expr expr) const;

@@ -209,20 +209,24 @@ std::optional<RefusalRule> Deriver::correct(Work &work, Expr &value) {
     if (reducer.mulDistributes && mayClose &&
         close(work, value, stabilised && tame))
       return std::nullopt;
-    if (!mayClose && isSeparable(work, work.body))
+    if (stabilised || options.allowUnstabilised)
+      findCandidate(work, after, before);
+    if (work.candidate && !options.allowUnproved)
+      return RefusalRule::Unproved;
+    if (work.candidate)
+      (work.isProduct ? coefficient : summand) = work.candidate;
+    else if (!mayClose && isSeparable(work, work.body))
       return RefusalRule::Unstabilised;
-    return isSeparable(work, work.body) ? RefusalRule::NotClosed
-                                        : RefusalRule::NotSeparable;
+    else
+      return isSeparable(work, work.body) ? RefusalRule::NotClosed
+                                          : RefusalRule::NotSeparable;
   }
   if (!stabilised && !options.allowUnstabilised)
     return RefusalRule::Unstabilised;
-  if (coefficient) {
-    coefficient = guardIdentity(coefficient);
-    if (!coefficient)
-      return RefusalRule::UndefinedAtIdentity;
-  } else if (!isFiniteAtIdentity(summand)) {
+  Expr &correction = coefficient ? coefficient : summand;
+  correction = guardIdentity(correction);
+  if (!correction)
     return RefusalRule::UndefinedAtIdentity;
-  }
   if (Expr same = findPlaced(work, work.body, work.phase)) {
     value = same;
     result.rewrites.push_back({RewriteKind::Shared, work.index, same});
@@ -239,6 +243,7 @@ std::optional<RefusalRule> Deriver::correct(Work &work, Expr &value) {
         context.select(context.compare(ExprKind::Equal, a.previous, identity),
                        identity, a.corrected);
   a.stabilised = stabilised;
+  a.unprovedPoints = work.points;
   result.rewrites.push_back({RewriteKind::Corrected, work.index, a.correction});
   value = a.leaf;
   return std::nullopt;

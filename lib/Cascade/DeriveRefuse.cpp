@@ -30,6 +30,8 @@ llvm::StringRef attn::stringify(RefusalRule rule) {
     return "undefined-at-identity";
   case RefusalRule::Unstabilised:
     return "unstabilised";
+  case RefusalRule::Unproved:
+    return "unproved";
   case RefusalRule::OutputKeepsRank:
     return "output-keeps-rank";
   }
@@ -175,6 +177,12 @@ void Deriver::refuse(const Work &work, RefusalRule rule) {
   case RefusalRule::Unstabilised:
     text << offending << " may overflow or vanish while " << names
          << " is not final, as nothing proves a bound until then";
+    break;
+  case RefusalRule::Unproved:
+    text << offending << " is corrected for a change of " << names << " by `"
+         << (work.isProduct ? "* " : "+ ") << restoreNames(work.candidate)
+         << "` at " << work.points
+         << " random points, but no rule proves it; unproved=true takes it";
     break;
   case RefusalRule::OutputKeepsRank:
     break;

@@ -134,6 +134,7 @@ State StreamFormer::makeState(const Accumulator &accumulator,
   state.leaf = accumulator.leaf;
   if (accumulator.kind != CorrectionKind::None)
     state.corrected = accumulator.corrected;
+  state.isUnproved = accumulator.unprovedPoints > 0;
 
   // The ranks in the order that the source gives them.
   RankSet ranks = accumulator.leaf.ranks();
@@ -355,6 +356,12 @@ void StreamFormer::emitStream(ArrayRef<State> states,
       builder, *loc, types, rank, builder.getF64ArrayAttr(inits),
       builder.getArrayAttr(reducers), builder.getArrayAttr(stateNames),
       builder.getArrayAttr(names));
+  SmallVector<Attribute> unproved;
+  for (auto [state, name] : llvm::zip(states, stateNames))
+    if (state.isUnproved)
+      unproved.push_back(name);
+  if (!unproved.empty())
+    stream->setAttr("attn.unproved", builder.getArrayAttr(unproved));
   emitStep(stream, states, collected);
   if (!states.empty())
     emitMerge(stream.getMerge().emplaceBlock(), states, *loc);

@@ -175,6 +175,13 @@ void StreamFormer::explain(const Derivation &derivation,
   for (const FinishedOutput &output : derivation.outputs)
     if (output.keepsRank)
       bodies[output.phase].push_back(output.value);
+  for (const Phase &phase : derivation.phases)
+    for (const Accumulator &a : phase.accumulators)
+      if (a.unprovedPoints > 0)
+        segment.reductions[a.reduction]->op->emitRemark()
+            << "the correction `" << a.correction.str() << "` of `"
+            << a.body.str() << "` held at " << a.unprovedPoints
+            << " random points, but no rule proves it (unproved)";
   llvm::DenseSet<unsigned> priced;
   for (const Refusal &refusal : derivation.refusals) {
     ArrayRef<Member *> owners =

@@ -30,7 +30,7 @@ void StreamFormer::classifyList(Member &member, TopKOp topk) {
   Value input = topk.getInput();
   Member *producer = lookup(input);
   bool depends = producer && producer->role != Role::Independent;
-  Expr body = derives ? importer.getDefinition(input) : Expr();
+  Expr body = options.derives ? importer.getDefinition(input) : Expr();
   // What no reduction changes is chosen from as it stands.
   member.isComputed = depends && body && producer->role == Role::Map;
   if (member.isComputed) {

@@ -337,8 +337,10 @@ LogicalResult FormMonoid::split(CascadeOp cascade) {
       for (Type type : cascade.getBody().getArgumentTypes())
         body.addArgument(type, cascade.getLoc());
   }
+  StreamOptions streaming;
+  streaming.derivation.allowUnproved = unproved;
   StreamFormer former(*scratch, scratch->getBody().front(), name, name,
-                      getFloatType(cascade), /*derives=*/true);
+                      getFloatType(cascade), streaming);
   if (failed(former.formMonoid(monoid)) || failed(checkWalks(monoid, name)))
     return failure();
 

@@ -179,7 +179,8 @@ void StreamFormer::classify(Member &member, EinsumOp einsum) {
   bool isReal = isa<FloatType>(type);
   bool isStoredAsIs =
       isReal || einsum.getResult().getType().getElementType() == type;
-  bool isAlgebra = derives && imported.value && !filterMoves && isStoredAsIs;
+  bool isAlgebra =
+      options.derives && imported.value && !filterMoves && isStoredAsIs;
   if (imported.opaque)
     member.reason = describeOpaque(imported.opaque);
   else if (filterMoves)
@@ -360,7 +361,7 @@ std::optional<NormalForm> StreamFormer::splitTerms(const NormalForm &form,
 /// Derives the form, or one with sums taken apart that needs fewer traversals.
 Derivation StreamFormer::deriveBest(NormalForm &form, Segment &segment) {
   constexpr unsigned maxAttempts = 8;
-  Derivation best = derive(form);
+  Derivation best = derive(form, options.derivation);
   unsigned attempts = 0;
   for (unsigned i = 0; i < best.refusals.size() && attempts < maxAttempts;) {
     const Refusal &refusal = best.refusals[i++];
@@ -371,7 +372,7 @@ Derivation StreamFormer::deriveBest(NormalForm &form, Segment &segment) {
     if (!split)
       continue;
     ++attempts;
-    Derivation derivation = derive(*split);
+    Derivation derivation = derive(*split, options.derivation);
     if (derivation.getNumTraversals() >= best.getNumTraversals())
       continue;
     segment.reductions.insert(segment.reductions.begin() + index,
@@ -456,7 +457,7 @@ void StreamFormer::cleanUp() {
 void StreamFormer::run() {
   classify();
   markNeeded();
-  if (derives)
+  if (options.derives)
     explainSegments();
   unsigned numSegments = 0;
   for (const Member &member : members)

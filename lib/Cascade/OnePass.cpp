@@ -61,8 +61,12 @@ void OnePass::formStreams(Block &block, Type floatType) {
         auto einsum = dyn_cast<EinsumOp>(op);
         return einsum && einsum.getReducer(rank).has_value();
       });
-      if (isReduced)
-        StreamFormer(cascade, *next, rank, loops, floatType, onePass).run();
+      if (!isReduced)
+        continue;
+      StreamOptions options;
+      options.derives = onePass;
+      options.derivation.allowUnproved = unproved;
+      StreamFormer(cascade, *next, rank, loops, floatType, options).run();
     }
     for (auto stream : next->getOps<StreamOp>())
       worklist.push_back(&stream.getStep().front());

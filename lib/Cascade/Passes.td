@@ -114,12 +114,18 @@ def OnePass : Pass<"attn-one-pass", "::attn::CascadeOp"> {
     that corrects it: FuseMax's names. A reduction that needs one more traversal
     gets a remark that says why.
 
+    A correction that no rule proves, but that held at random points, is
+    refused, unless `unproved=true` asks for it. The stream's attribute
+    `attn.unproved` then names the states.
+
     With `one-pass=false` nothing is derived: every level of reductions is a
     traversal of its own, to compare with. Reassociates floating point.
   }];
   let options = [
     Option<"onePass", "one-pass", "bool", "true",
            "derive the form with the fewest traversals">,
+    Option<"unproved", "unproved", "bool", "false",
+           "take corrections that held at random points without a proof">,
     Option<"maxResident", "max-resident", "int64_t", "512",
            "largest fixed extent that one tile may span">,
   ];
@@ -152,6 +158,8 @@ def FormMonoid : Pass<"attn-form-monoid", "::mlir::ModuleOp"> {
   }];
   let options = [
     Option<"rank", "rank", "std::string", "", "the rank that is cut">,
+    Option<"unproved", "unproved", "bool", "false",
+           "take corrections that held at random points without a proof">,
   ];
 }
 

@@ -94,6 +94,8 @@ struct State {
   /// The old state moved to the new values of the states before it; null where
   /// it stays what it is.
   Expr corrected;
+  /// Nothing proves that.
+  bool isUnproved = false;
 };
 
 /// The members that one segment computes.
@@ -110,16 +112,21 @@ struct Monoid {
   llvm::SmallVector<std::string> states;
 };
 
+struct StreamOptions {
+  /// If not, every level of reductions is a traversal of its own.
+  bool derives = true;
+  DerivationOptions derivation;
+};
+
 /// Streams one rank in one block.
 class StreamFormer {
 public:
   /// `loops` are the loop ranks that nothing around the block walks, `rank` one
-  /// of them. Without `derives`, every level of reductions is a traversal of
-  /// its own.
+  /// of them.
   StreamFormer(CascadeOp cascade, mlir::Block &block, mlir::StringAttr rank,
                llvm::ArrayRef<mlir::StringAttr> loops, mlir::Type floatType,
-               bool derives)
-      : cascade(cascade), block(block), rank(rank), derives(derives),
+               const StreamOptions &options)
+      : cascade(cascade), block(block), rank(rank), options(options),
         importer(context, cascade), emitter(importer, cascade),
         builder(block.getTerminator()) {
     emitter.setFloatType(floatType);
@@ -207,7 +214,7 @@ private:
   CascadeOp cascade;
   mlir::Block &block;
   mlir::StringAttr rank;
-  bool derives;
+  StreamOptions options;
   ExprContext context;
   ExprImporter importer;
   EinsumEmitter emitter;

@@ -400,6 +400,50 @@ void expectRefusal(const Problem &p, RefusalRule rule,
   expectSameValues(p, d, 1e-10);
 }
 
+/// Random points agree with an identity that the algebra does not know.
+TEST(DerivationTest, unproved_only_where_asked_for) {
+  for (double deviation : {1.0, 150.0}) {
+    Problem p(48);
+    Expr x = p.element("X", 2, deviation), v = p.element("V", 1, 0.3);
+    Expr m = p.maximum("M", x);
+    Expr weight = sigmoid(x - m) / sigmoid(m - x);
+    p.output(p.sum("O", weight * v) / p.sum("L", weight));
+    Derivation refused = derive(p.form);
+    EXPECT_EQ(refused.getNumTraversals(), 2u);
+    ASSERT_EQ(refused.refusals.size(), 2u);
+    EXPECT_EQ(refused.refusals[0].rule, RefusalRule::Unproved);
+    expectSameValues(p, refused, 1e-12);
+
+    DerivationOptions options;
+    options.allowUnproved = true;
+    Derivation taken = derive(p.form, options);
+    EXPECT_EQ(taken.getNumTraversals(), 1u) << getText(taken);
+    ASSERT_EQ(taken.phases[0].accumulators.size(), 3u);
+    EXPECT_EQ(taken.phases[0].accumulators[0].unprovedPoints, 0u);
+    EXPECT_GE(taken.phases[0].accumulators[1].unprovedPoints, 8u);
+    expectSameValues(p, taken, 1e-12);
+  }
+}
+
+/// Not where they differ by little, or only where nothing has saturated.
+TEST(DerivationTest, negative_unproved) {
+  DerivationOptions options;
+  options.allowUnproved = true;
+  for (unsigned kind = 0; kind < 3; ++kind) {
+    Problem p(48);
+    Expr x = p.element("X", 2, 1);
+    Expr m = p.maximum("M", x);
+    Expr weight = sigmoid(x - m) / sigmoid(m - x);
+    p.output(p.sum("L", kind == 0   ? weight + 1e-6 * tanh(x - m)
+                        : kind == 1 ? tanh(1000 * (x - m) - 5)
+                                    : sigmoid(x - m)));
+    Derivation d = derive(p.form, options);
+    ASSERT_EQ(d.refusals.size(), 1u) << kind;
+    EXPECT_EQ(d.refusals[0].rule, RefusalRule::NotSeparable);
+    expectSameValues(p, d, 1e-12);
+  }
+}
+
 /// The variance is derived, so three traversals become two.
 TEST(DerivationTest, negative_z_score_softmax) {
   Problem p(48);

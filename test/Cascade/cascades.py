@@ -14,6 +14,7 @@ import numpy as np
 
 NESTS = "attn-split-reducers,attn-expand-reducers,attn-form-nests"
 DERIVED = NESTS + ",attn-one-pass"
+UNPROVED = NESTS + ",attn-one-pass{unproved=true}"
 NAIVE = NESTS + ",attn-one-pass{one-pass=false}"
 ORDERS = [("whole",), ("stream", "--chunk=1"), ("tile", "--chunk=3"),
           ("tree", "--chunk=2", "--tree")]

@@ -59,6 +59,8 @@ def check(text, rng):
     naive = cascades.models(text)[name]
     # One level a traversal is what the evaluator does anyway, but for a tree.
     forms = [(cascades.models(text, cascades.DERIVED)[name], cascades.ORDERS),
+             (cascades.models(text, cascades.UNPROVED)[name],
+              cascades.ORDERS[-1:]),
              (cascades.models(text, cascades.NAIVE)[name],
               cascades.ORDERS[-1:])]
     worst = 0

@@ -329,7 +329,7 @@ attn.cascade @negative_farthest(%X: !attn.tensor<[p, m], f32>)
     -> !attn.tensor<[p, s], i32> ranks(p, m, s = 8) {
   %S = attn.einsum [p] = %X[p, m]
   %D = attn.einsum [p, m] = abs(%X[p, m] - %S[p] / extent(m))
-  // expected-remark @below {{depends on `S`, and no correction distributes over the reducer `topk` (no-distributive-operation); `W` waits for traversal 2 of `m`}}
+  // expected-remark @below {{`abs(X[p,m] - S/extent(m))` depends on `S`, and no correction distributes over the reducer `topk` (no-distributive-operation); `W` waits for traversal 2 of `m`, which reads `X` again (4 |m| |p| bytes)}}
   %W, %I = attn.topk m to s of %D
   attn.yield %I
 }

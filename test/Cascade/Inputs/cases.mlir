@@ -407,3 +407,15 @@ attn.cascade @nearest(%X: !attn.tensor<[p, m], f32>, %Y: !attn.tensor<[p, m], i3
   %I = attn.einsum [p] = %Y[p, m] reduce(argmax m)
   attn.yield %N, %I
 }
+
+// Corrections that are not proved.
+attn.cascade @logistic_softmax(%X: !attn.tensor<[p, m], f32>, %V: !attn.tensor<[m, f], f32>)
+    -> (!attn.tensor<[p, f], f32>, !attn.tensor<[p], f32>)
+    ranks(p, m, f = 6) {
+  %GM = attn.einsum [p] = %X[p, m] reduce(max m)
+  %SN = attn.einsum [p, m] = sigmoid(%X[p, m] - %GM[p]) / sigmoid(%GM[p] - %X[p, m])
+  %SD = attn.einsum [p] = %SN[p, m]
+  %O = attn.einsum [p, f] = %SN[p, m] / %SD[p] * %V[m, f]
+  %FAR = attn.einsum [p] = abs(%X[p, m] - %GM[p]) reduce(max m)
+  attn.yield %O, %FAR
+}
