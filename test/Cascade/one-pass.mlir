@@ -97,6 +97,41 @@ attn.cascade @softcap(%QK: !attn.tensor<[p, m], f32>,
 
 // -----
 
+/// Nor does one that is clamped, such as that of normalised queries and keys,
+/// or a sigmoid.
+// CHECK-LABEL: attn.cascade @clamped
+//       CHECK: attn.stream m init(add %rd = 0.0, add %rav = 0.0)
+attn.cascade @clamped(%Q: !attn.tensor<[p, e], f32>,
+                      %K: !attn.tensor<[m, e], f32>,
+                      %V: !attn.tensor<[m, f], f32>)
+    -> !attn.tensor<[p, f], f32> ranks(p, m, e = 64, f = 64) {
+  %QK = attn.einsum [p, m] = %Q[p, e] * %K[m, e]
+  %S  = attn.einsum [p, m] = 10.0 * max(min(%QK[p, m], 1.0), -1.0) + 20.0 * sigmoid(%QK[p, m])
+  %GM = attn.einsum [p] = %S[p, m] reduce(max m)
+  %SN = attn.einsum [p, m] = exp(%S[p, m] - %GM[p])
+  %SD = attn.einsum [p] = %SN[p, m]
+  %A  = attn.einsum [p, m] = %SN[p, m] / %SD[p]
+  %AV = attn.einsum [p, f] = %A[p, m] * %V[m, f]
+  attn.yield %AV
+}
+
+// -----
+
+/// What would overflow without its maximum keeps it, bounded or not.
+// CHECK-LABEL: attn.cascade @negative_wide_clamp
+//       CHECK: attn.stream m init(max %rm = -inf, add %rd = 0.0)
+attn.cascade @negative_wide_clamp(%X: !attn.tensor<[p, m], f32>)
+    -> !attn.tensor<[p], f32> ranks(p, m) {
+  %S  = attn.einsum [p, m] = 200.0 * max(min(%X[p, m], 1.0), -1.0)
+  %GM = attn.einsum [p] = %S[p, m] reduce(max m)
+  %SN = attn.einsum [p, m] = exp(%S[p, m] - %GM[p])
+  %SD = attn.einsum [p] = %SN[p, m]
+  %L  = attn.einsum [p] = %GM[p] + log(%SD[p])
+  attn.yield %L
+}
+
+// -----
+
 /// More outputs are more Einsums after the stream.
 // CHECK-LABEL: attn.cascade @logsumexp
 //       CHECK: %RM, %RD = attn.stream m init(max %rm = -inf, add %rd = 0.0)
