@@ -15,6 +15,9 @@
 #include "lib/Target/CPU/EmitObject.h"
 #include "lib/Target/CPU/Passes.h"
 #include "lib/Target/Frame.h"
+#include "lib/Target/NVPTX/Device.h"
+#include "lib/Target/NVPTX/KernelLowering.h"
+#include "lib/Target/NVPTX/Passes.h"
 #include "mlir/Transforms/Passes.h"
 #include "llvm/ADT/Sequence.h"
 
@@ -106,6 +109,12 @@ static void buildBindStage(OpPassManager &pm, const PipelineOptions &options) {
 }
 
 static void buildLLVMStage(OpPassManager &pm, const PipelineOptions &options) {
+  if (std::optional<GpuDescription> gpu = lookupGpu(options.target)) {
+    nvptx::LowerTilesOptions lower;
+    lower.threads = gpu->threads;
+    lower.sharedBytes = gpu->sharedBytes;
+    return nvptx::buildTileToLLVM(pm, lower);
+  }
   std::optional<CpuDescription> cpu = lookupCpu(options.target);
   if (!cpu)
     return; // Partition says so
@@ -159,16 +168,59 @@ void attn::registerPipeline() {
 // Running them
 //===----------------------------------------------------------------------===//
 
+/// The bytes of shared memory that the largest kernel needs.
+static FailureOr<int64_t> getSharedBytes(ModuleOp module,
+                                         const PipelineOptions &options) {
+  OwningOpRef<ModuleOp> clone = module.clone();
+  PassManager pm(clone->getOperation()->getName());
+  for (Stage stage : getStagesBetween(lastCascadeStage, Stage::Bind))
+    buildStage(stage, pm, options);
+  if (failed(pm.run(*clone)))
+    return failure();
+  int64_t bytes = 0;
+  for (auto kernel : clone->getOps<tile::KernelOp>())
+    bytes = std::max(bytes, nvptx::planShared(kernel).bytes);
+  return bytes;
+}
+
+/// Sets the tile sizes that are left open, for a GPU, to the first that fit.
+static LogicalResult chooseTiles(ModuleOp module, PipelineOptions &options) {
+  std::optional<GpuDescription> gpu = lookupGpu(options.target);
+  if (!gpu || (options.laneTile && options.streamTile))
+    return success();
+  int64_t laneTile = options.laneTile, streamTile = options.streamTile, bytes;
+  for (TileChoice choice : getGpuTileChoices()) {
+    options.laneTile = laneTile ? laneTile : choice.lanes;
+    options.streamTile = streamTile ? streamTile : choice.stream;
+    FailureOr<int64_t> needed = getSharedBytes(module, options);
+    if (failed(needed))
+      return failure();
+    bytes = *needed;
+    if (bytes <= gpu->sharedBytes)
+      return success();
+  }
+  return emitError(module.getLoc(), "the tiles need ")
+         << bytes << " bytes of shared memory even with "
+         << int64_t(options.laneTile) << " lanes and "
+         << int64_t(options.streamTile)
+         << " coordinates of a stream in a tile, but a block of " << gpu->name
+         << " may have " << gpu->sharedBytes;
+}
+
 LogicalResult attn::runStages(ModuleOp module, Stage from, Stage to,
                               const PipelineOptions &options,
                               const PipelineHooks &hooks) {
+  PipelineOptions chosen;
+  chosen.copyOptionValuesFrom(options);
   for (Stage stage : getStagesBetween(from, to)) {
     StringRef target =
         stage > lastCascadeStage ? StringRef(options.target) : StringRef();
     if (hooks.before)
       hooks.before(stage, target);
+    if (stage == Stage::Partition && failed(chooseTiles(module, chosen)))
+      return failure();
     PassManager pm(module->getName());
-    buildStage(stage, pm, options);
+    buildStage(stage, pm, chosen);
     if (hooks.configure && failed(hooks.configure(pm)))
       return failure();
     if (failed(pm.run(module)))
@@ -190,42 +242,128 @@ static bool usesMatrixUnit(ModuleOp module) {
       .wasInterrupted();
 }
 
-FailureOr<std::unique_ptr<llvm::Module>>
-attn::compileModule(ModuleOp module, std::vector<Interface> interfaces,
-                    ArrayRef<CpuDescription> targets,
-                    const PipelineOptions &options, const PipelineHooks &hooks,
-                    llvm::LLVMContext &context) {
-  if (failed(runStages(module, Stage::Parse, lastCascadeStage, options, hooks)))
-    return failure();
+namespace {
+/// Compiles one module for target after target.
+class LevelCompiler {
+public:
+  LevelCompiler(ModuleOp module, std::vector<Interface> &interfaces,
+                const PipelineOptions &options, const PipelineHooks &hooks,
+                llvm::LLVMContext &context)
+      : module(module), interfaces(interfaces), options(options), hooks(hooks),
+        context(context) {}
+
+  LogicalResult compile(const CpuDescription &cpu, bool isOnly);
+  LogicalResult compile(const GpuDescription &gpu, StringRef ptxas);
 
   SmallVector<LoweredLevel> levels;
-  for (const CpuDescription &cpu : targets) {
-    PipelineOptions levelOptions;
-    levelOptions.copyOptionValuesFrom(options);
-    levelOptions.target = cpu.name.str();
-    OwningOpRef<ModuleOp> clone = module.clone();
-    if (failed(runStages(*clone, lastCascadeStage, Stage::Bind, levelOptions,
-                         hooks)))
-      return failure();
-    // A level with a matrix unit that nothing uses would be the next one again.
-    if (cpu.hasTiles && targets.size() > 1 && !usesMatrixUnit(*clone))
-      continue;
-    LoweredLevel level{cpu};
-    for (Interface &interface : interfaces) {
-      auto program = clone->lookupSymbol<tile::ProgramOp>(interface.name);
-      if (!program || failed(setProgramRanks(interface, program.getRanks())))
-        return emitError(module.getLoc(), "@")
-               << interface.name << " has other ranks on " << cpu.name
-               << " than on " << targets.front().name;
-      level.frameSlots[interface.name] = FrameLayout(program).getNumSlots();
-    }
-    if (failed(
-            runStages(*clone, Stage::Bind, Stage::LLVM, levelOptions, hooks)))
-      return failure();
-    level.module = cpu::translateToLLVM(*clone, context);
-    if (!level.module)
-      return failure();
-    levels.push_back(std::move(level));
+
+private:
+  ModuleOp module;
+  std::vector<Interface> &interfaces;
+  const PipelineOptions &options;
+  const PipelineHooks &hooks;
+  llvm::LLVMContext &context;
+  StringRef first; ///< the first target, for messages
+
+  LogicalResult run(ModuleOp clone, Stage from, Stage to, StringRef target);
+  LogicalResult checkRanks(ModuleOp clone, LoweredLevel &level);
+  LogicalResult add(ModuleOp clone, LoweredLevel level);
+};
+} // namespace
+
+LogicalResult LevelCompiler::run(ModuleOp clone, Stage from, Stage to,
+                                 StringRef target) {
+  PipelineOptions levelOptions;
+  levelOptions.copyOptionValuesFrom(options);
+  levelOptions.target = target.str();
+  return runStages(clone, from, to, levelOptions, hooks);
+}
+
+/// Checks that the programs have the ranks of the first target's, and counts
+/// their slots.
+LogicalResult LevelCompiler::checkRanks(ModuleOp clone, LoweredLevel &level) {
+  if (first.empty())
+    first = level.target;
+  for (Interface &interface : interfaces) {
+    auto program = clone.lookupSymbol<tile::ProgramOp>(interface.name);
+    if (!program || failed(setProgramRanks(interface, program.getRanks())))
+      return emitError(module.getLoc(), "@")
+             << interface.name << " has other ranks on " << level.target
+             << " than on " << first;
+    level.frameSlots[interface.name] = FrameLayout(program).getNumSlots();
   }
-  return linkLevels(levels, interfaces, module.getLoc());
+  return success();
+}
+
+/// Adds the level whose functions for the host are what is left of `clone`.
+LogicalResult LevelCompiler::add(ModuleOp clone, LoweredLevel level) {
+  level.module = cpu::translateToLLVM(clone, context);
+  if (!level.module)
+    return failure();
+  levels.push_back(std::move(level));
+  return success();
+}
+
+/// `isOnly`: there is no other level of the CPU.
+LogicalResult LevelCompiler::compile(const CpuDescription &cpu, bool isOnly) {
+  OwningOpRef<ModuleOp> clone = module.clone();
+  if (failed(run(*clone, lastCascadeStage, Stage::Bind, cpu.name)))
+    return failure();
+  // A level with a matrix unit that nothing uses would be the next one again.
+  if (cpu.hasTiles && !isOnly && !usesMatrixUnit(*clone))
+    return success();
+  LoweredLevel level{cpu.name, cpu.isa};
+  if (failed(checkRanks(*clone, level)) ||
+      failed(run(*clone, Stage::Bind, Stage::LLVM, cpu.name)))
+    return failure();
+  return add(*clone, std::move(level));
+}
+
+LogicalResult LevelCompiler::compile(const GpuDescription &gpu,
+                                     StringRef ptxas) {
+  OwningOpRef<ModuleOp> clone = module.clone();
+  LoweredLevel level{gpu.name, gpu.name};
+  if (failed(run(*clone, lastCascadeStage, Stage::Bind, gpu.name)) ||
+      failed(checkRanks(*clone, level)) ||
+      failed(run(*clone, Stage::Bind, Stage::LLVM, gpu.name)))
+    return failure();
+  FailureOr<nvptx::DeviceCode> device = nvptx::takeDeviceCode(*clone, gpu);
+  if (failed(device))
+    return failure();
+  level.device = std::move(*device);
+  if (!ptxas.empty() &&
+      failed(nvptx::addMachineCode(*level.device, ptxas, module.getLoc())))
+    return failure();
+  return add(*clone, std::move(level));
+}
+
+FailureOr<std::unique_ptr<llvm::Module>>
+attn::compileModule(ModuleOp module, std::vector<Interface> interfaces,
+                    const Targets &targets, const PipelineOptions &options,
+                    const PipelineHooks &hooks, llvm::LLVMContext &context) {
+  if (failed(runStages(module, Stage::Parse, lastCascadeStage, options, hooks)))
+    return failure();
+  LevelCompiler compiler(module, interfaces, options, hooks, context);
+  for (const CpuDescription &cpu : targets.cpus)
+    if (failed(compiler.compile(cpu, targets.cpus.size() == 1)))
+      return failure();
+  for (const GpuDescription &gpu : targets.gpus)
+    if (failed(compiler.compile(gpu, targets.ptxas)))
+      return failure();
+  return linkLevels(compiler.levels, interfaces, module.getLoc());
+}
+
+FailureOr<std::string> attn::compileToPTX(ModuleOp module,
+                                          const GpuDescription &gpu,
+                                          const PipelineOptions &options,
+                                          const PipelineHooks &hooks) {
+  PipelineOptions gpuOptions;
+  gpuOptions.copyOptionValuesFrom(options);
+  gpuOptions.target = gpu.name.str();
+  if (failed(runStages(module, Stage::Parse, Stage::LLVM, gpuOptions, hooks)))
+    return failure();
+  FailureOr<nvptx::DeviceCode> device = nvptx::takeDeviceCode(module, gpu);
+  if (failed(device))
+    return failure();
+  return std::move(device->ptx);
 }

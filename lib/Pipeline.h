@@ -9,6 +9,7 @@
 #define LIB_PIPELINE_H
 
 #include "lib/Machine/CpuModel.h"
+#include "lib/Machine/GpuModel.h"
 #include "lib/Package/Interface.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassOptions.h"
@@ -93,18 +94,31 @@ struct PipelineHooks {
       after;
 };
 
+/// Compiles the cascades of `module` for `gpu` to PTX.
+mlir::FailureOr<std::string> compileToPTX(mlir::ModuleOp module,
+                                          const GpuDescription &gpu,
+                                          const PipelineOptions &options,
+                                          const PipelineHooks &hooks);
+
 /// Runs the stages after `from` up to `to`.
 mlir::LogicalResult runStages(mlir::ModuleOp module, Stage from, Stage to,
                               const PipelineOptions &options,
                               const PipelineHooks &hooks);
 
-/// Compiles the cascades of `module` for each of `targets`, best first, to one
-/// LLVM module: what the object has, before LLVM's own passes.
+/// What an object is made for, best first.
+struct Targets {
+  llvm::SmallVector<CpuDescription> cpus;
+  llvm::SmallVector<GpuDescription> gpus;
+  /// The program that makes machine code of PTX; empty where there is none.
+  std::string ptxas;
+};
+
+/// Compiles the cascades of `module` for each of `targets` to one LLVM module:
+/// what the object has, before LLVM's own passes.
 mlir::FailureOr<std::unique_ptr<llvm::Module>>
 compileModule(mlir::ModuleOp module, std::vector<Interface> interfaces,
-              llvm::ArrayRef<CpuDescription> targets,
-              const PipelineOptions &options, const PipelineHooks &hooks,
-              llvm::LLVMContext &context);
+              const Targets &targets, const PipelineOptions &options,
+              const PipelineHooks &hooks, llvm::LLVMContext &context);
 
 } // namespace attn
 

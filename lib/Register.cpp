@@ -9,6 +9,7 @@
 #include "lib/Mapping/Passes.h"
 #include "lib/Pipeline.h"
 #include "lib/Target/CPU/Passes.h"
+#include "lib/Target/NVPTX/Passes.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
@@ -26,5 +27,6 @@ void attn::registerPasses() {
   attn::registerAttnCascadePasses();
   attn::registerAttnMappingPasses();
   attn::cpu::registerPasses();
+  attn::nvptx::registerPasses();
   attn::registerPipeline();
 }

@@ -37,12 +37,17 @@ attnrt_status attn::rt::readCall(const attnrt_call *from, attnrt_call &call) {
     return invalid("call has fields that are newer than this runtime");
   std::memcpy(&call, from, std::min(size, sizeof(call)));
 
-  if (call.device.device_type != 0 && call.device.device_type != kDLCPU)
+  bool isCuda = call.device.device_type == kDLCUDA;
+  if (call.device.device_type != 0 && call.device.device_type != kDLCPU &&
+      !isCuda)
     return fail(ATTNRT_UNSUPPORTED, "call->device has DLPack type ",
                 int32_t(call.device.device_type),
-                " but this runtime only has the CPU");
-  if (call.stream)
+                " but this runtime has the CPU and CUDA");
+  if (call.stream && !isCuda)
     return invalid("call->stream is set but the CPU has no streams");
+  if (isCuda && (call.executor || call.num_threads))
+    return invalid("call->", call.executor ? "executor" : "num_threads",
+                   " is set but is for the CPU");
   if (!call.workspace && call.workspace_bytes)
     return invalid("call->workspace is null but workspace_bytes is ",
                    call.workspace_bytes);
@@ -84,25 +89,48 @@ static std::string getVariantNames(const attnrt_program &program) {
   return names;
 }
 
+/// Returns what keeps `variant` from running, or an empty text.
+static std::string getObstacle(const attnrt_context &context,
+                               const attnrt_variant &variant,
+                               const CudaDevice *device) {
+  if (variant.gpu && !device)
+    return "is for CUDA, but the call runs on cpu";
+  if (!variant.gpu && device)
+    return "is for the CPU, but the call runs on " + device->getName();
+  if (device) {
+    if (device->canRun(*variant.gpu))
+      return {};
+    return "needs a device of at least sm_" +
+           std::to_string(variant.gpu->capability) + ", but the call runs on " +
+           device->getName();
+  }
+  uint64_t missing = variant.features & ~context.cpu.features;
+  if (!missing)
+    return {};
+  return "needs " + getFeatureNames(missing) + ", which this machine lacks";
+}
+
 attnrt_status attn::rt::chooseVariant(const attnrt_context &context,
                                       const attnrt_program &program,
-                                      const char *isa,
+                                      const char *isa, const CudaDevice *device,
                                       const attnrt_variant *&variant) {
   for (uint32_t i = 0; i < program.num_variants; ++i) {
     variant = &program.variants[i];
-    uint64_t missing = variant->features & ~context.cpu.features;
-    if (!isa && !missing)
-      return nullptr;
-    if (!isa || std::strcmp(isa, variant->isa) != 0)
+    if (isa && std::strcmp(isa, variant->isa) != 0)
       continue;
-    if (!missing)
+    std::string obstacle = getObstacle(context, *variant, device);
+    if (obstacle.empty())
       return nullptr;
-    return fail(ATTNRT_UNSUPPORTED, "isa ", isa, " needs ",
-                getFeatureNames(missing), ", which this machine lacks");
+    if (isa)
+      return fail(ATTNRT_UNSUPPORTED, "isa ", isa, " ", obstacle);
   }
   if (isa)
     return fail(ATTNRT_UNSUPPORTED, "isa ", isa, " is not in ", program.name,
                 ", which has ", getVariantNames(program));
+  if (device)
+    return fail(ATTNRT_UNSUPPORTED, program.name, " has ",
+                getVariantNames(program), ", but none of them runs on ",
+                device->getName());
   return fail(ATTNRT_UNSUPPORTED, program.name, " has ",
               getVariantNames(program),
               ", but this machine can run none of them; it has ",

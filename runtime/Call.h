@@ -17,9 +17,10 @@ attnrt_status readCall(const attnrt_call *from, attnrt_call &call);
 Threads getThreads(const attnrt_context &context, const attnrt_call &call);
 
 /// Sets `variant` to the one that `isa` names, or to the first of `program`
-/// that the machine can run when that is NULL.
+/// that `device` (NULL: the CPU) can run when that is NULL.
 attnrt_status chooseVariant(const attnrt_context &context,
                             const attnrt_program &program, const char *isa,
+                            const CudaDevice *device,
                             const attnrt_variant *&variant);
 
 } // namespace attn::rt

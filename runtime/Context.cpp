@@ -115,7 +115,8 @@ size_t attnrt_device_report(const attnrt_context *context, char *text,
              "\ninstruction sets: " + getFeatureNames(cpu.features) +
              "\navx-512: " + cpu.avx512 + "\namx: " + cpu.amx +
              "\nthreads: " + std::to_string(context->threads) + " (" +
-             getThreadLibrary() + ")\n";
+             getThreadLibrary() + ")\n" +
+             const_cast<attnrt_context *>(context)->cuda.report();
     return nullptr;
   });
   attnrt_status_free(status);

@@ -4,6 +4,7 @@
 #define RUNTIME_CONTEXT_H
 
 #include "runtime/Cpu.h"
+#include "runtime/Cuda.h"
 #include "runtime/attnrt_program.h"
 
 #include <atomic>
@@ -35,6 +36,9 @@ struct attnrt_context {
   void trim() noexcept;
 
   const attn::rt::Cpu cpu;
+
+  /// Opened when a call first wants a CUDA device.
+  attn::rt::Cuda cuda;
 
   /// How many threads a call uses unless it says otherwise.
   const int32_t threads;

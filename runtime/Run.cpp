@@ -1,8 +1,8 @@
 //===- Run.cpp - One call of a compiled program, from top to bottom -------===//
 //
-// attnrt_run_program is the table of contents: read the call, validate, bind,
-// choose, fill the frame, find memory, run. Nothing here knows what is
-// computed.
+// attnrt_run_program is the table of contents: read the call, find the device,
+// choose, validate, bind, fill the frame, find memory, run. Nothing here knows
+// what is computed.
 //
 //===----------------------------------------------------------------------===//
 
@@ -16,10 +16,17 @@
 
 using namespace attn::rt;
 
-/// What attnrt_launch needs to know of the call it is in.
+/// What a launch needs to know of the call it is in.
 struct attnrt_run {
   attnrt_context &context;
   Threads threads;
+
+  /// NULL on the CPU, and so are the others.
+  CudaDevice *device = nullptr;
+  const attnrt_gpu_code *code = nullptr;
+  const LoadedCode *loaded = nullptr;
+  cuda::Stream stream = nullptr;
+
   attnrt_status error = nullptr; ///< of the launch that failed; owned
 };
 
@@ -28,6 +35,7 @@ namespace {
 /// A call that is ready to run: everything checked but the workspace.
 struct Prepared {
   attnrt_call call;
+  CudaDevice *device = nullptr; ///< NULL on the CPU
   const attnrt_variant *variant;
   Threads threads;
   std::vector<int64_t> frame;
@@ -57,21 +65,33 @@ static attnrt_status prepare(attnrt_context *context,
     return status;
   if (attnrt_status status = readCall(call, prepared.call))
     return status;
-  if (attnrt_status status = chooseVariant(*context, *program,
-                                           prepared.call.isa, prepared.variant))
+  DLDevice runner = prepared.call.device;
+  if (runner.device_type == 0)
+    runner.device_type = kDLCPU;
+  if (runner.device_type == kDLCUDA)
+    if (attnrt_status status =
+            context->cuda.getDevice(runner.device_id, prepared.device))
+      return status;
+  if (attnrt_status status =
+          chooseVariant(*context, *program, prepared.call.isa, prepared.device,
+                        prepared.variant))
     return status;
-  if (attnrt_status status = checkHeaders(*program, args))
+  if (attnrt_status status = checkHeaders(*program, args, &runner))
     return status;
 
   prepared.threads = getThreads(*context, prepared.call);
   prepared.frame.assign(program->frame_slots, 0);
   int64_t *frame = prepared.frame.data();
-  frame[0] = prepared.threads.count;
+  frame[0] = prepared.device ? prepared.device->multiprocessors
+                             : prepared.threads.count;
   if (attnrt_status status = bindExtents(*program, args, frame + 1))
     return status;
   if (attnrt_status status =
           fillFrame(*program, args, withData, frame, prepared.views))
     return status;
+  if (prepared.device && withData)
+    if (attnrt_status status = checkOwners(*prepared.device, prepared.views))
+      return status;
 
   if (prepared.variant->workspace)
     prepared.workspaceBytes = prepared.variant->workspace(frame);
@@ -108,6 +128,13 @@ static attnrt_status runHost(attnrt_context &context,
                              const attnrt_program &program, Prepared &prepared,
                              char *workspace) {
   attnrt_run run{context, prepared.threads};
+  if (prepared.device) {
+    run.device = prepared.device;
+    run.code = prepared.variant->gpu;
+    run.stream = static_cast<cuda::Stream>(prepared.call.stream);
+    if (attnrt_status status = run.device->load(*run.code, run.loaded))
+      return status;
+  }
   int32_t code = prepared.variant->host(&run, prepared.frame.data(), workspace);
   if (run.error || code == 0)
     return run.error;
@@ -122,6 +149,10 @@ attnrt_status attnrt_run_program(attnrt_context *context,
     if (attnrt_status status = prepare(context, program, args, call,
                                        /*withData=*/true, prepared))
       return status;
+    if (prepared.device && !prepared.call.workspace && prepared.workspaceBytes)
+      return invalid("call->workspace is null but ", program->name, " needs ",
+                     getCallerBytes(prepared.workspaceBytes), " bytes on ",
+                     prepared.device->getName());
     if (!prepared.call.workspace) {
       Loan loan(*context, prepared.workspaceBytes);
       return runHost(*context, *program, prepared, loan.data());
@@ -156,24 +187,40 @@ attnrt_status attnrt_program_extents(const attnrt_program *program,
       return invalid("extents is null");
     if (attnrt_status status = checkProgram(program))
       return status;
-    if (attnrt_status status = checkHeaders(*program, args))
+    if (attnrt_status status = checkHeaders(*program, args, nullptr))
       return status;
     return bindExtents(*program, args, extents);
   });
 }
 
+/// Keeps the first error of a run, and returns its code.
+static int32_t keepError(attnrt_run &run, attnrt_status status) {
+  if (!status)
+    return ATTNRT_OK;
+  if (run.error)
+    attnrt_status_free(status);
+  else
+    run.error = status;
+  return attnrt_status_code(run.error);
+}
+
 int32_t attnrt_launch(attnrt_run *run, attnrt_kernel_fn kernel,
                       const int64_t *frame, int64_t tasks,
                       int64_t scratch_bytes) {
-  attnrt_status status = guarded([&] {
+  return keepError(*run, guarded([&] {
     return runTasks(run->context, run->threads, kernel, frame, tasks,
                     scratch_bytes);
-  });
-  if (!status)
-    return ATTNRT_OK;
-  if (run->error)
-    attnrt_status_free(status);
-  else
-    run->error = status;
-  return attnrt_status_code(run->error);
+  }));
+}
+
+int32_t attnrt_launch_gpu(attnrt_run *run, uint32_t kernel,
+                          const int64_t *frame, int64_t tasks) {
+  return keepError(*run, guarded([&]() -> attnrt_status {
+    if (!run->device || kernel >= run->code->num_kernels)
+      return fail(ATTNRT_INTERNAL, "kernel number ", kernel, " is launched, ",
+                  run->device ? "which the object lacks" : "but on the CPU");
+    return run->device->launch(run->code->kernels[kernel],
+                               run->loaded->functions[kernel], frame, tasks,
+                               run->stream);
+  }));
 }

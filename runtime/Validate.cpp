@@ -31,8 +31,12 @@ static std::string getDeviceName(DLDevice device) {
   }
 }
 
-/// Returns whether the CPU can read memory of `device` in place.
-static bool isHostMemory(DLDevice device) {
+/// Returns whether what runs on `runner` can read memory of `device` in place.
+static bool isReadable(DLDevice device, DLDevice runner) {
+  if (runner.device_type == kDLCUDA)
+    return device.device_type == kDLCUDAManaged ||
+           (device.device_type == kDLCUDA &&
+            device.device_id == runner.device_id);
   return device.device_type == kDLCPU || device.device_type == kDLCUDAHost ||
          device.device_type == kDLROCMHost;
 }
@@ -48,7 +52,8 @@ static std::string getRanksText(const attnrt_program &program,
 
 static attnrt_status checkHeader(const attnrt_program &program,
                                  const attnrt_arg_desc &arg,
-                                 const DLTensor &tensor) {
+                                 const DLTensor &tensor,
+                                 const DLDevice *runner) {
   if (tensor.ndim < 0 || uint32_t(tensor.ndim) != arg.num_ranks)
     return invalid("argument ", arg.name, ": has ", tensor.ndim,
                    " dimensions but the spec gives ", arg.num_ranks, ": ",
@@ -59,9 +64,10 @@ static attnrt_status checkHeader(const attnrt_program &program,
     return invalid("argument ", arg.name, ": dtype is ",
                    getTypeName(tensor.dtype), " but the spec gives ",
                    getTypeName(type));
-  if (!isHostMemory(tensor.device))
+  if (runner && !isReadable(tensor.device, *runner))
     return invalid("argument ", arg.name, ": lies on ",
-                   getDeviceName(tensor.device), " but the call runs on cpu");
+                   getDeviceName(tensor.device), " but the call runs on ",
+                   getDeviceName(*runner));
   if (tensor.ndim > 0 && !tensor.shape)
     return invalid("argument ", arg.name, ": shape is null");
   for (int32_t i = 0; i < tensor.ndim; ++i)
@@ -73,7 +79,7 @@ static attnrt_status checkHeader(const attnrt_program &program,
 }
 
 attnrt_status attn::rt::checkHeaders(const attnrt_program &program,
-                                     const void *args) {
+                                     const void *args, const DLDevice *device) {
   if (!args)
     return invalid("args is null");
   uint32_t size;
@@ -96,7 +102,7 @@ attnrt_status attn::rt::checkHeaders(const attnrt_program &program,
       return invalid("argument ", arg.name, ": is null but is an input");
     }
     if (tensor)
-      if (attnrt_status status = checkHeader(program, arg, *tensor))
+      if (attnrt_status status = checkHeader(program, arg, *tensor, device))
         return status;
   }
   if (!hasOutput)
@@ -142,6 +148,24 @@ static attnrt_status checkOverlaps(const std::vector<View> &views) {
       return invalid("argument ", output.arg->name, ": overlaps ", kind,
                      other.arg->name);
     }
+  }
+  return nullptr;
+}
+
+attnrt_status attn::rt::checkOwners(const CudaDevice &device,
+                                    const std::vector<View> &views) {
+  for (const View &view : views) {
+    if (view.isEmpty)
+      continue;
+    int32_t owner;
+    if (attnrt_status status = device.getOwner(view.data, owner))
+      return status;
+    if (owner < 0)
+      return invalid("argument ", view.arg->name,
+                     ": data is no address of CUDA's memory");
+    if (owner != device.ordinal)
+      return invalid("argument ", view.arg->name, ": data lies on cuda:", owner,
+                     " but the call runs on cuda:", device.ordinal);
   }
   return nullptr;
 }

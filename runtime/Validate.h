@@ -3,6 +3,7 @@
 #ifndef RUNTIME_VALIDATE_H
 #define RUNTIME_VALIDATE_H
 
+#include "runtime/Cuda.h"
 #include "runtime/Tensor.h"
 #include "runtime/attnrt_program.h"
 
@@ -11,8 +12,14 @@
 namespace attn::rt {
 
 /// Checks the size of `args` and what each tensor's header says by itself: its
-/// presence, dimensions, type and device. After this, shapes can be bound.
-attnrt_status checkHeaders(const attnrt_program &program, const void *args);
+/// presence, dimensions, type and, unless `device` is NULL, whether it lies
+/// where the call runs. After this, shapes can be bound.
+attnrt_status checkHeaders(const attnrt_program &program, const void *args,
+                           const DLDevice *device);
+
+/// Checks that the data of `views` are on `device`, as the driver says.
+attnrt_status checkOwners(const CudaDevice &device,
+                          const std::vector<View> &views);
 
 /// Writes each argument's slots of `frame`, and checks strides. With
 /// `withData`, also checks data: its presence, alignment and overlaps, and

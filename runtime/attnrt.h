@@ -15,7 +15,13 @@
 // * Every function but attnrt_context_destroy may be called from any thread at
 //   any time, also on one context and on the same inputs.
 // * Pointers that are passed in stay the caller's; none is kept after a call
-//   returns. Every call returns after its work has ended.
+//   returns. On the CPU a call returns after its work has ended. On CUDA it
+//   puts its work into the caller's stream and returns: tensors and workspace
+//   stay as they are until the stream has done it, and what fails there is
+//   told by a later call. Nothing waits or allocates on the device, except
+//   that the first call of an object on a device loads its kernels, so a call
+//   may be captured in a graph. The object stays loaded as long as the context
+//   lives.
 // * An error is returned as a status with a message, which the caller frees.
 //   After an error in the arguments no output was written.
 //
@@ -66,7 +72,9 @@ enum {
   ATTNRT_INVALID_ARGUMENT = 1, ///< an argument breaks the contract
   ATTNRT_UNSUPPORTED = 2,      ///< this machine or object can't do it
   ATTNRT_OUT_OF_MEMORY = 3,
-  ATTNRT_INTERNAL = 4 ///< a defect of attnc or of the caller's executor
+  ATTNRT_INTERNAL = 4, ///< a defect of attnc or of the caller's executor
+  ATTNRT_DEVICE_FAILED =
+      5 ///< the GPU or its driver fails, perhaps since before
 };
 
 /// Returns one of the codes above.
@@ -100,9 +108,9 @@ ATTNRT_API void attnrt_context_destroy(attnrt_context *context);
 ATTNRT_API void attnrt_context_trim(attnrt_context *context);
 
 /// Describes in some lines of text what the machine has: its instruction sets,
-/// its threads, and AMX or why there is none. Writes at most `bytes` bytes to
-/// `text`, always with a final NUL when `bytes` is not 0, and returns the
-/// length of the whole text without it, as snprintf does.
+/// its threads, AMX and CUDA devices or why there are none. Writes at most
+/// `bytes` bytes to `text`, always with a final NUL when `bytes` is not 0, and
+/// returns the length of the whole text without it, as snprintf does.
 ATTNRT_API size_t attnrt_device_report(const attnrt_context *context,
                                        char *text, size_t bytes);
 
@@ -139,27 +147,31 @@ typedef struct {
   /// sizeof(attnrt_call).
   uint32_t size;
 
-  /// Where to run; zeros mean the CPU, the only device of this version.
+  /// Where to run: zeros and kDLCPU mean the CPU, {kDLCUDA, n} the CUDA device
+  /// number n.
   attnrt_device device;
 
-  /// For devices with streams; NULL on the CPU.
+  /// On CUDA the CUstream (cudaStream_t) that the work goes to, of the device's
+  /// primary context; NULL is the default one. NULL on the CPU.
   void *stream;
 
   /// Memory for intermediate results, at least as many bytes as the
   /// `_workspace` function tells for the same arguments and call, at any
   /// alignment, overlapping no tensor. Never shared by two calls at once.
-  /// When NULL, the context lends what is needed for the length of the call.
+  /// When NULL, the context lends what is needed for the length of the call on
+  /// the CPU. On CUDA it is the device's memory, must be given where it is
+  /// needed, and be left alone until the work has ended.
   void *workspace;
   size_t workspace_bytes;
 
   /// NULL: OpenMP's threads. A call made inside an OpenMP parallel region then
   /// runs on the calling thread alone, and calls made at the same time on one
-  /// context share its threads.
+  /// context share its threads. NULL on CUDA.
   const attnrt_executor *executor;
 
   /// The number of threads to cut the work for, at most 65536; 0 means all of
   /// the context's or the executor's. An executor's concurrency bounds it, and
-  /// no more of OpenMP's than 4 for each processor are started.
+  /// no more of OpenMP's than 4 for each processor are started. 0 on CUDA.
   int32_t num_threads;
 
   /// The name of the kernel version to run, such as "avx2"; it is an error when
@@ -176,7 +188,8 @@ typedef struct {
 //
 // A tensor is a DLTensor of the spec's element type (lanes 1), with one
 // dimension for each rank, in memory that the CPU can read (kDLCPU, or a pinned
-// host allocation), aligned to the element. Its header and data stay the
+// host allocation) or of the CUDA device that the call runs on (kDLCUDA, or
+// managed memory), aligned to the element. Its header and data stay the
 // caller's. Strides count elements; NULL means compact and row-major. Any
 // extent may be 0, and then `data` may be NULL.
 //

@@ -12,7 +12,8 @@
 //
 // The frame is an array of `frame_slots` int64:
 //
-//   [0]                the number of threads that the work should be cut for
+//   [0]                the number of threads that the work should be cut for;
+//                      on a GPU, of blocks that run at the same time
 //   [1 .. num_ranks]   the extents of the ranks, in the program's order
 //   per tensor, at its slot: the address of the first element (byte_offset is
 //                      applied; 0 if and only if an output is not wanted), then
@@ -33,7 +34,7 @@
 extern "C" {
 #endif
 
-#define ATTNRT_ABI_VERSION 1
+#define ATTNRT_ABI_VERSION 2
 
 /// Scratch and workspace begin at a multiple of this many bytes.
 #define ATTNRT_ALIGNMENT 64
@@ -108,12 +109,31 @@ enum {
   ATTNRT_CPU_AMX_INT8 = 1 << 7  ///< likewise
 };
 
+/// A kernel of a GPU: a block of threads does one task.
+typedef struct {
+  const char *name;      ///< of the function
+  uint32_t threads;      ///< in a block
+  uint32_t shared_bytes; ///< of dynamic shared memory that a block needs
+} attnrt_gpu_kernel;
+
+/// The kernels for a CUDA device. Each takes the frame by value, as its only
+/// parameter, and finds its task's number in the block's.
+typedef struct {
+  uint32_t capability; ///< the compute capability: 10 * major + minor
+  uint32_t num_kernels;
+  const attnrt_gpu_kernel *kernels;
+  const void *cubin; ///< for this major and at least this minor; NULL: none
+  uint64_t cubin_bytes;
+  const char *ptx; ///< for at least this capability
+} attnrt_gpu_code;
+
 /// The whole program for one instruction set.
 typedef struct {
-  const char *isa;   ///< what attnrt_call.isa selects: "avx512", "avx2", ...
+  const char *isa;   ///< what attnrt_call.isa selects: "avx512", "sm_80", ...
   uint64_t features; ///< ATTNRT_CPU_*; 0 runs anywhere
   attnrt_workspace_fn workspace; ///< NULL: needs none
   attnrt_host_fn host;
+  const attnrt_gpu_code *gpu; ///< what `host` launches; NULL on the CPU
 } attnrt_variant;
 
 /// A compiled cascade: the constant `<name>_program` of an object.
@@ -125,7 +145,7 @@ typedef struct {
   uint32_t num_ranks, num_args, num_variants, frame_slots;
   const attnrt_rank_desc *ranks;
   const attnrt_arg_desc *args;
-  const attnrt_variant *variants; ///< best first
+  const attnrt_variant *variants; ///< best first of each device
 } attnrt_program;
 
 //===----------------------------------------------------------------------===//
@@ -165,6 +185,14 @@ ATTNRT_API ATTNRT_CHECK_RESULT int32_t attnrt_launch(attnrt_run *run,
                                                      const int64_t *frame,
                                                      int64_t tasks,
                                                      int64_t scratch_bytes);
+
+/// Puts the kernel number `kernel` of the variant's `gpu`, with a copy of
+/// `frame` and one block for each of `tasks`, into the call's stream. Returns
+/// as attnrt_launch does, but before the kernel has run.
+ATTNRT_API ATTNRT_CHECK_RESULT int32_t attnrt_launch_gpu(attnrt_run *run,
+                                                         uint32_t kernel,
+                                                         const int64_t *frame,
+                                                         int64_t tasks);
 
 #ifdef __cplusplus
 }

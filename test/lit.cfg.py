@@ -69,6 +69,11 @@ with_torch = find_python("torch", [os.environ.get("TORCH_PYTHON"),
                                    "python3", "/usr/bin/python3"])
 chromium = shutil.which("chromium") or shutil.which("google-chrome")
 flags = read_cpu_flags()
+# CUDA's assembler; attnc finds it by CUDA_HOME.
+for folder in [os.environ.get("CUDA_HOME"), "/usr/local/cuda"]:
+    if folder and os.access(os.path.join(folder, "bin", "ptxas"), os.X_OK):
+        config.environment["CUDA_HOME"] = folder
+        break
 features = {
     "numpy": with_numpy is not None,
     "torch": with_torch is not None,
@@ -77,6 +82,8 @@ features = {
     "git": shutil.which("git") is not None,
     "cc": shutil.which("cc") is not None,
     "linux": platform.system() == "Linux",
+    "ptxas": "CUDA_HOME" in config.environment or
+             shutil.which("ptxas") is not None,
     "avx2": {"avx2", "fma", "f16c"} <= flags,
     "avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl"} <= flags,
     "sanitized": config.sanitized,

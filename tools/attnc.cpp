@@ -20,6 +20,8 @@
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/Process.h"
+#include "llvm/Support/Program.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/WithColor.h"
 
@@ -34,7 +36,7 @@ namespace path = llvm::sys::path;
 
 namespace {
 
-enum class Emit { Attn, Nests, Tile, LLVM, Asm, Obj, SO, Header };
+enum class Emit { Attn, Nests, Tile, LLVM, Asm, PTX, Obj, SO, Header };
 
 struct CommandLine {
   cl::OptionCategory category{"Options"};
@@ -52,6 +54,7 @@ struct CommandLine {
                  clEnumValN(Emit::Tile, "tile", "kernels as loops over tiles"),
                  clEnumValN(Emit::LLVM, "llvm", "LLVM IR, optimised"),
                  clEnumValN(Emit::Asm, "asm", "assembly"),
+                 clEnumValN(Emit::PTX, "ptx", "a GPU's kernels as text"),
                  clEnumValN(Emit::Obj, "obj", "an object file and its header"),
                  clEnumValN(Emit::SO, "so", "a shared object and its header"),
                  clEnumValN(Emit::Header, "header", "the C header alone"))};
@@ -78,8 +81,8 @@ struct CommandLine {
   cl::list<std::string> targets{
       "target", cl::CommaSeparated, cl::value_desc("name,..."),
       cl::cat(category),
-      cl::desc("host, x86-64-v3, x86-64-v4, sapphirerapids (code: all; IR: "
-               "host)")};
+      cl::desc("host, x86-64-v3, x86-64-v4, sapphirerapids, sm_80, sm_90 "
+               "(code: all of the CPU's; IR: host)")};
   cl::list<std::string> extents{
       "set", cl::CommaSeparated, cl::value_desc("rank=extent"),
       cl::cat(category), cl::desc("Give a fixed rank another extent")};
@@ -96,6 +99,10 @@ struct CommandLine {
   cl::opt<std::string> runtime{
       "runtime", cl::value_desc("folder"), cl::cat(category),
       cl::desc("Where libattnrt.so is, for --emit=so")};
+
+  cl::opt<std::string> ptxas{
+      "ptxas", cl::value_desc("file"), cl::cat(category),
+      cl::desc("CUDA's assembler, for GPUs (in CUDA_HOME or the PATH)")};
 
   bool isTextual() const {
     return explain.getNumOccurrences() || cost.getNumOccurrences() ||
@@ -132,36 +139,96 @@ static Stage getLastStage(const CommandLine &line) {
   }
 }
 
-/// The targets asked for, best first, each once.
-static FailureOr<SmallVector<CpuDescription>>
-getTargets(const CommandLine &line) {
-  SmallVector<StringRef> wanted;
-  for (StringRef name : line.targets) {
-    std::optional<CpuDescription> cpu = lookupCpu(name);
-    if (!cpu && name == "host")
-      return fail("this machine does not run x86-64-v3");
-    if (!cpu)
-      return fail("unknown target `" + name +
-                  "`; expected host, x86-64-v3, x86-64-v4 or sapphirerapids");
-    wanted.push_back(cpu->name);
+/// ptxas where --ptxas says, else in CUDA's folder, else in the PATH; empty if
+/// it is nowhere.
+static FailureOr<std::string> findPtxas(const CommandLine &line) {
+  if (!line.ptxas.empty()) {
+    if (!llvm::sys::fs::can_execute(line.ptxas))
+      return fail("--ptxas=" + line.ptxas + " is no program");
+    return line.ptxas.getValue();
   }
+  for (StringRef variable : {"CUDA_HOME", "CUDA_PATH"}) {
+    std::optional<std::string> folder = llvm::sys::Process::GetEnv(variable);
+    SmallString<128> file(folder.value_or(""));
+    path::append(file, "bin", "ptxas");
+    if (folder && llvm::sys::fs::can_execute(file))
+      return std::string(file);
+  }
+  auto found = llvm::sys::findProgramByName("ptxas");
+  return found ? *found : std::string();
+}
+
+/// Adds the target called `name`, unless it is there.
+static LogicalResult addTarget(StringRef name, Targets &targets) {
+  auto add = [](auto &list, const auto &target) {
+    if (llvm::none_of(list, [&](auto &t) { return t.name == target.name; }))
+      list.push_back(target);
+  };
+  if (std::optional<CpuDescription> cpu = lookupCpu(name))
+    add(targets.cpus, *cpu);
+  else if (std::optional<GpuDescription> gpu = lookupGpu(name))
+    add(targets.gpus, *gpu);
+  else if (name == "host")
+    return fail("this machine does not run x86-64-v3");
+  else
+    return fail(
+        "unknown target `" + name +
+        "`; expected host, x86-64-v3, x86-64-v4, sapphirerapids, sm_80 or "
+        "sm_90");
+  return success();
+}
+
+/// Best first, as the descriptions are.
+template <typename T>
+static void sortTargets(SmallVector<T> &targets, ArrayRef<T> all) {
+  llvm::sort(targets, [&](const T &x, const T &y) {
+    auto place = [&](const T &target) {
+      return llvm::find_if(all, [&](auto &t) { return t.name == target.name; });
+    };
+    return place(x) < place(y);
+  });
+}
+
+/// The targets asked for, best first, each once.
+static FailureOr<Targets> getTargets(const CommandLine &line) {
+  Targets targets;
+  for (StringRef name : line.targets)
+    if (failed(addTarget(name, targets)))
+      return failure();
   bool prints =
       line.isTextual() || line.emit == Emit::LLVM || line.emit == Emit::Asm;
-  if (wanted.empty() && prints)
-    if (std::optional<CpuDescription> host = lookupCpu("host"))
-      wanted.push_back(host->name);
-  SmallVector<CpuDescription> targets;
-  for (const CpuDescription &cpu : getCpuDescriptions())
-    if (wanted.empty() || llvm::is_contained(wanted, cpu.name))
-      targets.push_back(cpu);
-  if (line.isTextual() && getLastStage(line) > lastCascadeStage) {
-    if (line.targets.empty())
-      targets.truncate(1); // a host that attnc does not compile for
-    if (targets.size() > 1)
-      return fail("the IR after `" + stringify(getLastStage(line)) +
-                  "` is that of one target; --target names " +
-                  Twine(targets.size()));
+  if (line.targets.empty()) {
+    std::optional<CpuDescription> host = lookupCpu("host");
+    if (line.emit == Emit::PTX)
+      targets.gpus.assign(1, *lookupGpu("sm_80"));
+    else if (prints && host)
+      targets.cpus.assign(1, *host);
+    else
+      llvm::append_range(targets.cpus, getCpuDescriptions());
   }
+  sortTargets(targets.cpus, getCpuDescriptions());
+  sortTargets(targets.gpus, getGpuDescriptions());
+  size_t count = targets.cpus.size() + targets.gpus.size();
+  if (line.emit == Emit::PTX && (count > 1 || targets.gpus.empty()))
+    return fail("--emit=ptx is for one GPU; --target names " +
+                (count > 1 ? Twine(count) : Twine("a CPU")));
+  if (line.isTextual() && getLastStage(line) > lastCascadeStage && count > 1) {
+    if (!line.targets.empty())
+      return fail("the IR after `" + stringify(getLastStage(line)) +
+                  "` is that of one target; --target names " + Twine(count));
+    targets.cpus.truncate(1); // a host that attnc does not compile for
+  }
+  if (targets.gpus.empty() || line.isTextual() || line.emit == Emit::PTX ||
+      line.emit == Emit::Header)
+    return targets;
+  FailureOr<std::string> ptxas = findPtxas(line);
+  if (failed(ptxas))
+    return failure();
+  targets.ptxas = *ptxas;
+  if (ptxas->empty())
+    llvm::WithColor::note(llvm::errs(), "attnc")
+        << "there is no ptxas (--ptxas, CUDA_HOME, PATH): the GPU's kernels "
+           "are PTX, which the driver compiles at the first call\n";
   return targets;
 }
 
@@ -421,7 +488,7 @@ static LogicalResult formMonoid(ModuleOp module, StringRef rank,
 
 static LogicalResult compile(const CommandLine &line, const char *program,
                              MLIRContext &context, llvm::SourceMgr &sources) {
-  FailureOr<SmallVector<CpuDescription>> targets = getTargets(line);
+  FailureOr<Targets> targets = getTargets(line);
   FailureOr<std::string> output = getOutput(line);
   if (failed(targets) || failed(output))
     return failure();
@@ -467,7 +534,7 @@ static LogicalResult compile(const CommandLine &line, const char *program,
   hooks.before = [&](Stage stage, StringRef target) {
     progress.enter((stringify(stage) + " " + target).str());
   };
-  bool namesTarget = targets->size() > 1;
+  bool namesTarget = targets->cpus.size() + targets->gpus.size() > 1;
   hooks.after = [&](Stage stage, StringRef target, ModuleOp ir) {
     if (line.dumpTo.empty())
       return success();
@@ -478,11 +545,18 @@ static LogicalResult compile(const CommandLine &line, const char *program,
     return failure();
 
   if (line.isTextual()) {
-    options.target = targets->front().name.str();
+    options.target = (targets->cpus.empty() ? targets->gpus.front().name
+                                            : targets->cpus.front().name)
+                         .str();
     if (failed(runStages(*module, Stage::Parse, getLastStage(line), options,
                          hooks)))
       return failure();
     return write(*output, print(*module));
+  }
+  if (line.emit == Emit::PTX) {
+    FailureOr<std::string> ptx =
+        compileToPTX(*module, targets->gpus.front(), options, hooks);
+    return failed(ptx) ? failure() : write(*output, *ptx);
   }
   if (line.emit == Emit::Header)
     return writeHeaderAlone(line, *interfaces, *output);

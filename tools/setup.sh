@@ -54,6 +54,12 @@ while IFS='|' read -r package what probe; do
   printf 'setup: missing %-20s %s\n' "$package" "$what"
 done <<<"$requirements"
 
+# Not in Debian: only said, and nothing fails without it.
+if ! command -v ptxas >/dev/null && [ ! -x "${CUDA_HOME:-/usr/local/cuda}/bin/ptxas" ]; then
+  echo "setup: without  ptxas                machine code for NVIDIA GPUs; PTX is made without it"
+  echo "setup:          (the package cuda-nvcc-13-0 of https://developer.download.nvidia.com/compute/cuda/repos)"
+fi
+
 if [ ${#missing[@]} -eq 0 ]; then
   echo "setup: everything needed is installed"
   exit 0

@@ -9,6 +9,7 @@
 #define LIB_MACHINE_TARGETMODEL_H
 
 #include "mlir/IR/Types.h"
+#include <memory>
 
 namespace attn {
 
@@ -39,6 +40,9 @@ public:
   /// The most elements that one loaded tile may have.
   virtual int64_t getMaxTileElements() const = 0;
 };
+
+/// The model of the target that options call `name`; null if there is none.
+std::unique_ptr<TargetModel> createTargetModel(mlir::StringRef name);
 
 } // namespace attn
 

@@ -10,7 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "lib/Machine/CpuModel.h"
+#include "lib/Machine/TargetModel.h"
 #include "lib/Mapping/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/IRMapping.h"
@@ -228,15 +228,14 @@ namespace {
 struct NarrowOperands : attn::impl::NarrowOperandsBase<NarrowOperands> {
   using NarrowOperandsBase::NarrowOperandsBase;
   void runOnOperation() override {
-    std::optional<CpuDescription> cpu = lookupCpu(target);
-    if (!cpu) {
+    std::unique_ptr<TargetModel> machine = createTargetModel(target);
+    if (!machine) {
       getOperation().emitError("unknown target `") << target << "`";
       return signalPassFailure();
     }
-    CpuModel machine(*cpu);
     StringAttr lanes = getOperation().getLanesAttr();
     getOperation().walk([&](tile::ContractOp op) {
-      OperandNarrower(op, lanes, machine).run();
+      OperandNarrower(op, lanes, *machine).run();
     });
   }
 };

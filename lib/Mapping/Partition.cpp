@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "lib/Machine/CpuModel.h"
+#include "lib/Machine/TargetModel.h"
 #include "lib/Mapping/NestEmitter.h"
 #include "lib/Mapping/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -397,18 +397,17 @@ namespace {
 struct Partition : attn::impl::PartitionBase<Partition> {
   using PartitionBase::PartitionBase;
   void runOnOperation() override {
-    std::optional<CpuDescription> cpu = lookupCpu(target);
-    if (!cpu) {
+    std::unique_ptr<TargetModel> model = createTargetModel(target);
+    if (!model) {
       getOperation().emitError("unknown target `") << target << "`";
       return signalPassFailure();
     }
-    CpuModel model(*cpu);
-    TileSizes sizes{laneTile ? laneTile : model.getLaneTile(),
-                    streamTile ? streamTile : model.getStreamTile(),
-                    model.getRowTile(), model.getMaxTileElements()};
+    TileSizes sizes{laneTile ? laneTile : model->getLaneTile(),
+                    streamTile ? streamTile : model->getStreamTile(),
+                    model->getRowTile(), model->getMaxTileElements()};
     for (auto cascade :
          llvm::make_early_inc_range(getOperation().getOps<CascadeOp>()))
-      if (failed(CascadePartitioner(cascade, model, sizes, split).run()))
+      if (failed(CascadePartitioner(cascade, *model, sizes, split).run()))
         return signalPassFailure();
   }
 };

@@ -13,22 +13,24 @@
 using namespace mlir;
 using namespace attn;
 
-static_assert(ATTNRT_ABI_VERSION == 1, "write the new structs below");
+static_assert(ATTNRT_ABI_VERSION == 2, "write the new structs below");
 static_assert(sizeof(attnrt_rank_desc) == 32 && sizeof(attnrt_arg_desc) == 32 &&
-                  sizeof(attnrt_variant) == 32 && sizeof(attnrt_program) == 64,
+                  sizeof(attnrt_variant) == 40 &&
+                  sizeof(attnrt_program) == 64 &&
+                  sizeof(attnrt_gpu_kernel) == 16 &&
+                  sizeof(attnrt_gpu_code) == 40,
               "write the new structs below");
 
 namespace {
 
-class DescriptorBuilder {
+/// Constants of C's structs.
+class ConstantBuilder {
 public:
-  DescriptorBuilder(const Interface &interface, llvm::Module &module)
-      : interface(interface), module(module), context(module.getContext()),
+  explicit ConstantBuilder(llvm::Module &module)
+      : module(module), context(module.getContext()),
         pointer(llvm::PointerType::getUnqual(context)) {}
 
-  llvm::GlobalVariable *build(ArrayRef<Variant> variants, uint32_t frameSlots);
-
-private:
+protected:
   llvm::Constant *getInt(unsigned bits, uint64_t value) {
     return llvm::ConstantInt::get(llvm::IntegerType::get(context, bits), value);
   }
@@ -38,27 +40,43 @@ private:
   llvm::Constant *getText(StringRef text) {
     return addConstant(llvm::ConstantDataArray::getString(context, text));
   }
-  llvm::Constant *getFunction(llvm::Function *function) {
-    return function ? static_cast<llvm::Constant *>(function)
-                    : llvm::ConstantPointerNull::get(pointer);
+  llvm::Constant *getAddress(llvm::Constant *value) {
+    return value ? value : llvm::ConstantPointerNull::get(pointer);
   }
 
   llvm::Constant *addConstant(llvm::Constant *value);
   llvm::Constant *addArray(ArrayRef<llvm::Constant *> elements);
   llvm::Constant *addPlaces(ArrayRef<uint32_t> places);
-  llvm::Constant *getRank(const Rank &rank);
-  llvm::Constant *getArg(const Argument &arg);
 
-  const Interface &interface;
   llvm::Module &module;
   llvm::LLVMContext &context;
   llvm::PointerType *pointer;
 };
 
+class DescriptorBuilder : ConstantBuilder {
+public:
+  DescriptorBuilder(const Interface &interface, llvm::Module &module)
+      : ConstantBuilder(module), interface(interface) {}
+
+  llvm::GlobalVariable *build(ArrayRef<Variant> variants, uint32_t frameSlots);
+
+private:
+  llvm::Constant *getRank(const Rank &rank);
+  llvm::Constant *getArg(const Argument &arg);
+
+  const Interface &interface;
+};
+
+class DeviceCodeBuilder : ConstantBuilder {
+public:
+  using ConstantBuilder::ConstantBuilder;
+  llvm::Constant *build(const nvptx::DeviceCode &code);
+};
+
 } // namespace
 
 /// Adds a constant that only this object sees, and returns its address.
-llvm::Constant *DescriptorBuilder::addConstant(llvm::Constant *value) {
+llvm::Constant *ConstantBuilder::addConstant(llvm::Constant *value) {
   auto *global = new llvm::GlobalVariable(
       module, value->getType(), /*isConstant=*/true,
       llvm::GlobalValue::PrivateLinkage, value, ".descriptor");
@@ -67,8 +85,7 @@ llvm::Constant *DescriptorBuilder::addConstant(llvm::Constant *value) {
 }
 
 /// Returns the address of `elements`, all of one type; null if there are none.
-llvm::Constant *
-DescriptorBuilder::addArray(ArrayRef<llvm::Constant *> elements) {
+llvm::Constant *ConstantBuilder::addArray(ArrayRef<llvm::Constant *> elements) {
   if (elements.empty())
     return llvm::ConstantPointerNull::get(pointer);
   auto *type =
@@ -76,7 +93,7 @@ DescriptorBuilder::addArray(ArrayRef<llvm::Constant *> elements) {
   return addConstant(llvm::ConstantArray::get(type, elements));
 }
 
-llvm::Constant *DescriptorBuilder::addPlaces(ArrayRef<uint32_t> places) {
+llvm::Constant *ConstantBuilder::addPlaces(ArrayRef<uint32_t> places) {
   if (places.empty())
     return llvm::ConstantPointerNull::get(pointer);
   return addConstant(llvm::ConstantDataArray::get(context, places));
@@ -148,7 +165,8 @@ llvm::GlobalVariable *DescriptorBuilder::build(ArrayRef<Variant> variants,
   for (const Variant &variant : variants)
     variantDescs.push_back(
         getStruct({getText(variant.isa), getInt(64, variant.features),
-                   getFunction(variant.workspace), getFunction(variant.host)}));
+                   getAddress(variant.workspace), getAddress(variant.host),
+                   getAddress(variant.device)}));
 
   llvm::Constant *program =
       getStruct({getInt(32, ATTNRT_ABI_VERSION), getInt(32, interface.argsSize),
@@ -159,6 +177,27 @@ llvm::GlobalVariable *DescriptorBuilder::build(ArrayRef<Variant> variants,
   return new llvm::GlobalVariable(
       module, program->getType(), /*isConstant=*/true,
       llvm::GlobalValue::ExternalLinkage, program, interface.name + "_program");
+}
+
+llvm::Constant *DeviceCodeBuilder::build(const nvptx::DeviceCode &code) {
+  SmallVector<llvm::Constant *> kernels;
+  for (const nvptx::DeviceKernel &kernel : code.kernels)
+    kernels.push_back(
+        getStruct({getText(kernel.name), getInt(32, kernel.threads),
+                   getInt(32, kernel.sharedBytes)}));
+  llvm::Constant *cubin = nullptr;
+  if (!code.cubin.empty())
+    cubin = addConstant(llvm::ConstantDataArray::getString(context, code.cubin,
+                                                           /*AddNull=*/false));
+  return addConstant(
+      getStruct({getInt(32, code.gpu.capability), getInt(32, kernels.size()),
+                 addArray(kernels), getAddress(cubin),
+                 getInt(64, code.cubin.size()), getText(code.ptx)}));
+}
+
+llvm::Constant *attn::addDeviceCode(const nvptx::DeviceCode &code,
+                                    llvm::Module &module) {
+  return DeviceCodeBuilder(module).build(code);
 }
 
 /// Adds `status name(context, args, call[, bytes])`, which returns

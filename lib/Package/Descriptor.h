@@ -4,6 +4,7 @@
 #define LIB_PACKAGE_DESCRIPTOR_H
 
 #include "lib/Package/Interface.h"
+#include "lib/Target/NVPTX/Device.h"
 #include "llvm/IR/Module.h"
 
 namespace attn {
@@ -16,7 +17,14 @@ struct Variant {
   /// Null where no workspace is needed.
   llvm::Function *workspace = nullptr;
   llvm::Function *host = nullptr;
+  /// What addDeviceCode returned; null for the CPU.
+  llvm::Constant *device = nullptr;
 };
+
+/// Adds the code of a GPU to `module` and returns its address. It serves all
+/// cascades of the object.
+llvm::Constant *addDeviceCode(const nvptx::DeviceCode &code,
+                              llvm::Module &module);
 
 /// Adds to `module` what an object exports of a cascade: the constant
 /// `<name>_program` and the functions `<name>` and `<name>_workspace`, which

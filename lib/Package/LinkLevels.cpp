@@ -18,8 +18,10 @@ using namespace mlir;
 using namespace attn;
 
 /// The features that the runtime asks the machine for before it calls a level.
-static std::optional<uint64_t> getRuntimeFeatures(const CpuDescription &cpu) {
-  return llvm::StringSwitch<std::optional<uint64_t>>(cpu.name)
+static std::optional<uint64_t> getRuntimeFeatures(const LoweredLevel &level) {
+  if (level.device)
+    return 0; // any CPU starts it
+  return llvm::StringSwitch<std::optional<uint64_t>>(level.target)
       .Case("x86-64-v3", ATTNRT_CPU_X86_64_V3)
       .Case("x86-64-v4", ATTNRT_CPU_X86_64_V3 | ATTNRT_CPU_X86_64_V4)
       .Case("sapphirerapids", ATTNRT_CPU_X86_64_V3 | ATTNRT_CPU_X86_64_V4 |
@@ -29,15 +31,15 @@ static std::optional<uint64_t> getRuntimeFeatures(const CpuDescription &cpu) {
       .Default(std::nullopt);
 }
 
-static std::string getLevelName(StringRef name, const CpuDescription &cpu) {
-  return (name + "_" + cpu.isa).str();
+static std::string getLevelName(StringRef name, const LoweredLevel &level) {
+  return (name + "_" + level.isa).str();
 }
 
 /// Names everything that `level` defines after it.
 static void addLevelName(LoweredLevel &level) {
   for (llvm::GlobalValue &value : level.module->global_values())
     if (!value.isDeclaration())
-      value.setName(getLevelName(value.getName(), level.cpu));
+      value.setName(getLevelName(value.getName(), level));
 }
 
 /// Makes everything that `module` defines its own.
@@ -60,25 +62,30 @@ attn::linkLevels(MutableArrayRef<LoweredLevel> levels,
       whole = std::move(level.module);
     else if (llvm::Linker::linkModules(*whole, std::move(level.module)))
       return emitError(loc, "can't link the code for ")
-             << level.cpu.name << " with that for " << levels.front().cpu.name;
+             << level.target << " with that for " << levels.front().target;
   }
   // Not before: the linker drops what only the other module could refer to.
   internalize(*whole);
 
+  SmallVector<llvm::Constant *> deviceCode;
+  for (const LoweredLevel &level : levels)
+    deviceCode.push_back(level.device ? addDeviceCode(*level.device, *whole)
+                                      : nullptr);
   for (const Interface &interface : interfaces) {
     SmallVector<Variant> variants;
     uint32_t frameSlots = interface.numArgSlots;
-    for (const LoweredLevel &level : levels) {
+    for (auto [level, code] : llvm::zip(levels, deviceCode)) {
       Variant variant;
-      variant.isa = level.cpu.isa;
+      variant.device = code;
+      variant.isa = level.isa;
       variant.host =
-          whole->getFunction(getLevelName(interface.name + "_host", level.cpu));
+          whole->getFunction(getLevelName(interface.name + "_host", level));
       variant.workspace = whole->getFunction(
-          getLevelName(interface.name + "_workspace", level.cpu));
-      std::optional<uint64_t> features = getRuntimeFeatures(level.cpu);
+          getLevelName(interface.name + "_workspace", level));
+      std::optional<uint64_t> features = getRuntimeFeatures(level);
       if (!variant.host || !features)
         return emitError(loc, "there is no code for @")
-               << interface.name << " on " << level.cpu.name;
+               << interface.name << " on " << level.target;
       variant.features = *features;
       frameSlots =
           std::max(frameSlots, level.frameSlots.lookup(interface.name));

@@ -6,10 +6,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "lib/Package/SharedObject.h"
+#include "lib/Target/TemporaryFile.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/FileUtilities.h"
-#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Program.h"
 
@@ -27,32 +26,6 @@ static llvm::Expected<std::string> findLinker() {
                            llvm::join(ArrayRef(linkers), ", "));
 }
 
-namespace {
-
-/// A file in the temporary folder, removed at the end of its life.
-class TemporaryFile {
-public:
-  explicit TemporaryFile(StringRef suffix) {
-    error = llvm::sys::fs::createTemporaryFile("attnc", suffix, path);
-    if (!error)
-      remover.setFile(path);
-  }
-  StringRef getPath() const { return path; }
-
-  std::error_code error;
-
-private:
-  SmallString<128> path;
-  llvm::FileRemover remover;
-};
-
-} // namespace
-
-static std::string readFile(StringRef path) {
-  auto buffer = llvm::MemoryBuffer::getFile(path);
-  return buffer ? (*buffer)->getBuffer().str() : std::string();
-}
-
 llvm::Expected<std::string> attn::linkSharedObject(StringRef object,
                                                    StringRef soname,
                                                    StringRef runtimeFolder) {
@@ -68,11 +41,7 @@ llvm::Expected<std::string> attn::linkSharedObject(StringRef object,
   for (const TemporaryFile *file : {&input, &output, &messages})
     if (file->error)
       return createStringError(file->error, "can't make a temporary file");
-  if (llvm::Error error = llvm::writeToOutput(
-          input.getPath(), [&](raw_ostream &os) -> llvm::Error {
-            os << object;
-            return llvm::Error::success();
-          }))
+  if (llvm::Error error = input.write(object))
     return std::move(error);
 
   StringRef command[] = {*linker,
@@ -103,7 +72,6 @@ llvm::Expected<std::string> attn::linkSharedObject(StringRef object,
   if (result != 0)
     return createStringError(
         *linker + " failed: " +
-        (error.empty() ? StringRef(readFile(messages.getPath())).trim().str()
-                       : error));
-  return readFile(output.getPath());
+        (error.empty() ? StringRef(messages.read()).trim().str() : error));
+  return output.read();
 }

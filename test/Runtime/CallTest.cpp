@@ -49,9 +49,9 @@ TEST_F(AttentionTest, NewerCallIsReadIfItAsksForNothingNew) {
 
 TEST_F(AttentionTest, NegativeCallFields) {
   attnrt_call call = makeCall();
-  call.device = {kDLCUDA, 0};
-  EXPECT_EQ(run(&call), "call->device has DLPack type 2 but this runtime only "
-                        "has the CPU");
+  call.device = {kDLROCM, 0};
+  EXPECT_EQ(run(&call), "call->device has DLPack type 10 but this runtime has "
+                        "the CPU and CUDA");
   EXPECT_EQ(runCode(&call), ATTNRT_UNSUPPORTED);
 
   call = makeCall();

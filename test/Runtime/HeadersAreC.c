@@ -25,10 +25,22 @@ EXPECT_OFFSET(attnrt_arg_desc, kind, 28);
 EXPECT_OFFSET(attnrt_arg_desc, type_code, 29);
 EXPECT_OFFSET(attnrt_arg_desc, type_bits, 30);
 
-EXPECT_SIZE(attnrt_variant, 32);
+EXPECT_SIZE(attnrt_variant, 40);
 EXPECT_OFFSET(attnrt_variant, features, 8);
 EXPECT_OFFSET(attnrt_variant, workspace, 16);
 EXPECT_OFFSET(attnrt_variant, host, 24);
+EXPECT_OFFSET(attnrt_variant, gpu, 32);
+
+EXPECT_SIZE(attnrt_gpu_kernel, 16);
+EXPECT_OFFSET(attnrt_gpu_kernel, threads, 8);
+EXPECT_OFFSET(attnrt_gpu_kernel, shared_bytes, 12);
+
+EXPECT_SIZE(attnrt_gpu_code, 40);
+EXPECT_OFFSET(attnrt_gpu_code, num_kernels, 4);
+EXPECT_OFFSET(attnrt_gpu_code, kernels, 8);
+EXPECT_OFFSET(attnrt_gpu_code, cubin, 16);
+EXPECT_OFFSET(attnrt_gpu_code, cubin_bytes, 24);
+EXPECT_OFFSET(attnrt_gpu_code, ptx, 32);
 
 EXPECT_SIZE(attnrt_program, 64);
 EXPECT_OFFSET(attnrt_program, args_size, 4);

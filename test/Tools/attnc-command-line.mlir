@@ -22,7 +22,7 @@
 // RUN: FileCheck %s --check-prefix=BEFORE < %t.h
 
 // MISSING: attnc: error: cannot open input file '{{.*}}-missing.mlir': No such file
-// TARGET: attnc: error: unknown target `pdp11`; expected host, x86-64-v3, x86-64-v4 or sapphirerapids
+// TARGET: attnc: error: unknown target `pdp11`; expected host, x86-64-v3, x86-64-v4, sapphirerapids, sm_80 or sm_90
 // TARGETS: attnc: error: the IR after `bind` is that of one target; --target names 2
 // STOP: attnc: error: --stop-after writes IR
 // OPTION: attnc: error: `--options=fuze=false`: no such option fuze

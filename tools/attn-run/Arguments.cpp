@@ -275,6 +275,7 @@ void Arguments::fillStruct() {
   bytes.assign(program.args_size, 0);
   std::memcpy(bytes.data(), &program.args_size, sizeof(uint32_t));
   headers.resize(program.num_args);
+  headerArrays.resize(program.num_args);
   for (uint32_t i = 0; i != program.num_args; ++i) {
     const attnrt_arg_desc &arg = program.args[i];
     char *field = bytes.data() + arg.offset;
@@ -293,6 +294,7 @@ void Arguments::fillStruct() {
     if (array == arrays.end())
       throw Failure(std::string("the object's argument `") + arg.name +
                     "` is not in its cascade");
+    headerArrays[i] = &*array;
     DLTensor &header = headers[i];
     header.data = const_cast<void *>(array->getTensor().base);
     header.device = {kDLCPU, 0};
@@ -306,6 +308,15 @@ void Arguments::fillStruct() {
     const DLTensor *pointer = wanted ? &header : nullptr;
     std::memcpy(field, &pointer, sizeof(pointer));
   }
+}
+
+void Arguments::moveTo(DLDevice device,
+                       const std::function<void *(const Array &)> &address) {
+  for (size_t i = 0; i != headers.size(); ++i)
+    if (headerArrays[i]) {
+      headers[i].device = device;
+      headers[i].data = address(*headerArrays[i]);
+    }
 }
 
 void Arguments::poisonOutputs() {

@@ -29,6 +29,10 @@ public:
   void set(const Slice &slice, const reference::Cascade &cascade,
            const std::vector<reference::RankId> &ranks);
 
+  /// All of it, padding included.
+  char *getMemory() const { return memory.get(); }
+  size_t getMemoryBytes() const { return numBytes; }
+
   reference::InputTensor getTensor() const {
     return {type, memory.get(), extents, strides};
   }
@@ -63,6 +67,11 @@ public:
   void checkPadding() const;
   void writeOutputs(const Options &options) const;
 
+  /// Makes the tensors that a call sees those of another device, where each
+  /// array's copy is at `address`.
+  void moveTo(DLDevice device,
+              const std::function<void *(const Array &)> &address);
+
   /// The struct to call with; points into this.
   const void *getStruct() const { return bytes.data(); }
   /// The arguments as the reference takes them.
@@ -85,7 +94,8 @@ private:
 
   std::vector<std::pair<std::string, reference::NpyArray>> files;
   std::vector<char> bytes;
-  std::vector<DLTensor> headers;
+  std::vector<DLTensor> headers;           // by argument of the program
+  std::vector<const Array *> headerArrays; // null for a scalar
 };
 
 } // namespace attn::tool

@@ -109,6 +109,30 @@ static std::vector<double> timeCalls(const std::function<void()> &call) {
   return times;
 }
 
+/// The inputs and the outputs that are wanted.
+static double countBytes(const Arguments &arguments) {
+  double bytes = 0;
+  for (const Array &input : arguments.inputs)
+    bytes += input.getBytes();
+  for (size_t i = 0; i != arguments.outputs.size(); ++i)
+    if (arguments.isWanted[i])
+      bytes += arguments.outputs[i].getBytes();
+  return bytes;
+}
+
+void benchCuda(const Arguments &arguments, const std::vector<double> &times) {
+  WorkCount work = countWork(arguments);
+  double median = times[times.size() / 2], bytes = countBytes(arguments);
+  std::printf("bench: median %.4g ms, least %.4g ms, of %zu calls, between "
+              "events, L2 flushed\n",
+              median * 1e3, times[0] * 1e3, times.size());
+  std::printf("  %.4g GFLOP%s, %.4g TFLOP/s\n", 2e-9 * work.multiplyAdds,
+              work.isSampled ? " (counted on some rows)" : "",
+              2e-12 * work.multiplyAdds / median);
+  std::printf("  %.4g MB of inputs and outputs, %.4g GB/s\n", bytes * 1e-6,
+              bytes / median * 1e-9);
+}
+
 void bench(const Arguments &arguments, const std::function<void()> &call,
            uint64_t features, int threads) {
   VectorLevel level = VectorLevel::Baseline;
@@ -123,12 +147,7 @@ void bench(const Arguments &arguments, const std::function<void()> &call,
   peak = std::max(peak, measureMultiplyAdds(threads, level));
   double bandwidth = measureBandwidth(threads, level);
   double median = times[times.size() / 2];
-  double bytes = 0;
-  for (const Array &input : arguments.inputs)
-    bytes += input.getBytes();
-  for (size_t i = 0; i != arguments.outputs.size(); ++i)
-    if (arguments.isWanted[i])
-      bytes += arguments.outputs[i].getBytes();
+  double bytes = countBytes(arguments);
   double flops = 2 * work.multiplyAdds / median;
   std::printf("bench: median %.4g ms, least %.4g ms, of %zu calls\n",
               median * 1e3, times[0] * 1e3, times.size());

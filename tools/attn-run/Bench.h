@@ -21,6 +21,9 @@ WorkCount countWork(const Arguments &arguments);
 void bench(const Arguments &arguments, const std::function<void()> &call,
            uint64_t features, int threads);
 
+/// The same on a CUDA device; `times`: of some calls, shortest first.
+void benchCuda(const Arguments &arguments, const std::vector<double> &times);
+
 } // namespace attn::tool
 
 #endif // TOOLS_ATTN_RUN_BENCH_H

@@ -36,6 +36,8 @@ compiled first with the attnc that stands beside attn-run or in the PATH.
   --pad=N                  N elements after every row of every tensor, NaN in
                            inputs, and not to be touched in outputs
 
+  --device=cuda:N          run on a CUDA device (cuda is cuda:0) instead of the
+                           CPU; FILE has to be compiled for one
   --isa=avx2               the kernel version to run (default: the best)
   --threads=N              how many threads to use (default: all)
   --cascade=NAME           which one, if FILE has several
@@ -93,6 +95,18 @@ static Slice parseSlice(const std::string &option, const std::string &text) {
   return {place.substr(0, first), place.substr(first + 1, last - first - 1),
           parseInteger(option, place.substr(last + 1), 0),
           parseNumber(option, value)};
+}
+
+/// Reads "cpu", "cuda" or "cuda:1".
+static int parseDevice(const std::string &option, const std::string &text) {
+  if (text == "cpu")
+    return -1;
+  if (text == "cuda")
+    return 0;
+  if (text.compare(0, 5, "cuda:") != 0)
+    throw Failure("`" + option + "` expects cpu, cuda or cuda:N but has `" +
+                  text + "`");
+  return static_cast<int>(parseInteger(option, text.substr(5), 0));
 }
 
 namespace {
@@ -167,6 +181,8 @@ static const std::vector<Handler> &getHandlers() {
       {"--pad", [](Options &o, S option,
                    S value) { o.pad = parseInteger(option, value, 0); }},
       {"--isa", [](Options &o, S, S value) { o.isa = value; }},
+      {"--device", [](Options &o, S option,
+                      S value) { o.cudaDevice = parseDevice(option, value); }},
       {"--threads",
        [](Options &o, S option, S value) {
          o.threads = static_cast<int>(

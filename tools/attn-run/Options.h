@@ -37,6 +37,7 @@ struct Options {
   double scale = 1; // deviation of generated floats
   int64_t pad = 0;  // elements after every row of a tensor, in memory
   std::string isa;
+  int cudaDevice = -1; // -1: the CPU
   int threads = 0;
   std::map<std::string, std::string> inputs, outputs, fills;
   std::map<std::string, double> scalars;

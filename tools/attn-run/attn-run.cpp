@@ -7,7 +7,9 @@
 
 #include "tools/attn-run/Bench.h"
 #include "tools/attn-run/Check.h"
+#include "tools/attn-run/CudaRun.h"
 #include "tools/attn-run/Progress.h"
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <optional>
@@ -37,14 +39,14 @@ private:
 };
 } // namespace
 
-/// The variant that the runtime chooses; it gives an error itself where there
-/// is none.
+/// The variant that the runtime chooses on the CPU; it gives an error itself
+/// where there is none.
 static const attnrt_variant *findVariant(const attnrt_program &program,
                                          uint64_t features,
                                          const std::string &isa) {
   for (uint32_t i = 0; i != program.num_variants; ++i) {
     const attnrt_variant &variant = program.variants[i];
-    if ((variant.features & features) == variant.features &&
+    if (!variant.gpu && (variant.features & features) == variant.features &&
         (isa.empty() || isa == variant.isa))
       return &variant;
   }
@@ -62,15 +64,15 @@ static std::string describeExtents(const std::vector<reference::RankId> &ranks,
 }
 
 /// Says what is about to run, so that it can be run again.
-static void describeCall(const Arguments &arguments, const char *isa,
-                         int threads, size_t workspace) {
+static void describeCall(const Arguments &arguments, const std::string &runner,
+                         size_t workspace) {
   const reference::Cascade &cascade = arguments.object.cascade;
   std::vector<reference::RankId> ranks;
   for (reference::RankId rank = 0; rank != cascade.ranks.size(); ++rank)
     ranks.push_back(rank);
-  std::printf("%s: %s; %s, %d thread%s, %zu bytes of workspace\n",
-              cascade.name.c_str(), describeExtents(ranks, arguments).c_str(),
-              isa, threads, threads == 1 ? "" : "s", workspace);
+  std::printf("%s: %s; %s, %zu bytes of workspace\n", cascade.name.c_str(),
+              describeExtents(ranks, arguments).c_str(), runner.c_str(),
+              workspace);
   for (const Array &input : arguments.inputs)
     std::printf("  %s: %s, %s\n", input.name.c_str(),
                 std::string(reference::getName(input.type)).c_str(),
@@ -80,48 +82,79 @@ static void describeCall(const Arguments &arguments, const char *isa,
                 arguments.scalars[i]);
 }
 
+/// The object to run: the spec is compiled for the device, unless --target says
+/// for what.
+static std::string getObject(Options options, const CudaRun *device,
+                             std::optional<TemporaryFolder> &folder) {
+  if (isSharedObject(options.file)) {
+    if (!options.compilerFlags.empty())
+      throw Failure("`" + options.compilerFlags[0] +
+                    "` is for a spec, but a compiled object is given");
+    return options.file;
+  }
+  auto namesTarget = [](const std::string &flag) {
+    return flag.compare(0, 9, "--target=") == 0;
+  };
+  if (device && std::none_of(options.compilerFlags.begin(),
+                             options.compilerFlags.end(), namesTarget))
+    options.compilerFlags.push_back("--target=" + device->getTarget());
+  return compileSpec(options, folder.emplace().path);
+}
+
 static int run(const Options &options) {
-  bool isObject = isSharedObject(options.file);
-  if (isObject && !options.compilerFlags.empty())
-    throw Failure("`" + options.compilerFlags[0] +
-                  "` is for a spec, but a compiled object is given");
+  std::optional<CudaRun> device;
+  if (options.cudaDevice >= 0)
+    device.emplace(options.cudaDevice);
   std::optional<TemporaryFolder> folder;
-  std::string path = options.file;
-  if (!isObject)
-    path = compileSpec(options, folder.emplace().path);
-  Object object(path, options.cascade);
+  Object object(getObject(options, device ? &*device : nullptr, folder),
+                options.cascade);
   std::optional<Waiting> generating("making the inputs");
   Arguments arguments(object, options);
+  arguments.poisonOutputs();
   generating.reset();
   Context context;
   attnrt_call call = {};
   call.size = sizeof(call);
   call.num_threads = options.threads;
   call.isa = options.isa.empty() ? nullptr : options.isa.c_str();
+  if (device) {
+    call.device = {kDLCUDA, options.cudaDevice};
+    device->place(arguments);
+  }
   size_t workspace = 0;
   require(object.workspace(context.get(), arguments.getStruct(), &call,
                            &workspace));
+  if (device)
+    device->fill(call, workspace);
   const attnrt_variant *variant = findVariant(
       *object.program, attnrt_cpu_features(context.get()), options.isa);
   int threads = options.threads
                     ? options.threads
                     : static_cast<int>(std::thread::hardware_concurrency());
-  describeCall(arguments, variant ? variant->isa : "?", threads, workspace);
+  std::string runner = std::string(variant ? variant->isa : "?") + ", " +
+                       std::to_string(threads) + " thread" +
+                       (threads == 1 ? "" : "s");
+  if (device)
+    runner = "cuda:" + std::to_string(options.cudaDevice);
+  describeCall(arguments, runner, workspace);
   std::fflush(stdout);
 
   auto invoke = [&] {
     require(object.entry(context.get(), arguments.getStruct(), &call));
   };
-  arguments.poisonOutputs();
   {
     Waiting waiting("running");
     invoke();
+    if (device)
+      device->finish(arguments);
   }
   arguments.checkPadding();
   arguments.writeOutputs(options);
   bool passed = !options.check || check(arguments, options);
   std::fflush(stdout);
-  if (options.bench)
+  if (options.bench && device)
+    benchCuda(arguments, device->time(invoke));
+  else if (options.bench)
     bench(arguments, invoke, variant ? variant->features : 0, threads);
   return passed ? 0 : 1;
 }

@@ -1,5 +1,6 @@
 //===- LowerTiles.cpp - From tiles to the llvm dialect --------------------===//
 
+#include "lib/Target/ApproximateMath.h"
 #include "lib/Target/CPU/KernelLowering.h"
 #include "lib/Target/CPU/Passes.h"
 #include "lib/Target/LowerHost.h"
@@ -8,7 +9,6 @@
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
 #include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVMPass.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
-#include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "mlir/Transforms/Passes.h"
@@ -119,8 +119,7 @@ namespace {
 struct ApproximateMath : cpu::impl::ApproximateMathBase<ApproximateMath> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    populateMathPolynomialApproximationPatterns(patterns);
-    math::populateExpansionPatterns(patterns, {"powf", "absi"});
+    populateApproximateMathPatterns(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

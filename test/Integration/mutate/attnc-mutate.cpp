@@ -66,8 +66,10 @@ static LogicalResult compile(const CommandLine &line, ModuleOp spec,
     return success();
   };
   llvm::LLVMContext context;
+  Targets targets;
+  targets.cpus.push_back(*host);
   auto code =
-      compileModule(*module, *interfaces, *host, options, hooks, context);
+      compileModule(*module, *interfaces, targets, options, hooks, context);
   if (failed(code))
     return failure();
   StringRef name = mutation ? StringRef(mutation->name) : "right";

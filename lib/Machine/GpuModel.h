@@ -1,0 +1,52 @@
+//===- GpuModel.h - One multiprocessor of an NVIDIA GPU ---------*- C++ -*-===//
+
+#ifndef LIB_MACHINE_GPUMODEL_H
+#define LIB_MACHINE_GPUMODEL_H
+
+#include "lib/Machine/TargetModel.h"
+#include <optional>
+
+namespace attn {
+
+/// What a block of threads may use, per architecture.
+struct GpuDescription {
+  /// The target's name, which is the runtime's and LLVM's too: `sm_80`.
+  mlir::StringRef name;
+  /// For LLVM: the version of PTX that is needed.
+  mlir::StringRef features;
+  /// The compute capability, 10 * major + minor.
+  int64_t capability;
+  /// Of one block.
+  int64_t sharedBytes, threads;
+};
+
+/// Coordinates of the lane rank and of a streamed rank in one tile.
+struct TileChoice {
+  int64_t lanes, stream;
+};
+/// What to try, best first, until the tiles fit a block's shared memory.
+mlir::ArrayRef<TileChoice> getGpuTileChoices();
+
+/// The architectures that attnc compiles for, newest first.
+mlir::ArrayRef<GpuDescription> getGpuDescriptions();
+std::optional<GpuDescription> lookupGpu(mlir::StringRef name);
+
+class GpuModel : public TargetModel {
+public:
+  explicit GpuModel(GpuDescription gpu) : gpu(gpu) {}
+  mlir::StringRef getName() const override { return gpu.name; }
+  int64_t getLaneTile() const override;
+  int64_t getNarrowLaneTile() const override;
+  int64_t getStreamTile() const override;
+  int64_t getRowTile() const override;
+  int64_t getSweepTile() const override;
+  int64_t getSweepRows() const override;
+  int64_t getMaxTileElements() const override;
+
+private:
+  GpuDescription gpu;
+};
+
+} // namespace attn
+
+#endif // LIB_MACHINE_GPUMODEL_H

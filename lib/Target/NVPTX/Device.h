@@ -1,0 +1,45 @@
+//===- Device.h - The GPU's part of a compilation ---------------*- C++ -*-===//
+
+#ifndef LIB_TARGET_NVPTX_DEVICE_H
+#define LIB_TARGET_NVPTX_DEVICE_H
+
+#include "lib/Machine/GpuModel.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "llvm/Support/Error.h"
+#include <string>
+#include <vector>
+
+namespace attn::nvptx {
+
+/// The module that LowerTiles puts kernels in, and what it says of each.
+constexpr llvm::StringLiteral deviceModuleName = "device";
+constexpr llvm::StringLiteral threadsAttr = "attn.threads";
+constexpr llvm::StringLiteral sharedBytesAttr = "attn.shared_bytes";
+
+/// A kernel of a device module, and what a launch needs.
+struct DeviceKernel {
+  std::string name;
+  int64_t threads = 0, sharedBytes = 0;
+};
+
+/// The kernels of a module, as text and as machine code.
+struct DeviceCode {
+  GpuDescription gpu;
+  std::vector<DeviceKernel> kernels; ///< by the number that launches use
+  std::string ptx;
+  std::string cubin; ///< empty where there is no ptxas
+};
+
+/// Takes the device module out of `module` (llvm dialect) and translates it to
+/// PTX; fails with a diagnostic.
+mlir::FailureOr<DeviceCode> takeDeviceCode(mlir::ModuleOp module,
+                                           const GpuDescription &gpu);
+
+/// Assembles `code` with the program `ptxas`; fails with a diagnostic. Says at
+/// `loc` where a kernel's registers don't suffice.
+mlir::LogicalResult addMachineCode(DeviceCode &code, llvm::StringRef ptxas,
+                                   mlir::Location loc);
+
+} // namespace attn::nvptx
+
+#endif // LIB_TARGET_NVPTX_DEVICE_H

@@ -1,0 +1,122 @@
+//===- EmitPTX.cpp - From the llvm dialect to PTX -------------------------===//
+
+#include "lib/Target/NVPTX/Device.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/IR/InstIterator.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+
+extern "C" {
+void LLVMInitializeNVPTXTargetInfo();
+void LLVMInitializeNVPTXTarget();
+void LLVMInitializeNVPTXTargetMC();
+void LLVMInitializeNVPTXAsmPrinter();
+}
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::nvptx;
+
+static llvm::Expected<std::unique_ptr<llvm::TargetMachine>>
+createTargetMachine(const GpuDescription &gpu) {
+  LLVMInitializeNVPTXTargetInfo();
+  LLVMInitializeNVPTXTarget();
+  LLVMInitializeNVPTXTargetMC();
+  LLVMInitializeNVPTXAsmPrinter();
+  llvm::Triple triple("nvptx64-nvidia-cuda");
+  std::string message;
+  const llvm::Target *target =
+      llvm::TargetRegistry::lookupTarget(triple, message);
+  if (!target)
+    return llvm::createStringError(message);
+  std::unique_ptr<llvm::TargetMachine> machine(target->createTargetMachine(
+      triple, gpu.name, gpu.features, llvm::TargetOptions(), std::nullopt,
+      std::nullopt, llvm::CodeGenOptLevel::Aggressive));
+  if (!machine)
+    return llvm::createStringError("can't make a target machine for " +
+                                   gpu.name.str());
+  return machine;
+}
+
+static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager graph;
+  llvm::ModuleAnalysisManager modules;
+  llvm::PassBuilder builder(&machine);
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(graph);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, graph, modules);
+  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2)
+      .run(module, modules);
+}
+
+/// Assembly of a whole warp must not be moved to where some threads are not.
+static void makeAssemblyConvergent(llvm::Module &module) {
+  for (llvm::Function &function : module)
+    for (llvm::Instruction &instruction : llvm::instructions(function))
+      if (auto *call = dyn_cast<llvm::CallInst>(&instruction))
+        if (call->isInlineAsm())
+          call->setConvergent();
+}
+
+static llvm::Expected<std::string> emitPTX(llvm::Module &module,
+                                           const GpuDescription &gpu) {
+  auto machine = createTargetMachine(gpu);
+  if (!machine)
+    return machine.takeError();
+  module.setTargetTriple((*machine)->getTargetTriple());
+  module.setDataLayout((*machine)->createDataLayout());
+  makeAssemblyConvergent(module);
+  optimize(module, **machine);
+  llvm::SmallString<0> text;
+  llvm::raw_svector_ostream os(text);
+  llvm::legacy::PassManager passes;
+  if ((*machine)->addPassesToEmitFile(passes, os, nullptr,
+                                      llvm::CodeGenFileType::AssemblyFile))
+    return llvm::createStringError("LLVM can't emit PTX");
+  passes.run(module);
+  return text.str().str();
+}
+
+FailureOr<DeviceCode> nvptx::takeDeviceCode(ModuleOp module,
+                                            const GpuDescription &gpu) {
+  auto device = module.lookupSymbol<ModuleOp>(deviceModuleName);
+  if (!device)
+    return module.emitError("has no kernels for ") << gpu.name;
+  registerBuiltinDialectTranslation(*module.getContext());
+  registerLLVMDialectTranslation(*module.getContext());
+  registerNVVMDialectTranslation(*module.getContext());
+  DeviceCode code{gpu};
+  for (auto function : device.getOps<LLVM::LLVMFuncOp>()) {
+    auto getNumber = [&](StringRef name) {
+      return function->getAttrOfType<IntegerAttr>(name).getInt();
+    };
+    if (!function.isExternal())
+      code.kernels.push_back({function.getSymName().str(),
+                              getNumber(threadsAttr),
+                              getNumber(sharedBytesAttr)});
+  }
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::Module> translated =
+      translateModuleToLLVMIR(device, context, "attnc");
+  if (!translated)
+    return failure();
+  llvm::Expected<std::string> ptx = emitPTX(*translated, gpu);
+  if (!ptx)
+    return module.emitError(llvm::toString(ptx.takeError()));
+  code.ptx = std::move(*ptx);
+  device.erase();
+  return code;
+}

@@ -1,0 +1,259 @@
+//===- LowerKernel.cpp - A kernel's arguments and control flow ------------===//
+
+#include "dialect/Attn/AttnOps.h"
+#include "lib/Target/NVPTX/Intrinsics.h"
+#include "lib/Target/NVPTX/KernelLowering.h"
+#include "lib/Target/Scalar.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::nvptx;
+
+KernelLowering::KernelLowering(tile::KernelOp kernel,
+                               const KernelOperands &operands, int64_t threads)
+    : b(kernel.getLoc(), kernel.getContext()), threads(threads), kernel(kernel),
+      operands(operands), frame(operands.program), plan(planShared(kernel)) {}
+
+//===----------------------------------------------------------------------===//
+// The function and its arguments
+//===----------------------------------------------------------------------===//
+
+/// The frame is a parameter of the kernel, so a slot never changes.
+Value KernelLowering::loadSlot(unsigned slot, Type type) {
+  Value pointer =
+      LLVM::GEPOp::create(b, framePointer.getType(), b.getI64Type(),
+                          framePointer, ArrayRef<LLVM::GEPArg>{int32_t(slot)});
+  return LLVM::LoadOp::create(b, type, pointer, /*alignment=*/8,
+                              /*isVolatile=*/false, /*isNonTemporal=*/false,
+                              /*isInvariant=*/true);
+}
+
+Value KernelLowering::toGlobal(Value address) {
+  return LLVM::IntToPtrOp::create(
+      b, LLVM::LLVMPointerType::get(b.getContext(), globalSpace), address);
+}
+
+Value KernelLowering::getExtent(StringAttr rank) {
+  std::optional<unsigned> slot = frame.getExtentSlot(rank);
+  if (!slot) {
+    emitError(b.getLoc()) << "`" << operands.program.getSymName()
+                          << "` declares no rank `" << rank.getValue() << "`";
+    return {};
+  }
+  return loadSlot(*slot, b.getI64Type());
+}
+
+/// The task's number, decoded: the last grid rank runs fastest. A grid has less
+/// than 2^31 blocks, so all of it fits 32 bits, in which a GPU can divide.
+LogicalResult KernelLowering::bindArguments(Value task) {
+  auto grid = llvm::to_vector(kernel.getGrid().getAsRange<StringAttr>());
+  Block &body = kernel.getBody().front();
+  SmallVector<Value> counts;
+  Value tasks = small(1);
+  for (auto [rank, size] : llvm::zip(grid, kernel.getSizes())) {
+    Value extent = getExtent(rank);
+    if (!extent)
+      return failure();
+    Value count = extent;
+    if (size != 1)
+      count = arith::DivUIOp::create(b, add(extent, constant(size - 1)),
+                                     constant(size));
+    count = arith::TruncIOp::create(b, b.getI32Type(), count);
+    counts.push_back(count);
+    tasks = mul(tasks, count);
+  }
+  if (kernel.getReverse())
+    task = arith::SubIOp::create(b, add(tasks, small(-1)), task);
+  for (int64_t i = grid.size() - 1; i >= 0; --i) {
+    Value coordinate = task;
+    if (i != 0) {
+      coordinate = arith::RemUIOp::create(b, task, counts[i]);
+      task = arith::DivUIOp::create(b, task, counts[i]);
+    }
+    values.map(body.getArgument(i),
+               toIndex(mul(toInt(coordinate), constant(kernel.getSizes()[i]))));
+  }
+  for (auto [argument, slot] :
+       llvm::zip(body.getArguments().drop_front(grid.size()), operands.slots)) {
+    auto type = dyn_cast<tile::ViewType>(argument.getType());
+    if (!type) {
+      bool isIndex = isa<IndexType>(argument.getType());
+      Type loaded = isIndex ? b.getI64Type() : argument.getType();
+      Value value = loadSlot(slot, getScratchType(loaded));
+      if (argument.getType().isInteger(1))
+        value = widenElement(b, value, argument.getType());
+      values.map(argument, isIndex ? toIndex(value) : value);
+      continue;
+    }
+    ViewOperand view{type, {}, {}, {}};
+    view.pointer = toGlobal(loadSlot(slot, b.getI64Type()));
+    for (auto [index, rank] : llvm::enumerate(type.getRanks())) {
+      view.strides.push_back(loadSlot(slot + 1 + index, b.getI64Type()));
+      view.extents.push_back(getExtent(rank));
+      if (!view.extents.back())
+        return failure();
+    }
+    views[argument] = view;
+  }
+  return success();
+}
+
+FailureOr<LLVM::LLVMFuncOp> KernelLowering::run(OpBuilder &builder) {
+  b.setInsertionPoint(builder.getInsertionBlock(), builder.getInsertionPoint());
+  MLIRContext *context = b.getContext();
+  Type pointer = LLVM::LLVMPointerType::get(context);
+  auto type =
+      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context), {pointer});
+  auto function = LLVM::LLVMFuncOp::create(b, kernel.getSymName(), type);
+  function.setArgAttr(0, LLVM::LLVMDialect::getByValAttrName(),
+                      TypeAttr::get(LLVM::LLVMArrayType::get(
+                          b.getI64Type(), frame.getNumSlots())));
+  function.setArgAttr(0, LLVM::LLVMDialect::getAlignAttrName(),
+                      b.getI64IntegerAttr(8));
+  makeKernel(function, threads);
+  Block *entry = function.addEntryBlock(b);
+  b.setInsertionPointToStart(entry);
+  framePointer = entry->getArgument(0);
+  sharedPointer = LLVM::AddressOfOp::create(
+      b, LLVM::LLVMPointerType::get(context, sharedSpace), sharedName);
+  thread = emitThread(b, threads);
+  if (failed(bindArguments(emitBlock(b))) ||
+      failed(lowerBlock(kernel.getBody().front())))
+    return failure();
+  LLVM::ReturnOp::create(b, ValueRange());
+  return function;
+}
+
+//===----------------------------------------------------------------------===//
+// Control flow
+//===----------------------------------------------------------------------===//
+
+LogicalResult KernelLowering::lowerBlock(Block &block) {
+  for (Operation &op : block) {
+    b.setLoc(op.getLoc());
+    if (failed(lowerOp(&op)))
+      return failure();
+  }
+  return success();
+}
+
+static SmallVector<Value> withoutTiles(ValueRange values) {
+  return llvm::filter_to_vector(values, [](Value value) {
+    return !isa<tile::TileType>(value.getType());
+  });
+}
+
+/// The copies that buffer assignment left at a join.
+void KernelLowering::copyTiles(Operation *at) {
+  constexpr int64_t wordBytes = 4;
+  Type word = b.getI32Type();
+  for (ScratchPlan::Copy copy : plan.copies.lookup(at)) {
+    auto pointer = [&](int64_t offset, Value index) {
+      return advance(advance(sharedPointer, small(offset), b.getI8Type()),
+                     index, word);
+    };
+    loop(thread, copy.bytes / wordBytes, threads, {},
+         [&](Value index, ValueRange) -> SmallVector<Value> {
+           Value value =
+               LLVM::LoadOp::create(b, word, pointer(copy.from, index));
+           LLVM::StoreOp::create(b, value, pointer(copy.to, index));
+           return {};
+         });
+    barrier();
+  }
+}
+
+LogicalResult KernelLowering::lowerFor(scf::ForOp op) {
+  copyTiles(op);
+  SmallVector<Value> inits;
+  for (Value init : withoutTiles(op.getInitArgs()))
+    inits.push_back(getValue(init));
+  auto lowered = scf::ForOp::create(b, getValue(op.getLowerBound()),
+                                    getValue(op.getUpperBound()),
+                                    getValue(op.getStep()), inits);
+  values.map(op.getInductionVar(), lowered.getInductionVar());
+  ValueRange arguments(op.getRegionIterArgs()), results(op.getResults());
+  values.map(withoutTiles(arguments), lowered.getRegionIterArgs());
+  values.map(withoutTiles(results), lowered.getResults());
+  OpBuilder::InsertionGuard guard(b);
+  if (inits.empty())
+    b.setInsertionPoint(lowered.getBody()->getTerminator());
+  else
+    b.setInsertionPointToEnd(lowered.getBody());
+  return lowerBlock(*op.getBody());
+}
+
+LogicalResult KernelLowering::lowerIf(scf::IfOp op) {
+  ValueRange results(op.getResults());
+  SmallVector<Value> kept = withoutTiles(results);
+  bool hasElse = !op.getElseRegion().empty();
+  auto lowered = scf::IfOp::create(b, TypeRange(ValueRange(kept)),
+                                   getValue(op.getCondition()),
+                                   /*addThenBlock=*/true, hasElse);
+  values.map(kept, lowered.getResults());
+  OpBuilder::InsertionGuard guard(b);
+  for (auto [from, to] : llvm::zip(op.getRegions(), lowered.getRegions())) {
+    if (from->empty())
+      continue;
+    b.setInsertionPointToEnd(&to->front());
+    if (failed(lowerBlock(from->front())))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult KernelLowering::lowerOp(Operation *op) {
+  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+      .Case([&](scf::ForOp loop) { return lowerFor(loop); })
+      .Case([&](scf::IfOp branch) { return lowerIf(branch); })
+      .Case([&](scf::YieldOp yield) {
+        copyTiles(yield);
+        SmallVector<Value> kept;
+        for (Value value : withoutTiles(yield.getOperands()))
+          kept.push_back(getValue(value));
+        Block *block = b.getInsertionBlock();
+        // A loop that carries nothing has its terminator already.
+        if (block->empty() || !block->back().hasTrait<OpTrait::IsTerminator>())
+          scf::YieldOp::create(b, kept);
+        return success();
+      })
+      .Case([&](tile::ExtentOp extent) -> LogicalResult {
+        Value value = getExtent(extent.getRankAttr());
+        if (!value)
+          return failure();
+        values.map(extent.getResult(), toIndex(value));
+        return success();
+      })
+      .Case([&](tile::FillOp fill) {
+        lowerFill(fill);
+        return success();
+      })
+      .Case([&](tile::MapOp map) { return lowerMap(map); })
+      .Case([&](tile::ContractOp contract) { return lowerContract(contract); })
+      .Case([&](tile::LoadOp load) { return lowerLoad(load); })
+      .Case([&](tile::StoreOp store) { return lowerStore(store); })
+      .Case<tile::RangeOp, tile::TestOp>([&](Operation *op) {
+        return op->emitOpError("has not been expanded by Intervals");
+      })
+      .Case([&](tile::ReadOp read) {
+        SmallVector<Value> indices;
+        for (Value index : read.getIndices())
+          indices.push_back(getValue(index));
+        auto [value, valid] = readElement(read, indices);
+        values.map(read.getResult(), value);
+        values.map(read.getValid(), valid);
+        return success();
+      })
+      .Default([&](Operation *op) -> LogicalResult {
+        SmallVector<Value> mapped;
+        for (Value operand : op->getOperands())
+          mapped.push_back(getValue(operand));
+        Value result = emitScalar(op, mapped);
+        if (!result)
+          return failure();
+        values.map(op->getResult(0), result);
+        return success();
+      });
+}

@@ -1,0 +1,132 @@
+//===- LowerMove.cpp - Tiles from views and back --------------------------===//
+//
+// Threads take a view's elements in the view's order, so that neighbours read
+// and write neighbours. What lies outside the view's extents is 0, and is not
+// written.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Target/NVPTX/KernelLowering.h"
+#include "lib/Target/Scalar.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::nvptx;
+
+namespace {
+/// Where a tile runs in a view.
+struct Window {
+  Window(KernelLowering &k, const ViewOperand &view, tile::TileType tile,
+         ValueRange offsets, ArrayAttr dims);
+
+  /// The address of the element at `at`, and whether it is inside.
+  std::pair<Value, Value> locate(const Position &at) const;
+
+  struct Dimension {
+    StringAttr rank; ///< null where the tile has one position
+    Value offset, stride, extent;
+  };
+  KernelLowering &k;
+  const ViewOperand &view;
+  SmallVector<Dimension> dimensions;
+  SmallVector<RankSize> ranks; ///< the tile's, in the view's order
+};
+} // namespace
+
+Window::Window(KernelLowering &k, const ViewOperand &view, tile::TileType tile,
+               ValueRange offsets, ArrayAttr dims)
+    : k(k), view(view) {
+  for (auto [index, dim] : llvm::enumerate(dims.getAsRange<StringAttr>())) {
+    bool isRank = !dim.getValue().empty();
+    dimensions.push_back({isRank ? dim : StringAttr(),
+                          k.toInt(k.getValue(offsets[index])),
+                          view.strides[index], view.extents[index]});
+    if (isRank)
+      ranks.push_back({dim, tile.getSizes()[tile.getRankPosition(dim)]});
+  }
+}
+
+std::pair<Value, Value> Window::locate(const Position &at) const {
+  ImplicitLocOpBuilder &b = k.b;
+  Value offset = k.constant(0), isInside = makeInteger(b, b.getI1Type(), 1);
+  for (const Dimension &dimension : dimensions) {
+    Value place = dimension.offset;
+    if (dimension.rank)
+      place = k.add(place, k.toInt(at.lookup(dimension.rank)));
+    offset = k.add(offset, k.mul(place, dimension.stride));
+    // Unsigned, so that a negative index is outside too.
+    isInside =
+        k.both(isInside, arith::CmpIOp::create(b, arith::CmpIPredicate::ult,
+                                               place, dimension.extent));
+  }
+  Type memory = getMemoryType(view.type.getElementType());
+  return {k.advance(view.pointer, offset, memory), isInside};
+}
+
+Value KernelLowering::loadGuarded(Value pointer, Value isInside, Type element) {
+  Type memory = getMemoryType(element);
+  auto branch = scf::IfOp::create(b, memory, isInside, /*withElse=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.thenBlock());
+  Value bits = LLVM::LoadOp::create(b, memory, pointer,
+                                    memory.getIntOrFloatBitWidth() / 8);
+  scf::YieldOp::create(b, bits);
+  b.setInsertionPointToStart(branch.elseBlock());
+  Value zero = isa<FloatType>(memory) ? makeConstant(b, memory, 0.0)
+                                      : makeInteger(b, memory, 0);
+  scf::YieldOp::create(b, zero);
+  b.setInsertionPointAfter(branch);
+  return widenElement(b, branch.getResult(0), element);
+}
+
+std::pair<Value, Value> KernelLowering::readElement(tile::ReadOp op,
+                                                    ValueRange indices) {
+  const ViewOperand &view = getView(op.getView());
+  Type element = view.type.getElementType();
+  Value offset = constant(0), isInside = makeInteger(b, b.getI1Type(), 1);
+  for (auto [index, stride, extent] :
+       llvm::zip(indices, view.strides, view.extents)) {
+    Value place = toInt(index);
+    offset = add(offset, mul(place, stride));
+    isInside = both(isInside, arith::CmpIOp::create(
+                                  b, arith::CmpIPredicate::ult, place, extent));
+  }
+  Value pointer = advance(view.pointer, offset, getMemoryType(element));
+  return {loadGuarded(pointer, isInside, element), isInside};
+}
+
+LogicalResult KernelLowering::lowerLoad(tile::LoadOp op) {
+  Buffer buffer = getBuffer(op.getResult());
+  const ViewOperand &view = getView(op.getView());
+  Window window(*this, view, buffer.type, op.getOffsets(), op.getDims());
+  forElements(window.ranks, [&](const Position &at) {
+    auto [pointer, isInside] = window.locate(at);
+    storeElement(loadGuarded(pointer, isInside, view.type.getElementType()),
+                 buffer, at);
+  });
+  barrier();
+  return success();
+}
+
+LogicalResult KernelLowering::lowerStore(tile::StoreOp op) {
+  Buffer buffer = getBuffer(op.getTile());
+  const ViewOperand &view = getView(op.getView());
+  Type element = view.type.getElementType();
+  Value null = LLVM::ZeroOp::create(b, view.pointer.getType());
+  Value isWanted =
+      LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::ne, view.pointer, null);
+  when(isWanted, [&] {
+    Window window(*this, view, buffer.type, op.getOffsets(), op.getDims());
+    forElements(window.ranks, [&](const Position &at) {
+      auto [pointer, isInside] = window.locate(at);
+      when(isInside, [&, pointer = pointer] {
+        Value value = narrowElement(b, loadElement(buffer, at), element);
+        LLVM::StoreOp::create(b, value, pointer,
+                              value.getType().getIntOrFloatBitWidth() / 8);
+      });
+    });
+  });
+  barrier();
+  return success();
+}

@@ -1,0 +1,89 @@
+"""Compares compiled variants with the reference on a CUDA device.
+
+  gpu.py FOLDER [--jobs=N] [--quick]
+
+FOLDER has attn-run, libattnrt.so.0 and VARIANT.TYPE.so for each variant, with
+the spec's types and others (`make_gpu_objects.sh` makes it on a machine without a GPU). Sizes
+and options are those of variants.py: ones, primes, one more or less than tiles,
+no rows, no keys; scores that are moderate and of deviation 150; padded rows and
+outputs that start as NaN. Prints a line for each object and, at last, how many
+runs failed.
+"""
+import concurrent.futures
+import os
+import re
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import variants
+
+SPECS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..",
+                     "Variants")
+
+
+def cases(name, types):
+    with open(os.path.join(SPECS, name + ".mlir")) as spec:
+        text = spec.read()
+    choices = variants.OPTIONS.get(name, [[]])
+    for i, size in enumerate(variants.sizes(name, text)):
+        # An empty tensor has no row to set.
+        chosen = choices[0 if "=0" in size else i % len(choices)]
+        yield ["--size", size, f"--seed={i + 1}", *chosen]
+        # The gradients' inputs don't belong together when scaled.
+        if name != "softmax_backward" and types == "spec":
+            yield ["--size", size, f"--seed={i + 1}", *chosen,
+                   "--scale-of-inputs=12.25", "--pad=3"]
+
+
+def run(folder, name, types, options):
+    command = [os.path.join(folder, "attn-run"),
+               os.path.join(folder, f"{name}.{types}.so"), "--check",
+               "--device=cuda", *options]
+    environment = dict(os.environ, LD_LIBRARY_PATH=folder + ":" +
+                       os.environ.get("LD_LIBRARY_PATH", ""),
+                       OMP_NUM_THREADS="2")
+    try:
+        done = subprocess.run(command, capture_output=True, text=True,
+                              env=environment, timeout=120)
+    except subprocess.TimeoutExpired:
+        return name, types, 0, " ".join(command) + "\ntimed out"
+    errors = re.findall(r"max error (\S+) of the bound", done.stdout)
+    worst = max(map(float, errors), default=0)
+    failure = ""
+    if done.returncode:
+        failure = " ".join(command[1:]) + "\n" + "\n".join(
+            line for line in done.stdout.splitlines()
+            if "FAILED" in line)[:600] + done.stderr[:600]
+    return name, types, worst, failure
+
+
+def main(folder, *flags):
+    jobs = next((int(f[7:]) for f in flags if f.startswith("--jobs=")), 8)
+    objects = sorted(re.fullmatch(r"(\w+)\.(\w+)\.so", f).groups()
+                     for f in os.listdir(folder)
+                     if re.fullmatch(r"(\w+)\.(\w+)\.so", f))
+    work = [(name, types, options) for name, types in objects
+            for options in cases(name, types)]
+    if "--quick" in flags:
+        work = work[::5]
+    summary, failures = {}, []
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        for name, types, worst, failure in pool.map(
+                lambda item: run(folder, *item), work):
+            count, bad, most = summary.get((name, types), (0, 0, 0))
+            summary[name, types] = (count + 1, bad + bool(failure),
+                                    max(most, worst))
+            if failure:
+                failures.append(failure)
+    for failure in failures[:12]:
+        print(failure)
+    for (name, types), (count, bad, most) in summary.items():
+        print(f"{name} {types}: {count} runs, {bad} failed, largest error "
+              f"{most:.3g} of the bound")
+    print(f"{len(work)} runs, {len(failures)} failed")
+    return bool(failures) or not work
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,45 @@
+//===- FakeCuda.h - A CUDA driver that runs nothing -------------*- C++ -*-===//
+//
+// A libcuda.so.1 for machines without one: it remembers what it is asked for
+// and fails where a test wants it to.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TEST_RUNTIME_FAKECUDA_H
+#define TEST_RUNTIME_FAKECUDA_H
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <vector>
+
+struct FakeLaunch {
+  std::string kernel;
+  unsigned grid, block, sharedBytes;
+  void *stream;
+  int device;
+  int64_t threadsSlot; ///< the first number of the parameter
+};
+
+struct FakeCuda {
+  /// What the machine has.
+  int deviceCount = 2, major = 9, minor = 0, sharedBytes = 227 << 10;
+  /// The call to this function fails, once, with this code.
+  std::string failingFunction;
+  int failure = 0;
+
+  std::mutex mutex;
+  std::vector<FakeLaunch> launches;
+  std::vector<std::string> loadedImages;
+  int loadedModules = 0, retainedContexts = 0, stackDepth = 0;
+
+  void reset();
+};
+
+/// Addresses of the fake's memory: `device` from this many bytes on.
+constexpr uintptr_t kFakeMemory = uintptr_t(1) << 40;
+
+extern "C" __attribute__((visibility("default"))) FakeCuda &attn_fake_cuda();
+
+#endif // TEST_RUNTIME_FAKECUDA_H

@@ -1,0 +1,60 @@
+// RUN: attn-opt %s --nvptx-lower-tiles --canonicalize --split-input-file | FileCheck %s
+
+// The kernel is in a module of its own and takes the frame by value: threads,
+// the extents of i, j and m, then three views.
+// CHECK-LABEL: llvm.func @attnrt_launch_gpu(!llvm.ptr, i32, !llvm.ptr, i64) -> i32
+//       CHECK: module @device
+//       CHECK:   llvm.mlir.global external @attn_shared() {addr_space = 3 : i32, alignment = 128
+//       CHECK:   llvm.func @sums(%[[FRAME:.*]]: !llvm.ptr {llvm.align = 8 : i64, llvm.byval = !llvm.array<13 x i64>, nvvm.grid_constant})
+//  CHECK-SAME:     attn.shared_bytes = [[BYTES:[0-9]+]] : i64, attn.threads = 256 : i64
+//  CHECK-SAME:     nvvm.kernel, nvvm.maxntid = array<i32: 256>
+//       CHECK:     nvvm.read.ptx.sreg.tid.x range <i32, 0, 256>
+//       CHECK:     nvvm.read.ptx.sreg.ctaid.x
+/// What lies outside the view is 0 and is not read.
+//       CHECK:     scf.if %{{.*}} -> (i16) {
+//       CHECK:       llvm.load %{{.*}} : !llvm.ptr<1> -> i16
+//       CHECK:     nvvm.barrier
+/// Each thread sums a block of the result.
+//       CHECK:     scf.for
+//       CHECK:       math.fma
+//       CHECK:     nvvm.barrier
+//       CHECK: llvm.func hidden @p_workspace
+//       CHECK: llvm.func hidden @p_host(%[[CALL:.*]]: !llvm.ptr, %[[F:.*]]: !llvm.ptr,
+//       CHECK:   %[[KERNEL:.*]] = arith.constant 0 : i32
+//       CHECK:   llvm.call @attnrt_launch_gpu(%[[CALL]], %[[KERNEL]], %[[F]], %{{.*}})
+tile.kernel @sums grid(%j0 = j: 64) lanes j
+    (%A: !tile.view<[i, m], bf16>, %B: !tile.view<[m, j], f32>, %R: !tile.view<[i, j], f32>)
+    attributes {ranks = []} {
+  %c0 = arith.constant 0 : index
+  %a = tile.load %A[%c0, %c0] dims ["i", "m"] : <[i, m], bf16> -> <[i: 8, m: 32], f32>
+  %b = tile.load %B[%c0, %j0] dims ["m", "j"] : <[m, j], f32> -> <[m: 32, j: 64], f32>
+  %r = tile.contract %a, %b over ["m"] : <[i: 8, m: 32], f32>, <[m: 32, j: 64], f32> -> <[i: 8, j: 64], f32>
+  tile.store %r, %R[%c0, %j0] dims ["i", "j"] : <[i: 8, j: 64], f32>, <[i, j], f32>
+}
+tile.program @p(%A: !tile.view<[i, m], bf16>, %B: !tile.view<[m, j], f32>) -> (%R: !tile.view<[i, j], f32>)
+    attributes {ranks = [#attn.rank<"i", free, 0>, #attn.rank<"j", free, 0>, #attn.rank<"m", free, 0>]} {
+  tile.launch @sums(%A, %B, %R) : !tile.view<[i, m], bf16>, !tile.view<[m, j], f32>, !tile.view<[i, j], f32>
+}
+
+// -----
+
+/// A result with few elements is reduced by groups of threads: 256 threads, 64
+/// elements, so four threads each, eight lanes of the warp apart.
+// CHECK-LABEL: llvm.func @maxima
+//       CHECK:   nvvm.shfl.sync bfly {{.*}} : f32 -> f32
+//       CHECK:   nvvm.shfl.sync bfly {{.*}} : f32 -> f32
+//   CHECK-NOT:   nvvm.shfl
+tile.kernel @maxima grid(%j0 = j: 64) lanes j (%A: !tile.view<[m, j], f32>, %R: !tile.view<[j], f32>)
+    attributes {ranks = []} {
+  %c0 = arith.constant 0 : index
+  %a = tile.load %A[%c0, %j0] dims ["m", "j"] : <[m, j], f32> -> <[m: 32, j: 64], f32>
+  %r = tile.map ranks ["m", "j"] sizes [32, 64] at(%c0, %j0) ins(%a : !tile.tile<[m: 32, j: 64], f32>) reducers [#attn.reduce<max "m">] {
+  ^bb0(%x: f32):
+    tile.yield %x : f32
+  } : <[j: 64], f32>
+  tile.store %r, %R[%j0] dims ["j"] : <[j: 64], f32>, <[j], f32>
+}
+tile.program @p(%A: !tile.view<[m, j], f32>) -> (%R: !tile.view<[j], f32>)
+    attributes {ranks = [#attn.rank<"j", free, 0>, #attn.rank<"m", free, 0>]} {
+  tile.launch @maxima(%A, %R) : !tile.view<[m, j], f32>, !tile.view<[j], f32>
+}
