@@ -199,10 +199,10 @@ Range RangeAnalysis::compute(Expr expr) {
   case ExprKind::Leaf: {
     if (auto it = facts.find(expr); it != facts.end()) {
       Range body = get(it->second.body);
-      if (it->second.reducer == ExprReducer::Max)
-        return makeRange(-inf, body.upper, body.growth);
-      if (it->second.reducer == ExprReducer::Min)
-        return makeRange(body.lower, inf, body.growth);
+      // Of the elements that were seen there is at least one.
+      if (it->second.reducer == ExprReducer::Max ||
+          it->second.reducer == ExprReducer::Min)
+        return makeRange(body.lower, body.upper, body.growth);
       if (it->second.reducer == ExprReducer::Add && body.isNonNegative())
         return makeRange(0, inf, std::max(body.growth, Growth::Polynomial));
       return makeRange(-inf, inf, std::max(body.growth, Growth::Polynomial));

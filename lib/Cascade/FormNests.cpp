@@ -212,6 +212,9 @@ static RankSet getParallelRanks(ArrayRef<Operation *> members,
       if (isa<EinsumOp, TopKOp>(op))
         for (StringAttr rank : getReduced(op))
           reduced.insert(rank);
+      // The places of a list are found one after the other.
+      if (auto topk = dyn_cast<TopKOp>(op))
+        reduced.insert(topk.getToAttr());
     });
     if (auto iterate = dyn_cast<IterateOp>(member)) {
       for (Type type : iterate.getResultTypes()) {

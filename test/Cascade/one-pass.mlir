@@ -337,6 +337,49 @@ attn.cascade @routing(%X: !attn.tensor<[p, e], f32>,
 
 // -----
 
+/// Sums of powers of x / max(x) move by the same power of the maxima's ratio.
+// CHECK-LABEL: attn.cascade @power_normalised
+//       CHECK: %RM, %RAV = attn.stream m init(max %rm = -inf, add %rav = 0.0)
+//       CHECK:   %RM1 = attn.einsum [p] = max(%rm[p], %LM[p])
+//       CHECK:   %LAV = attn.einsum [p, f] = %{{.*}}[p, m] * %V[m, f]
+//       CHECK: } merge
+//       CHECK: }
+//   CHECK-NOT: attn.stream
+attn.cascade @power_normalised(%X: !attn.tensor<[p, m], f32>,
+                               %V: !attn.tensor<[m, f], f32>)
+    -> !attn.tensor<[p, f], f32> ranks(p, m, f = 64) {
+  %GM = attn.einsum [p] = %X[p, m] reduce(max m)
+  %N = attn.einsum [p, m] = pow(%X[p, m] / %GM[p], 3)
+  %AV = attn.einsum [p, f] = %N[p, m] * %V[m, f]
+  attn.yield %AV
+}
+
+// -----
+
+/// A mean is taken off the maximum, and a largest magnitude divides sums and
+/// maxima, at the end.
+// CHECK-LABEL: attn.cascade @scaled
+//       CHECK: %RS, %RG, %RAM, %RY = attn.stream m init(add %rs = 0.0, max %rg = -inf, max %ram = -inf, add %ry = 0.0)
+//       CHECK: } merge
+//       CHECK: }
+//       CHECK: attn.einsum [p] = %RG[p] - %RS[p] / extent(m)
+//       CHECK: attn.einsum [p, f] = %RY[p, f] / %RAM[p]
+//       CHECK: %RG[p] / %RAM[p]
+//   CHECK-NOT: attn.stream
+attn.cascade @scaled(%X: !attn.tensor<[p, m], f32>, %V: !attn.tensor<[m, f], f32>)
+    -> (!attn.tensor<[p], f32>, !attn.tensor<[p, f], f32>, !attn.tensor<[p], f32>)
+    ranks(p, m, f = 64) {
+  %S = attn.einsum [p] = %X[p, m]
+  %D = attn.einsum [p, m] = %X[p, m] - %S[p] / extent(m)
+  %G = attn.einsum [p] = %D[p, m] reduce(max m)
+  %AM = attn.einsum [p] = abs(%X[p, m]) reduce(max m)
+  %Y = attn.einsum [p, f] = %X[p, m] / %AM[p] * %V[m, f]
+  %N = attn.einsum [p] = %X[p, m] / %AM[p] reduce(max m)
+  attn.yield %G, %Y, %N
+}
+
+// -----
+
 /// A softmax over the list alone comes after the stream.
 // CHECK-LABEL: attn.cascade @top_softmax
 //       CHECK: %RW, %RI = attn.stream m init(topk %rw = -inf, topk %ri = -1.0)

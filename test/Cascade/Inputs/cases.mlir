@@ -419,3 +419,61 @@ attn.cascade @logistic_softmax(%X: !attn.tensor<[p, m], f32>, %V: !attn.tensor<[
   %FAR = attn.einsum [p] = abs(%X[p, m] - %GM[p]) reduce(max m)
   attn.yield %O, %FAR
 }
+
+// Power-normalised: the old sum moves by a power of the maxima's ratio.
+attn.cascade @power_normalised(%X: !attn.tensor<[p, m], f32>, %V: !attn.tensor<[m, f], f32>)
+    -> !attn.tensor<[p, f], f32>
+    ranks(p, m, f = 6) {
+  %B = attn.einsum [p, m] = abs(%X[p, m]) + 0.5
+  %GM = attn.einsum [p] = %B[p, m] reduce(max m)
+  %R = attn.einsum [p, m] = %B[p, m] / %GM[p]
+  %N = attn.einsum [p, m] = %R[p, m] * %R[p, m] * %R[p, m]
+  %SD = attn.einsum [p] = %N[p, m]
+  %A = attn.einsum [p, m] = %N[p, m] / %SD[p]
+  %AV = attn.einsum [p, f] = %A[p, m] * %V[m, f]
+  attn.yield %AV
+}
+
+attn.cascade @power_sum(%X: !attn.tensor<[p, m], f32>)
+    -> (!attn.tensor<[p], f32>, !attn.tensor<[p], f32>)
+    ranks(p, m) {
+  %GM = attn.einsum [p] = %X[p, m] reduce(max m)
+  %R = attn.einsum [p, m] = %X[p, m] / %GM[p]
+  %SD = attn.einsum [p] = %R[p, m] * %R[p, m] * %R[p, m]
+  %SE = attn.einsum [p] = pow(abs(%X[p, m]) / abs(%GM[p]), 1.5)
+  attn.yield %SD, %SE
+}
+
+// max of x less the mean.
+attn.cascade @max_less_mean(%X: !attn.tensor<[p, m], f32>)
+    -> (!attn.tensor<[p], f32>, !attn.tensor<[p], f32>)
+    ranks(p, m) {
+  %S = attn.einsum [p] = %X[p, m]
+  %MU = attn.einsum [p] = %S[p] / extent(m)
+  %D = attn.einsum [p, m] = %X[p, m] - %MU[p]
+  %G = attn.einsum [p] = %D[p, m] reduce(max m)
+  %L = attn.einsum [p] = %D[p, m] reduce(min m)
+  attn.yield %G, %L
+}
+
+// Sums of what is scaled by the largest magnitude.
+attn.cascade @absmax_scaled(%X: !attn.tensor<[p, m], f32>, %V: !attn.tensor<[m, f], f32>)
+    -> (!attn.tensor<[p, f], f32>, !attn.tensor<[p], f32>)
+    ranks(p, m, f = 6) {
+  %AM = attn.einsum [p] = abs(%X[p, m]) reduce(max m)
+  %N = attn.einsum [p, m] = %X[p, m] / %AM[p]
+  %Y = attn.einsum [p, f] = %N[p, m] * %V[m, f]
+  %G = attn.einsum [p] = %N[p, m] reduce(max m)
+  attn.yield %Y, %G
+}
+
+// Top-k with payload: another value of the chosen.
+attn.cascade @payload(%X: !attn.tensor<[p, e], f32>, %K: !attn.tensor<[m, e], f32>, %w: !attn.tensor<[m], f32>)
+    -> (!attn.tensor<[p, s], f32>, !attn.tensor<[p, s], f32>)
+    ranks(p, m, e = 8, s = 3) {
+  %L = attn.einsum [p, m] = %X[p, e] * %K[m, e]
+  %B = attn.einsum [p, m] = %L[p, m] + %w[m]
+  %W, %I = attn.topk m to s of %B
+  %Y = attn.einsum [p, s] = sigmoid(%L[p, %I[p, s]])
+  attn.yield %W, %Y
+}
