@@ -122,6 +122,7 @@ static void buildLLVMStage(OpPassManager &pm, const PipelineOptions &options) {
   lower.lanes = cpu->lanes;
   lower.registers = cpu->registers;
   lower.tiles = cpu->hasTiles;
+  lower.accurate = options.accurateMath;
   lower.processor = cpu->processor.str();
   lower.features = cpu->features.str();
   cpu::buildTileToLLVM(pm, lower);

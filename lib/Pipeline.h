@@ -64,6 +64,10 @@ struct PipelineOptions : mlir::PassPipelineOptions<PipelineOptions> {
       *this, "split", llvm::cl::init(16),
       llvm::cl::desc(
           "chunks of a stream where a call has few tasks; 0: never")};
+  Option<bool> accurateMath{
+      *this, "accurate-math", llvm::cl::init(false),
+      llvm::cl::desc("exponentials to f32's precision even where their values "
+                     "are rounded to bf16")};
   Option<Stage> stopAfter{*this, "stop-after",
                           llvm::cl::desc("the last stage to run"),
                           llvm::cl::init(Stage::LLVM), getStageValues()};

@@ -22,11 +22,18 @@ using llvm::BitVector;
 static bool isTile(Value value) { return isa<tile::TileType>(value.getType()); }
 
 /// The tiles that `op` reads when it runs: a contraction's accumulator may be
-/// computed as it is loaded, and reads what the map would have read.
-static SmallVector<Value> getTilesRead(Operation *op) {
+/// computed as it is loaded, and reads what the map would have read; so do the
+/// members of a group.
+static SmallVector<Value> getTilesRead(Operation *op, const MapGroups &groups) {
   if (auto map = dyn_cast<tile::MapOp>(op))
     if (isFusedAccumulator(map))
       return {};
+  if (const MapGroup *group = groups.lookup(op)) {
+    if (group->producer == op)
+      return {};
+    tile::MapOp producer = group->producer;
+    return llvm::to_vector(producer.getInputs());
+  }
   SmallVector<Value> read;
   auto contract = dyn_cast<tile::ContractOp>(op);
   tile::MapOp map = contract ? getFusedAccumulator(contract) : tile::MapOp();
@@ -53,7 +60,8 @@ static bool worksInPlace(Operation *op, Value operand) {
 namespace {
 class Planner {
 public:
-  Planner(tile::KernelOp kernel, TileBytes getBytes) : kernel(kernel) {
+  Planner(tile::KernelOp kernel, TileBytes getBytes, const MapGroups &groups)
+      : kernel(kernel), groups(groups) {
     collect(getBytes);
     number(kernel.getBody().front());
     for (BitVector &set : live)
@@ -65,6 +73,7 @@ public:
 
 private:
   tile::KernelOp kernel;
+  const MapGroups &groups;
   SmallVector<Value> values;
   DenseMap<Value, unsigned> ids;
   SmallVector<int64_t> sizes; ///< bytes, by class
@@ -82,6 +91,10 @@ private:
   void collect(TileBytes getBytes);
   void number(Block &block);
   void mark(const BitVector &set, unsigned position);
+  bool isProducer(Operation *op) const {
+    const MapGroup *group = groups.lookup(op);
+    return group && group->producer == op;
+  }
   BitVector markBlock(Block &block, ValueRange joined, BitVector after);
   BitVector markLoop(scf::ForOp loop, BitVector after);
   unsigned find(unsigned id) {
@@ -157,7 +170,7 @@ BitVector Planner::markBlock(Block &block, ValueRange joined, BitVector after) {
       continue;
     }
     if (auto map = dyn_cast<tile::MapOp>(&op))
-      if (isFusedAccumulator(map))
+      if (isFusedAccumulator(map) || isProducer(map))
         continue; // it is nowhere
     ValueRange written = op.hasTrait<OpTrait::IsTerminator>()
                              ? joined
@@ -180,7 +193,7 @@ BitVector Planner::markBlock(Block &block, ValueRange joined, BitVector after) {
     }
     mark(set, begin[&op] + 1);
     setAll(set, written, ids, false);
-    for (Value operand : getTilesRead(&op)) {
+    for (Value operand : getTilesRead(&op, groups)) {
       set.set(ids.lookup(operand));
       if (!worksInPlace(&op, operand))
         live[ids.lookup(operand)].set(begin[&op] + 1);
@@ -198,7 +211,7 @@ BitVector Planner::markLoop(scf::ForOp loop, BitVector after) {
   setAll(set, loop.getResults(), ids, false);
   // What the body reads from outside lives through every iteration.
   loop.getBody()->walk([&](Operation *op) {
-    for (Value operand : getTilesRead(op))
+    for (Value operand : getTilesRead(op, groups))
       if (!loop.getRegion().isAncestor(operand.getParentRegion()))
         set.set(ids.lookup(operand));
   });
@@ -232,7 +245,7 @@ void Planner::coalesce() {
   });
   kernel.walk([&](Operation *op) {
     if (auto contract = dyn_cast<tile::ContractOp>(op)) {
-      for (Value operand : getTilesRead(op))
+      for (Value operand : getTilesRead(op, groups))
         if (worksInPlace(op, operand))
           join(contract.getResult(), operand);
     } else if (auto map = dyn_cast<tile::MapOp>(op)) {
@@ -336,6 +349,7 @@ ScratchPlan Planner::plan() {
   return std::move(result);
 }
 
-ScratchPlan attn::planScratch(tile::KernelOp kernel, TileBytes getBytes) {
-  return Planner(kernel, getBytes).plan();
+ScratchPlan attn::planScratch(tile::KernelOp kernel, TileBytes getBytes,
+                              const MapGroups &groups) {
+  return Planner(kernel, getBytes, groups).plan();
 }

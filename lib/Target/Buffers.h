@@ -3,7 +3,7 @@
 #ifndef LIB_TARGET_BUFFERS_H
 #define LIB_TARGET_BUFFERS_H
 
-#include "dialect/Tile/TileOps.h"
+#include "lib/Target/MapGroups.h"
 
 namespace attn {
 
@@ -25,8 +25,10 @@ using TileBytes = llvm::function_ref<int64_t(tile::TileType)>;
 
 /// Gives every tile of `kernel` its place. Tiles that one turns into another
 /// share one where they are not needed at the same time: accumulators, what a
-/// loop carries, and maps from a tile to one of the same type.
-ScratchPlan planScratch(tile::KernelOp kernel, TileBytes getBytes);
+/// loop carries, and maps from a tile to one of the same type. What a map of
+/// `groups` makes takes none.
+ScratchPlan planScratch(tile::KernelOp kernel, TileBytes getBytes,
+                        const MapGroups &groups = {});
 
 } // namespace attn
 

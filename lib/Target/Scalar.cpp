@@ -7,6 +7,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Matchers.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include <cfloat>
 #include <cmath>
 
 using namespace mlir;
@@ -125,6 +126,26 @@ static ExponentialFormat getExponentialFormat(bool isF64) {
       0x1.8p23, {0.693359375, -2.12194440e-4}, -126, {88.7228394, 128}, f32};
 }
 
+/// exp(x) or 2^x to a relative error of 8e-5, as 2^floor(t) 2^r with r in
+/// [0, 1): a minimax polynomial. The two instructions take all of f32, so there
+/// is nothing to clamp.
+static Value emitRoughExp(Formula f, Value x, bool isBase2) {
+  static constexpr double polynomial[] = {
+      0.9999251961708069, 0.6958335638046265, 0.22606715559959412,
+      0.07802452147006989};
+  ImplicitLocOpBuilder &b = f.b;
+  Value t = isBase2 ? x : f.mul(x, f.number(1 / std::log(2.0)));
+  Value toFloor = makeInteger(b, b.getI32Type(), 9); // no exceptions
+  Value all = makeInteger(b, b.getI16Type(), -1);
+  Value currentRounding = makeInteger(b, b.getI32Type(), 4);
+  Value r =
+      LLVM::CallIntrinsicOp::create(
+          b, f.type, b.getStringAttr("llvm.x86.avx512.mask.reduce.ps.512"),
+          ValueRange{t, toFloor, t, all, currentRounding})
+          .getResult(0);
+  return emitScalef(f, f.polynomial(r, polynomial), t);
+}
+
 /// exp(x) or 2^x as 2^n exp(r), r in +-ln(2)/2. The error is below 1 ulp.
 /// Infinite above the largest number; below the smallest normal one 0, or
 /// rounded where the machine scales by itself.
@@ -133,6 +154,8 @@ static Value emitExp(Formula f, Value x, bool isBase2) {
   bool isF64 = getElementTypeOrSelf(f.type).isF64();
   bool scales =
       f.target.hasScalef && !isF64 && vector && vector.getNumElements() == 16;
+  if (scales && f.target.hasRoughExp)
+    return emitRoughExp(f, x, isBase2);
   ExponentialFormat format = getExponentialFormat(isF64);
   const double ln2 = std::log(2.0), unit = isBase2 ? 1 : ln2;
   // Beyond these the result is 0 or infinite.
@@ -319,12 +342,13 @@ Value attn::emitScalarOp(ImplicitLocOpBuilder &b, Operation *op,
         return f.div(f.number(1.0), math::SqrtOp::create(b, operands[0]));
       })
       .Case([&](arith::SubFOp sub) -> Value {
-        Value difference = f.sub(operands[0], operands[1]);
         if (!isGuardedDifference(op))
-          return difference;
-        Value infinity = f.number(-INFINITY);
-        return f.choose(f.compare(F::OEQ, operands[0], infinity), infinity,
-                        difference);
+          return f.sub(operands[0], operands[1]);
+        // Less the lowest number instead of -inf: what is finite overflows as
+        // it would, and -inf stays.
+        bool isF64 = getElementTypeOrSelf(type).isF64();
+        Value lowest = f.number(isF64 ? -DBL_MAX : -FLT_MAX);
+        return f.sub(operands[0], f.atLeast(operands[1], lowest));
       })
       .Case([&](arith::MaximumFOp) {
         return emitMax(b, operands[0], operands[1]);

@@ -14,6 +14,7 @@
 #include "lib/Target/CPU/Layout.h"
 #include "lib/Target/CPU/Routines.h"
 #include "lib/Target/Frame.h"
+#include "lib/Target/MapGroups.h"
 #include "lib/Target/Scalar.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -24,9 +25,10 @@ namespace attn::cpu {
 
 /// What the lowering has to know of the machine.
 struct VectorUnit {
-  int64_t lanes = 16;     ///< f32 in a vector
-  int64_t registers = 32; ///< vector registers
-  bool hasTiles = false;  ///< AMX
+  int64_t lanes = 16;      ///< f32 in a vector
+  int64_t registers = 32;  ///< vector registers
+  bool hasTiles = false;   ///< AMX
+  bool isAccurate = false; ///< no function rougher for what is rounded anyway
 };
 
 /// A tile's place in scratch.
@@ -107,6 +109,10 @@ public:
 
   Buffer getBuffer(mlir::Value tile);
   llvm::SmallVector<Buffer> getBuffers(mlir::ValueRange tiles);
+  /// Whether two tiles have one place in scratch.
+  bool isSamePlace(mlir::Value x, mlir::Value y) const {
+    return plan.offsets.lookup(x) == plan.offsets.lookup(y);
+  }
   /// The address of an element: that at `at`, and `extra` elements further.
   mlir::Value address(const Buffer &buffer, const Position &at,
                       int64_t extra = 0);
@@ -121,11 +127,16 @@ public:
   //===--- Operations -----------------------------------------------------===//
 
   mlir::LogicalResult lowerMap(tile::MapOp op);
-  /// Writes what `op` computes to `result` instead of its own place.
-  mlir::LogicalResult lowerMapInto(tile::MapOp op, const Buffer &result);
+  /// Writes what `op` computes to the place of the tile `result`.
+  mlir::LogicalResult lowerMapInto(tile::MapOp op, mlir::Value result);
   mlir::LogicalResult lowerContract(tile::ContractOp op);
   mlir::LogicalResult lowerMatrix(tile::ContractOp op);
   mlir::LogicalResult lowerConvert(tile::ConvertOp op);
+  mlir::LogicalResult lowerMapGroup(const MapGroup &group);
+  /// Rounds two rows of vectors, from where `at` is in `buffer` on, and stores
+  /// them as one row of pairs.
+  void storePairs(mlir::ValueRange even, mlir::ValueRange odd,
+                  const Buffer &buffer, const Position &at);
   mlir::LogicalResult lowerLoad(tile::LoadOp op);
   mlir::LogicalResult lowerStore(tile::StoreOp op);
   void lowerFill(tile::FillOp op);
@@ -141,6 +152,7 @@ private:
   tile::KernelOp kernel;
   KernelOperands operands;
   FrameLayout frame;
+  MapGroups groups;
   ScratchPlan plan;
   mlir::IRMapping values;
   llvm::DenseMap<mlir::Value, ViewOperand> views;

@@ -156,7 +156,7 @@ static void allowContraction(Operation *op) {
 
 /// `op` on other operands; `like` is a vector type, or null for a scalar.
 Value LaneEmitter::emitOn(Operation *op, ValueRange operands, Type like) {
-  if (Value result = emitScalarOp(b, op, operands, k.scalarTarget)) {
+  if (Value result = emitScalarOp(b, op, operands, target)) {
     if (Operation *made = result.getDefiningOp())
       allowContraction(made);
     return result;

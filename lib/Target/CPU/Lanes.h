@@ -37,7 +37,9 @@ struct LaneValue {
 class LaneEmitter {
 public:
   LaneEmitter(KernelLowering &k, int64_t numVectors)
-      : k(k), b(k.b), numVectors(numVectors) {}
+      : target(k.scalarTarget), k(k), b(k.b), numVectors(numVectors) {}
+
+  ScalarTarget target;
 
   /// What `tile.coord` of each rank is.
   llvm::SmallDenseMap<mlir::StringAttr, LaneValue, 4> coordinates;

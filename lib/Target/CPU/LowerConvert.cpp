@@ -25,6 +25,15 @@ static Value makePairs(KernelLowering &k, Value even, Value odd, Type element) {
       b, VectorType::get({2 * k.unit.lanes}, b.getI16Type()), pairs);
 }
 
+void KernelLowering::storePairs(ValueRange even, ValueRange odd,
+                                const Buffer &buffer, const Position &at) {
+  for (auto [v, pair] : llvm::enumerate(llvm::zip(even, odd))) {
+    auto [x, y] = pair;
+    Value pairs = makePairs(*this, x, y, buffer.getElementType());
+    store(pairs, address(buffer, at, v * unit.lanes * buffer.layout.pack), 64);
+  }
+}
+
 LogicalResult KernelLowering::lowerConvert(tile::ConvertOp op) {
   Buffer from = getBuffer(op.getInput()), to = getBuffer(op.getResult());
   SmallVector<std::pair<StringAttr, int64_t>> ranks;
@@ -51,13 +60,13 @@ LogicalResult KernelLowering::lowerConvert(tile::ConvertOp op) {
       at[getLaneRank()] = panel;
       loop(pairSize, 2, [&](Value row) {
         at[pairRank] = row;
+        SmallVector<Value> even, odd;
         for (int64_t v = 0; v != to.layout.panelVectors; ++v) {
           int64_t lane = v * unit.lanes;
-          Value even = loadElements(wide, address(from, at, lane));
-          Value odd = loadElements(wide, address(from, at, lane + next));
-          Value pairs = makePairs(*this, even, odd, element);
-          store(pairs, address(to, at, lane * to.layout.pack), 64);
+          even.push_back(loadElements(wide, address(from, at, lane)));
+          odd.push_back(loadElements(wide, address(from, at, lane + next)));
         }
+        storePairs(even, odd, to, at);
       });
     });
   });

@@ -16,9 +16,14 @@ KernelLowering::KernelLowering(tile::KernelOp kernel,
     : b(kernel.getLoc(), kernel.getContext()), unit(unit),
       scalarTarget{/*hasScalef=*/unit.lanes == 16}, routines(routines),
       kernel(kernel), operands(operands), frame(operands.program),
-      plan(planScratch(kernel, [&](tile::TileType type) {
-        return TileLayout::get(type, kernel.getLanesAttr(), unit.lanes).bytes;
-      })) {}
+      groups(kernel),
+      plan(planScratch(
+          kernel,
+          [&](tile::TileType type) {
+            return TileLayout::get(type, kernel.getLanesAttr(), unit.lanes)
+                .bytes;
+          },
+          groups)) {}
 
 //===----------------------------------------------------------------------===//
 // The function and its arguments
@@ -208,6 +213,8 @@ LogicalResult KernelLowering::lowerIf(scf::IfOp op) {
 }
 
 LogicalResult KernelLowering::lowerOp(Operation *op) {
+  if (const MapGroup *group = groups.lookup(op))
+    return op == group->last ? lowerMapGroup(*group) : success();
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case([&](scf::ForOp loop) { return lowerFor(loop); })
       .Case([&](scf::IfOp branch) { return lowerIf(branch); })

@@ -8,11 +8,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "lib/Target/CPU/MapRegion.h"
+#include "lib/Target/CPU/Reduce.h"
 #include "lib/Target/FusedAccumulator.h"
 #include "lib/Target/Scalar.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include <cmath>
 
 using namespace mlir;
 using namespace attn;
@@ -25,6 +25,9 @@ public:
       : k(k), b(k.b), op(op), region(k, op, k.getBuffers(op.getInputs())),
         result(std::move(result)) {}
   LogicalResult run();
+
+  /// The input that lies where the result does.
+  std::optional<unsigned> inPlace;
 
 private:
   using Rank = std::pair<StringAttr, int64_t>;
@@ -48,8 +51,7 @@ private:
   SmallVector<Value> emitSums(unsigned depth, SmallVector<Value> sums);
   SmallVector<Value> accumulate(SmallVector<Value> sums);
   void hoistInputs();
-  Value combine(Value x, Value y);
-  Value makeIdentity(Type type);
+  Value isScaleNeeded();
   Type getSumType();
 };
 } // namespace
@@ -77,8 +79,9 @@ LogicalResult MapLowering::classifyRanks() {
     inner.push_back(outer.pop_back_val());
   // One panel after the other where the last one's tail is to be masked.
   const TileLayout &lanes = region.lanes;
-  if (region.hasLanes && !reducesLanes && lanes.numPanels % 2 == 0 &&
-      lanes.panelVectors <= 2) {
+  // In place too: what needs no change is skipped by the panel.
+  if (region.hasLanes && !reducesLanes && !inPlace &&
+      lanes.numPanels % 2 == 0 && lanes.panelVectors <= 2) {
     panels = 2;
     region.numVectors = panels * lanes.panelVectors;
   }
@@ -96,46 +99,6 @@ void MapLowering::hoistInputs() {
 //===----------------------------------------------------------------------===//
 // Reductions
 //===----------------------------------------------------------------------===//
-
-Value MapLowering::combine(Value x, Value y) {
-  bool isFloat = isa<FloatType>(getElementTypeOrSelf(x));
-  switch (*reducer) {
-  case ReducerKind::Add:
-    return isFloat ? Value(arith::AddFOp::create(b, x, y))
-                   : Value(arith::AddIOp::create(b, x, y));
-  case ReducerKind::Mul:
-    return isFloat ? Value(arith::MulFOp::create(b, x, y))
-                   : Value(arith::MulIOp::create(b, x, y));
-  case ReducerKind::Max:
-    return isFloat ? emitMax(b, x, y) : Value(arith::MaxSIOp::create(b, x, y));
-  case ReducerKind::Min:
-    return isFloat ? emitMin(b, x, y) : Value(arith::MinSIOp::create(b, x, y));
-  case ReducerKind::And:
-    return arith::AndIOp::create(b, x, y);
-  default:
-    return arith::OrIOp::create(b, x, y);
-  }
-}
-
-Value MapLowering::makeIdentity(Type type) {
-  Type element = getElementTypeOrSelf(type);
-  bool isMax = reducer == ReducerKind::Max, isMin = reducer == ReducerKind::Min;
-  if (isa<FloatType>(element))
-    return makeConstant(b, type,
-                        isMax                         ? -INFINITY
-                        : isMin                       ? INFINITY
-                        : reducer == ReducerKind::Mul ? 1.0
-                                                      : 0.0);
-  unsigned width = element.getIntOrFloatBitWidth();
-  int64_t lowest = width == 64 ? INT64_MIN : -(int64_t(1) << (width - 1));
-  if (reducer == ReducerKind::And)
-    return makeInteger(b, type, width == 1 ? 1 : -1);
-  return makeInteger(b, type,
-                     isMax                         ? lowest
-                     : isMin                       ? -(lowest + 1)
-                     : reducer == ReducerKind::Mul ? 1
-                                                   : 0);
-}
 
 Type MapLowering::getSumType() {
   Type element = result.getElementType();
@@ -155,7 +118,7 @@ SmallVector<Value> MapLowering::accumulate(SmallVector<Value> sums) {
   };
   bool hasFilter = bool(op.getYield().getFilter());
   for (auto [v, sum] : llvm::enumerate(sums)) {
-    Value next = combine(sum, part(*value, v));
+    Value next = combine(b, *reducer, sum, part(*value, v));
     sum = hasFilter
               ? Value(arith::SelectOp::create(b, part(filter, v), next, sum))
               : next;
@@ -190,7 +153,7 @@ static Value makeTailMask(KernelLowering &k, int64_t first, int64_t size) {
 /// One element, or some vectors of elements, of a reduction's result.
 void MapLowering::emitReduction() {
   SmallVector<Value> sums;
-  Value identity = makeIdentity(getSumType());
+  Value identity = makeIdentity(b, *reducer, getSumType());
   sums.assign(region.numVectors, identity);
   std::optional<Buffer> acc;
   if (op.getAcc())
@@ -227,14 +190,14 @@ void MapLowering::emitReduction() {
       int64_t first = numWhole * width + v * k.unit.lanes;
       if (Value mask = makeTailMask(k, first, lanes.laneSize))
         sum = arith::SelectOp::create(b, mask, sum, identity);
-      sums[v] = combine(sums[v], sum);
+      sums[v] = combine(b, *reducer, sums[v], sum);
     }
   }
   if (hasFailed)
     return;
   Value all = sums.front();
   for (Value sum : llvm::drop_begin(sums))
-    all = combine(all, sum);
+    all = combine(b, *reducer, all, sum);
   // Halves of halves: a fixed order, like every other sum.
   SmallVector<Value> parts;
   for (int64_t lane = 0; lane != k.unit.lanes; ++lane)
@@ -242,12 +205,12 @@ void MapLowering::emitReduction() {
   while (parts.size() > 1) {
     size_t half = parts.size() / 2;
     for (size_t i = 0; i != half; ++i)
-      parts[i] = combine(parts[i], parts[i + half]);
+      parts[i] = combine(b, *reducer, parts[i], parts[i + half]);
     parts.resize(half);
   }
   Value sum = parts.front();
   if (acc)
-    sum = combine(region.load(*acc, at).scalar, sum);
+    sum = combine(b, *reducer, region.load(*acc, at).scalar, sum);
   k.storeElements(sum, k.address(result, at));
 }
 
@@ -260,14 +223,50 @@ void MapLowering::emitLanes() {
   if (reducer)
     return emitReduction();
   hoistInputs();
-  k.loopNest(inner, at, [&] {
-    LaneValue filter;
-    FailureOr<LaneValue> value = region.emit(at, filter);
-    if (failed(value))
-      hasFailed = true;
-    else
-      region.store(*value, result, at);
+  auto emitAll = [&] {
+    k.loopNest(inner, at, [&] {
+      LaneValue filter;
+      FailureOr<LaneValue> value = region.emit(at, filter);
+      if (failed(value))
+        hasFailed = true;
+      else
+        region.store(*value, result, at);
+    });
+  };
+  Value isNeeded = isScaleNeeded();
+  if (!isNeeded)
+    return emitAll();
+  scf::IfOp::create(b, isNeeded, [&](OpBuilder &inside, Location) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(inside.getInsertionBlock(), inside.getInsertionPoint());
+    emitAll();
+    scf::YieldOp::create(b);
   });
+}
+
+/// Where the map multiplies in place by what is the same along the inner ranks,
+/// whether that is other than 1 anywhere: a running state's correction seldom
+/// is. Null for any other map.
+Value MapLowering::isScaleNeeded() {
+  auto product = op.getYield().getValue().getDefiningOp<arith::MulFOp>();
+  if (!inPlace || !product || op.getBody().front().getOperations().size() != 2)
+    return {};
+  BlockArgument state = op.getBody().getArgument(*inPlace);
+  Value other = product.getLhs() == state ? product.getRhs() : product.getLhs();
+  auto factor = dyn_cast<BlockArgument>(other);
+  if ((product.getLhs() != state && product.getRhs() != state) || !factor)
+    return {};
+  const LaneValue *factors = region.getHoisted(factor.getArgNumber());
+  if (!factors || factors->kind != LaneValue::Varying)
+    return {};
+  Value isAny;
+  for (Value vector : factors->vectors) {
+    Value isOther =
+        arith::CmpFOp::create(b, arith::CmpFPredicate::UNE, vector,
+                              makeConstant(b, vector.getType(), 1.0));
+    isAny = isAny ? Value(arith::OrIOp::create(b, isAny, isOther)) : isOther;
+  }
+  return vector::ReductionOp::create(b, vector::CombiningKind::OR, isAny);
 }
 
 LogicalResult MapLowering::run() {
@@ -290,7 +289,10 @@ LogicalResult KernelLowering::lowerMap(tile::MapOp op) {
   return MapLowering(*this, op, getBuffer(op.getResult())).run();
 }
 
-LogicalResult KernelLowering::lowerMapInto(tile::MapOp op,
-                                           const Buffer &result) {
-  return MapLowering(*this, op, result).run();
+LogicalResult KernelLowering::lowerMapInto(tile::MapOp op, Value result) {
+  MapLowering lowering(*this, op, getBuffer(result));
+  for (auto [index, input] : llvm::enumerate(op.getInputs()))
+    if (input.getType() == result.getType() && isSamePlace(input, result))
+      lowering.inPlace = index;
+  return lowering.run();
 }

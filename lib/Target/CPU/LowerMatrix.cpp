@@ -139,7 +139,7 @@ LogicalResult MatrixLowering::run() {
     return failure();
   if (tile::MapOp map = getFusedAccumulator(op)) {
     // Sums are loaded from memory in tiles, so the map writes them there.
-    if (failed(k.lowerMapInto(map, result)))
+    if (failed(k.lowerMapInto(map, op.getResult())))
       return failure();
     acc = result;
   } else if (op.getAcc()) {

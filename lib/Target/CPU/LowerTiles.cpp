@@ -75,8 +75,8 @@ LogicalResult LowerTiles::run() {
     FailureOr<KernelOperands> operands = findOperands(kernel, module);
     if (failed(operands))
       return failure();
-    KernelLowering lowering(kernel, *operands, {lanes, registers, tiles},
-                            routines);
+    KernelLowering lowering(kernel, *operands,
+                            {lanes, registers, tiles, accurate}, routines);
     if (failed(lowering.run()))
       return failure();
     kernels[kernel.getSymName()] = kernel;
@@ -142,6 +142,7 @@ namespace {
 struct TileToLLVMOptions : PassPipelineOptions<TileToLLVMOptions> {
   Option<int64_t> lanes{*this, "lanes", llvm::cl::init(16)};
   Option<int64_t> registers{*this, "registers", llvm::cl::init(32)};
+  Option<bool> accurate{*this, "accurate-math", llvm::cl::init(false)};
   Option<bool> tiles{*this, "tiles", llvm::cl::init(false)};
   Option<std::string> processor{*this, "cpu", llvm::cl::init("x86-64-v4")};
   Option<std::string> features{*this, "features"};
@@ -159,6 +160,7 @@ void cpu::registerPasses() {
         lower.lanes = options.lanes;
         lower.registers = options.registers;
         lower.tiles = options.tiles;
+        lower.accurate = options.accurate;
         lower.processor = options.processor;
         lower.features = options.features;
         lower.suffix = options.suffix;

@@ -58,6 +58,7 @@ void MapRegion::hoistInputs(const Position &at,
 
 FailureOr<LaneValue> MapRegion::emit(const Position &at, LaneValue &filter) {
   LaneEmitter emitter(k, numVectors);
+  emitter.target.hasRoughExp = isRough && !k.unit.isAccurate;
   for (auto rank : op.getRanks().getAsRange<StringAttr>()) {
     if (!usedCoordinates.contains(rank))
       continue;

@@ -19,6 +19,8 @@ public:
   bool hasLanes = false;
   /// Vectors that are worked on at once.
   int64_t numVectors = 1;
+  /// Whether the values are rounded to bf16 where they are not summed.
+  bool isRough = false;
 
   /// The value there; `filter` is set if the map has one. Uniform without
   /// lanes, else varying.
@@ -26,6 +28,15 @@ public:
   /// Loads now what doesn't vary along `ranks`, for every `emit` that follows.
   void hoistInputs(const Position &at,
                    llvm::function_ref<bool(mlir::StringAttr)> varies);
+  /// Makes `value` the input number `index` of every `emit` that follows.
+  void setInput(unsigned index, LaneValue value) {
+    hoisted[index] = std::move(value);
+  }
+  /// The input number `index`, if it is loaded already.
+  const LaneValue *getHoisted(unsigned index) const {
+    auto it = hoisted.find(index);
+    return it == hoisted.end() ? nullptr : &it->second;
+  }
   LaneValue load(const Buffer &buffer, const Position &at);
   void store(const LaneValue &value, const Buffer &buffer, const Position &at);
 

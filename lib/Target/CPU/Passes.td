@@ -27,6 +27,8 @@ def LowerTiles : Pass<"cpu-lower-tiles", "::mlir::ModuleOp"> {
   let options = [
     Option<"lanes", "lanes", "int64_t", "16", "f32 values in a vector">,
     Option<"registers", "registers", "int64_t", "32", "vector registers">,
+    Option<"accurate", "accurate-math", "bool", "false",
+           "exact exponentials of what is rounded to bf16, too">,
     Option<"tiles", "tiles", "bool", "false", "whether to use AMX">,
     Option<"processor", "cpu", "std::string", "\"x86-64-v4\"",
            "the processor that LLVM compiles for">,

@@ -1,0 +1,139 @@
+//===- LowerMapGroup.cpp - A map, summed and rounded as it is made --------===//
+//
+// One walk down each panel: two rows of vectors are computed, taken into every
+// reduction's sums, and stored as a row of pairs by every conversion.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Target/CPU/MapRegion.h"
+#include "lib/Target/CPU/Reduce.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::cpu;
+
+namespace {
+class MapGroupLowering {
+public:
+  MapGroupLowering(KernelLowering &k, MapGroup group)
+      : k(k), group(group),
+        region(k, group.producer, k.getBuffers(group.producer.getInputs())) {}
+  LogicalResult run();
+
+private:
+  using Rank = std::pair<StringAttr, int64_t>;
+
+  KernelLowering &k;
+  MapGroup group;
+  MapRegion region;
+  std::vector<MapRegion> reductions;
+  SmallVector<Rank> ranks; ///< all but the lanes, the innermost last
+  int64_t step = 1;        ///< rows at a time
+  Position at;
+  bool hasFailed = false;
+
+  SmallVector<Value> emitSums(unsigned depth, SmallVector<Value> sums);
+  SmallVector<Value> emitRows(SmallVector<Value> sums);
+  void takeIn(unsigned index, const LaneValue &row,
+              MutableArrayRef<Value> sums);
+};
+} // namespace
+
+/// Takes one row into the sums of the reduction number `index`.
+void MapGroupLowering::takeIn(unsigned index, const LaneValue &row,
+                              MutableArrayRef<Value> sums) {
+  tile::MapOp op = group.reductions[index];
+  MapRegion &reduction = reductions[index];
+  reduction.setInput(0, row);
+  LaneValue filter;
+  FailureOr<LaneValue> value = reduction.emit(at, filter);
+  if (failed(value)) {
+    hasFailed = true;
+    return;
+  }
+  auto kind = cast<ReduceAttr>(op.getReducers()[0]).getKind();
+  for (auto [v, sum] : llvm::enumerate(sums)) {
+    Value next = combine(k.b, kind, sum, value->vectors[v]);
+    sum =
+        op.getYield().getFilter()
+            ? Value(arith::SelectOp::create(k.b, filter.vectors[v], next, sum))
+            : next;
+  }
+}
+
+/// `step` rows from where `at` is.
+SmallVector<Value> MapGroupLowering::emitRows(SmallVector<Value> sums) {
+  StringAttr innermost = ranks.back().first;
+  Value first = at.lookup(innermost);
+  SmallVector<LaneValue> rows;
+  for (int64_t i = 0; i != step; ++i) {
+    at[innermost] = k.add(first, k.constant(i));
+    LaneValue filter;
+    FailureOr<LaneValue> row = region.emit(at, filter);
+    if (failed(row)) {
+      hasFailed = true;
+      return sums;
+    }
+    rows.push_back(*row);
+    int64_t vectors = region.numVectors;
+    for (unsigned r = 0; r != group.reductions.size(); ++r)
+      takeIn(r, *row, MutableArrayRef(sums).slice(r * vectors, vectors));
+  }
+  at[innermost] = first;
+  for (tile::ConvertOp conversion : group.conversions)
+    k.storePairs(rows[0].vectors, rows[1].vectors,
+                 k.getBuffer(conversion.getResult()), at);
+  return sums;
+}
+
+SmallVector<Value> MapGroupLowering::emitSums(unsigned depth,
+                                              SmallVector<Value> sums) {
+  if (depth == ranks.size())
+    return emitRows(std::move(sums));
+  auto [rank, size] = ranks[depth];
+  return k.loop(size, depth + 1 == ranks.size() ? step : 1, sums,
+                [&, rank = rank](Value position, ValueRange carried) {
+                  at[rank] = position;
+                  return emitSums(depth + 1, llvm::to_vector(carried));
+                });
+}
+
+LogicalResult MapGroupLowering::run() {
+  tile::TileType type = group.producer.getResult().getType();
+  for (auto [rank, size] : llvm::zip(type.getRanks(), type.getSizes()))
+    if (rank != k.getLaneRank())
+      ranks.push_back({rank, size});
+  if (!group.conversions.empty())
+    step = 2; // their sizes are even: see TargetModel::hasMatrixUnit
+  region.isRough = !group.conversions.empty();
+  for (tile::MapOp op : group.reductions)
+    reductions.emplace_back(k, op, k.getBuffers(op.getInputs()));
+  k.loop(region.lanes.numPanels, 1, [&](Value panel) {
+    at[k.getLaneRank()] = panel;
+    region.hoistInputs(at, [&](StringAttr rank) {
+      return llvm::any_of(ranks, [&](Rank r) { return r.first == rank; });
+    });
+    SmallVector<Value> sums;
+    for (tile::MapOp op : group.reductions) {
+      auto kind = cast<ReduceAttr>(op.getReducers()[0]).getKind();
+      Type element = op.getResult().getType().getElementType();
+      sums.append(region.numVectors,
+                  makeIdentity(k.b, kind, k.vectorOf(element)));
+    }
+    sums = emitSums(0, std::move(sums));
+    if (hasFailed)
+      return;
+    for (auto [r, op] : llvm::enumerate(group.reductions)) {
+      auto part =
+          ArrayRef(sums).slice(r * region.numVectors, region.numVectors);
+      region.store(LaneValue::varying(llvm::to_vector(part)),
+                   k.getBuffer(op.getResult()), at);
+    }
+  });
+  return failure(hasFailed);
+}
+
+LogicalResult KernelLowering::lowerMapGroup(const MapGroup &group) {
+  return MapGroupLowering(*this, group).run();
+}
