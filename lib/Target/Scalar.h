@@ -54,7 +54,7 @@ struct ScalarTarget {
   /// AVX-512's vscalefps: x times two to the power of an integral float.
   bool hasScalef = false;
   /// Whether exponentials need no more than what bf16 tells apart: a relative
-  /// error of 8e-5, where bf16 rounds by 2e-3.
+  /// error of 8e-5, where bf16 rounds by 4e-3.
   bool hasRoughExp = false;
 };
 

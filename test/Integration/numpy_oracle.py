@@ -98,12 +98,14 @@ def causal_gqa():
 def multi_query():
     case = Case("multi_query")
     Q, K, V = [compiled.to_bf16(x) for x in qkv(2, 3, 1, 40, 57, 128, 128)]
-    expected = attend(*[compiled.from_bf16(x) for x in (Q, K, V)],
-                      causal(40, 57))
+    q, k, v = [compiled.from_bf16(x) for x in (Q, K, V)]
+    expected = attend(q, k, v, causal(40, 57))
+    # Weights may be rounded before they multiply (S10), and the result is.
+    rounded = attend(q, k, abs(v), causal(40, 57)) + abs(expected)
     for results in case({"AV": (Q.shape, np.uint16)}, Q=Q, K=K[:, 0],
                         V=V[:, 0]):
         case.compare(compiled.from_bf16(results["AV"]), expected,
-                     2 ** -8 / 2e-6 * (0.2 + abs(expected)))
+                     2 ** -8 / 2e-6 * rounded)
     return case
 
 

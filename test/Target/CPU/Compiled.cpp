@@ -8,6 +8,8 @@
 #include "mlir/InitAllExtensions.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
+#include "runtime/Cpu.h"
+#include "runtime/attnrt_program.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/Support/SmallVectorMemoryBuffer.h"
 #include "llvm/Support/TargetSelect.h"
@@ -19,6 +21,8 @@ const std::vector<Level> attn::test::levels = {{"avx512", 16, 32, "x86-64-v4"},
                                                {"avx2", 8, 16, "x86-64-v3"}};
 
 bool Level::isSupported() const {
+  if (hasTiles) // which also asks the system's permission
+    return attn::rt::probeCpu().features & ATTNRT_CPU_AMX_BF16;
   __builtin_cpu_init();
   if (lanes == 16)
     return __builtin_cpu_supports("x86-64-v4");
@@ -168,6 +172,7 @@ static std::unique_ptr<llvm::MemoryBuffer> compile(const std::string &text,
   options.lanes = level.lanes;
   options.registers = level.registers;
   options.processor = level.cpu;
+  options.tiles = level.hasTiles;
   attn::cpu::buildTileToLLVM(pm, options);
   if (mlir::failed(pm.run(*module)))
     return nullptr;

@@ -20,6 +20,7 @@ struct Level {
   const char *name;
   int lanes, registers;
   const char *cpu;
+  bool hasTiles = false;
 
   bool isSupported() const;
   friend void PrintTo(const Level &level, std::ostream *os) {

@@ -120,6 +120,83 @@ TEST_P(MathTest, ErrorsAreBounded) {
   }
 }
 
+// exp is summed, over one row, and rounded to bf16.
+const char *roughText = R"(
+tile.kernel @k grid(%n0 = n: 32) lanes n
+    (%A: !tile.view<[n], f32>, %C: !tile.view<[i, c], bf16>, %B: !tile.view<[n], f32>, %D: !tile.view<[i, n], f32>)
+    attributes {ranks = []} {
+  %c0 = arith.constant 0 : index
+  %a = tile.load %A[%n0] dims ["n"] : !tile.view<[n], f32> -> !tile.tile<[n: 32], f32>
+  %low = arith.constant 0xFF800000 : f32
+  %c1 = arith.constant 1 : index
+  %x = tile.map ranks ["c", "n"] sizes [2, 32] at(%c0, %n0) ins(%a : !tile.tile<[n: 32], f32>) reducers [] {
+  ^bb0(%v: f32):
+    %c = tile.coord "c"
+    %first = arith.cmpi slt, %c, %c1 : index
+    %y = arith.select %first, %v, %low : f32
+    tile.yield %y : f32
+  } : !tile.tile<[c: 2, n: 32], f32>
+  %e = tile.map ranks ["c", "n"] sizes [2, 32] at(%c0, %n0) ins(%x : !tile.tile<[c: 2, n: 32], f32>) reducers [] {
+  ^bb0(%v: f32):
+    %y = $op %v : f32
+    tile.yield %y : f32
+  } : !tile.tile<[c: 2, n: 32], f32>
+  %sum = tile.map ranks ["c", "n"] sizes [2, 32] at(%c0, %n0) ins(%e : !tile.tile<[c: 2, n: 32], f32>) reducers [#attn.reduce<add "c">] {
+  ^bb0(%v: f32):
+    tile.yield %v : f32
+  } : !tile.tile<[n: 32], f32>
+  %r = tile.convert %e : !tile.tile<[c: 2, n: 32], f32> -> !tile.tile<[c: 2, n: 32], bf16>
+  %w = tile.load %C[%c0, %c0] dims ["i", "c"] : !tile.view<[i, c], bf16> -> !tile.tile<[i: 1, c: 2], bf16>
+  %d = tile.contract %w, %r over ["c"] : !tile.tile<[i: 1, c: 2], bf16>, !tile.tile<[c: 2, n: 32], bf16> -> !tile.tile<[i: 1, n: 32], f32>
+  tile.store %sum, %B[%n0] dims ["n"] : !tile.tile<[n: 32], f32>, !tile.view<[n], f32>
+  tile.store %d, %D[%c0, %n0] dims ["i", "n"] : !tile.tile<[i: 1, n: 32], f32>, !tile.view<[i, n], f32>
+}
+tile.program @p(%A: !tile.view<[n], f32>, %C: !tile.view<[i, c], bf16>) -> (%B: !tile.view<[n], f32>, %D: !tile.view<[i, n], f32>)
+    attributes {ranks = [#attn.rank<"n", free, 0>, #attn.rank<"i", fixed, 1>, #attn.rank<"c", fixed, 2>]} {
+  tile.launch @k(%A, %C, %B, %D) : !tile.view<[n], f32>, !tile.view<[i, c], bf16>, !tile.view<[n], f32>, !tile.view<[i, n], f32>
+}
+)";
+
+/// What is rounded to bf16 for AMX has exponentials that are rough, to the
+/// error that Scalar.h states; special values stay.
+TEST(RoughExpTest, ErrorIsBounded) {
+  const Level amx{"amx", 16, 32, "sapphirerapids", /*hasTiles=*/true};
+  if (!amx.isSupported())
+    GTEST_SKIP() << "this machine has no AMX, or the system refuses it";
+  for (bool isBase2 : {false, true}) {
+    auto numbers = getNumbers(-87, 88);
+    const float inf = INFINITY;
+    numbers.insert(numbers.end(), {-inf, inf, 0.0f, -200.0f, 200.0f});
+    int64_t count = static_cast<int64_t>(numbers.size());
+    Compiled compiled(
+        substitute(roughText, {{"op", isBase2 ? "math.exp2" : "math.exp"}}),
+        amx);
+    Tensor from(ElementType::F32, {count}), ones(ElementType::BF16, {1, 2}),
+        to(ElementType::F32, {count}), rounded(ElementType::F32, {1, count});
+    std::memcpy(from.data(), numbers.data(), 4 * numbers.size());
+    ones.fill([](int64_t) { return 1.0; });
+    ASSERT_EQ(compiled.run({count, 1, 2}, {&from, &ones, &to, &rounded}), 0);
+    double worst = 0, worstRounded = 0;
+    for (int64_t i = 0; i != count - 5; ++i) {
+      double exact =
+          isBase2 ? std::exp2(from.get({i})) : std::exp(from.get({i}));
+      worst = std::max(worst, std::fabs(to.get({i}) / exact - 1));
+      worstRounded =
+          std::max(worstRounded, std::fabs(rounded.get({0, i}) / exact - 1));
+    }
+    printf("rough %s: %.2e of the value (bound 8e-5), rounded %.2e\n",
+           isBase2 ? "exp2" : "exp", worst, worstRounded);
+    EXPECT_LE(worst, 8e-5);
+    EXPECT_GE(worst, 1e-5); // it is the rough one that ran
+    EXPECT_LE(worstRounded, 1.05 * std::exp2(-8));
+    EXPECT_EQ(to.get({count - 5}), 0);
+    EXPECT_EQ(to.get({count - 4}), inf);
+    EXPECT_NEAR(to.get({count - 3}), 1, 8e-5);
+    EXPECT_LT(to.get({count - 2}), 1e-38);
+    EXPECT_EQ(to.get({count - 1}), inf);
+  }
+}
+
 double getUlps(double actual, long double exact) {
   int exponent = std::max(std::ilogb(static_cast<double>(exact)), -1022);
   return static_cast<double>(std::fabs(actual - exact) /
