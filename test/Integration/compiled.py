@@ -85,7 +85,7 @@ ArgDesc = struct("ArgDesc", [
     ("reserved", c.c_uint8)])
 Variant = struct("Variant", [
     ("isa", c.c_char_p), ("features", c.c_uint64), ("workspace", c.c_void_p),
-    ("host", c.c_void_p)])
+    ("host", c.c_void_p), ("gpu", c.c_void_p)])
 Program = struct("Program", [
     ("abi_version", c.c_uint32), ("args_size", c.c_uint32),
     ("name", c.c_char_p), ("cascade_json", c.c_char_p),
