@@ -130,12 +130,14 @@ static LogicalResult setType(Value value, Type type) {
         worklist.push_back(
             {einsum.getBody().getArgument(use.getOperandNumber()), nextType});
       } else if (auto topK = dyn_cast<TopKOp>(user)) {
-        auto values = cast<attn::TensorType>(topK.getValues().getType());
+        unsigned number = use.getOperandNumber();
+        Value result = number ? Value(topK.getChosen()[number - 1])
+                              : Value(topK.getValues());
+        auto values = cast<attn::TensorType>(result.getType());
         worklist.push_back(
-            {topK.getValues(),
-             attn::TensorType::get(
-                 user->getContext(), values.getRanks(),
-                 cast<attn::TensorType>(nextType).getElementType())});
+            {result, attn::TensorType::get(
+                         user->getContext(), values.getRanks(),
+                         cast<attn::TensorType>(nextType).getElementType())});
       } else if (isa<IterateOp>(user)) {
         return user->emitOpError("starts from an argument of type ")
                << nextType << " after --type, but its state goes on in "

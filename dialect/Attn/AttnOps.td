@@ -117,14 +117,18 @@ def Attn_TopKOp : Attn_Op<"topk", [
     largest first, and their coordinates (i32). Ties go to the smaller
     coordinate. Where fewer than `s` coordinates are present, the rest of the
     values and coordinates is absent, and so is what they index.
+    `attn.topk m to s of %G with %L` also gives what `%L` has at the chosen
+    coordinates, its payload, and chooses only where that is present.
 
     Constraints: topk_c1 `m` is a rank of the input; topk_c2 `s` is a declared
     fixed rank and not one of the input; topk_c3 the results have the input's
-    ranks with `s` for `m`.
+    ranks with `s` for `m`; topk_c4 payloads have the input's ranks.
   }];
-  let arguments = (ins Attn_Tensor:$input, StrAttr:$from, StrAttr:$to,
+  let arguments = (ins Attn_Tensor:$input, Variadic<Attn_Tensor>:$payload,
+                       StrAttr:$from, StrAttr:$to,
                        OptionalAttr<StrArrayAttr>:$names);
-  let results = (outs Attn_Tensor:$values, Attn_Tensor:$indices);
+  let results = (outs Attn_Tensor:$values, Attn_Tensor:$indices,
+                      Variadic<Attn_Tensor>:$chosen);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
 }

@@ -183,7 +183,10 @@ private:
   LogicalResult importRegion(EinsumOp einsum, reference::Einsum &model);
   ExprId addConstant(arith::ConstantOp constant, reference::Einsum &model);
   void addArgMax(EinsumOp einsum, reference::Einsum model, Statements &body);
-  void addCopy(ValueId source, ValueId result, Statements &body);
+  void addCopy(ValueId source, ValueId result, Statements &body,
+               ArrayRef<ValueId> others = {});
+  void addGather(ValueId source, RankId from, ValueId chosen, ValueId result,
+                 Statements &body);
   ValueId addTopK(ValueId source, RankId from, RankId to, bool wantsValues,
                   Statements &body);
 
@@ -484,23 +487,37 @@ void Importer::addArgMax(EinsumOp einsum, reference::Einsum values,
 // Top-k
 //===----------------------------------------------------------------------===//
 
-/// result = source, with its ranks in another order.
-void Importer::addCopy(ValueId source, ValueId result, Statements &body) {
+/// result = source, with its ranks in another order, where all of `others`,
+/// over the same ranks, are present as well.
+void Importer::addCopy(ValueId source, ValueId result, Statements &body,
+                       ArrayRef<ValueId> others) {
   reference::Einsum copy;
-  reference::Expr read;
-  read.op = reference::Op::Read;
-  read.id = source;
-  for (RankId rank : model.values[source].ranks) {
-    reference::Expr var;
-    var.op = reference::Op::RankVar;
-    var.id = rank;
-    copy.exprs.push_back(var);
-    read.args.push_back(copy.exprs.size() - 1);
+  auto add = [&](reference::Op op, std::vector<ExprId> args, unsigned id = 0) {
+    reference::Expr expr;
+    expr.op = op;
+    expr.args = std::move(args);
+    expr.id = id;
+    copy.exprs.push_back(std::move(expr));
+    return ExprId(copy.exprs.size() - 1);
+  };
+  std::vector<ExprId> vars;
+  for (RankId rank : model.values[source].ranks)
+    vars.push_back(add(reference::Op::RankVar, {}, rank));
+  copy.value = add(reference::Op::Read, vars, source);
+  // A condition that always holds, but reads; no error of what it reads changes
+  // how that compares with inf.
+  for (ValueId other : others) {
+    ExprId read = add(reference::Op::Read, vars, other);
+    ExprId most = add(reference::Op::Constant, {});
+    copy.exprs.back().number = std::numeric_limits<double>::infinity();
+    ExprId less = add(reference::Op::Le, {read, most});
+    ExprId more = add(reference::Op::Not, {less});
+    ExprId holds = add(reference::Op::Or, {less, more});
+    copy.filter =
+        copy.filter ? add(reference::Op::And, {*copy.filter, holds}) : holds;
   }
   for (RankId rank : model.values[result].ranks)
     copy.output.push_back({rank});
-  copy.exprs.push_back(read);
-  copy.value = copy.exprs.size() - 1;
   copy.result = result;
   body.push_back({std::move(copy)});
 }
@@ -531,18 +548,53 @@ LogicalResult Importer::import(TopKOp topK, Statements &body) {
   ranks.erase(llvm::find(ranks, from));
   ranks.push_back(from);
   // Of an input, too: it is chosen from what was evaluated.
-  if (ranks != model.values[source].ranks ||
+  SmallVector<ValueId> payload;
+  for (mlir::Value value : topK.getPayload())
+    payload.push_back(getValue(value));
+  if (ranks != model.values[source].ranks || !payload.empty() ||
       llvm::is_contained(model.inputs, source)) {
     ValueId turned = addValue(model.values[source].name + "_turned",
                               model.values[source].type, ranks);
-    addCopy(source, turned, body);
+    addCopy(source, turned, body, payload);
     source = turned;
   }
   ValueId indices = addTopK(source, from, to, /*wantsValues=*/true, body);
   ValueId values = indices + 1;
   addCopy(values, addValue(topK.getValues()), body);
-  addCopy(indices, addValue(topK.getIndices()), body);
+  ValueId chosen = addValue(topK.getIndices());
+  addCopy(indices, chosen, body);
+  for (auto [payload, result] : llvm::zip(topK.getPayload(), topK.getChosen()))
+    addGather(getValue(payload), from, chosen, addValue(result), body);
   return success();
+}
+
+/// result = source, at the coordinates `chosen` of its rank `from`.
+void Importer::addGather(ValueId source, RankId from, ValueId chosen,
+                         ValueId result, Statements &body) {
+  reference::Einsum gather;
+  auto read = [&](ValueId value, std::vector<ExprId> indices) {
+    reference::Expr expr;
+    expr.op = reference::Op::Read;
+    expr.id = value;
+    expr.args = std::move(indices);
+    gather.exprs.push_back(std::move(expr));
+    return ExprId(gather.exprs.size() - 1);
+  };
+  std::vector<ExprId> vars;
+  for (RankId rank : model.values[result].ranks) {
+    reference::Expr var;
+    var.op = reference::Op::RankVar;
+    var.id = rank;
+    gather.exprs.push_back(var);
+    vars.push_back(gather.exprs.size() - 1);
+    gather.output.push_back({rank});
+  }
+  ExprId coordinate = read(chosen, vars);
+  const std::vector<RankId> &ranks = model.values[source].ranks;
+  vars[llvm::find(ranks, from) - ranks.begin()] = coordinate;
+  gather.value = read(source, vars);
+  gather.result = result;
+  body.push_back({std::move(gather)});
 }
 
 LogicalResult Importer::import(JoinOp join, Statements &body) {

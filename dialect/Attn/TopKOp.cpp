@@ -22,11 +22,17 @@ static std::pair<Type, Type> getTopKTypes(attn::TensorType input,
 ParseResult TopKOp::parse(OpAsmParser &parser, OperationState &state) {
   StringRef from, to;
   OpAsmParser::UnresolvedOperand input;
+  SmallVector<OpAsmParser::UnresolvedOperand> payload;
   if (parser.parseKeyword(&from) || parser.parseKeyword("to") ||
       parser.parseKeyword(&to) || parser.parseKeyword("of") ||
-      parser.parseOperand(input) ||
-      parser.parseOptionalAttrDict(state.attributes) ||
-      resolveInScope(parser, input, state.operands))
+      parser.parseOperand(input))
+    return failure();
+  if (succeeded(parser.parseOptionalKeyword("with")) &&
+      parser.parseOperandList(payload))
+    return failure();
+  if (parser.parseOptionalAttrDict(state.attributes) ||
+      resolveInScope(parser, input, state.operands) ||
+      resolveInScope(parser, payload, state.operands))
     return failure();
   Builder &builder = parser.getBuilder();
   auto type = dyn_cast<attn::TensorType>(state.operands.front().getType());
@@ -38,15 +44,24 @@ ParseResult TopKOp::parse(OpAsmParser &parser, OperationState &state) {
     return parser.emitError(input.location)
            << "rank `" << to << "` is one of " << type << " already";
   auto [values, indices] = getTopKTypes(type, fromAttr, toAttr);
+  SmallVector<Type> types{values, indices};
+  for (Value value : ArrayRef(state.operands).drop_front()) {
+    auto other = dyn_cast<attn::TensorType>(value.getType());
+    if (!other)
+      return parser.emitError(input.location) << "expected a tensor";
+    types.push_back(getTopKTypes(other, fromAttr, toAttr).first);
+  }
   state.addAttribute("from", fromAttr);
   state.addAttribute("to", toAttr);
-  state.addTypes({values, indices});
-  declareResults(parser, {values, indices}, state);
+  state.addTypes(types);
+  declareResults(parser, types, state);
   return success();
 }
 
 void TopKOp::print(OpAsmPrinter &printer) {
   printer << " " << getFrom() << " to " << getTo() << " of " << getInput();
+  if (!getPayload().empty())
+    printer << " with " << getPayload();
   printer.printOptionalAttrDict((*this)->getAttrs(), {"from", "to", "names"});
 }
 
@@ -68,5 +83,16 @@ LogicalResult TopKOp::verify() {
   if (getValues().getType() != values || getIndices().getType() != indices)
     return emitOpError("gives ") // topk_c3
            << getResultTypes() << ", expected " << values << " and " << indices;
+  if (getPayload().size() != getChosen().size()) // topk_c4
+    return emitOpError("gives ")
+           << getChosen().size() << " payloads, takes " << getPayload().size();
+  for (auto [value, result] : llvm::zip(getPayload(), getChosen())) {
+    auto payload = cast<attn::TensorType>(value.getType());
+    if (payload.getRanks() != type.getRanks() ||
+        result.getType() !=
+            getTopKTypes(payload, getFromAttr(), getToAttr()).first) // topk_c4
+      return emitOpError("has a payload of type ")
+             << payload << ", expected the ranks of " << type;
+  }
   return success();
 }

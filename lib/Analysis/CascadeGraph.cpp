@@ -373,9 +373,10 @@ void CascadeGraph::visitTopK(TopKOp topk, Loop loop) {
   node.vars.insert(topk.getFromAttr());
   node.vars.insert(ranks.begin(), ranks.end());
   node.out.insert(ranks.begin(), ranks.end());
-  addInPlace(id, tensorOf.lookup(topk.getInput()));
-  addTensor(topk.getValues(), getName(0), id);
-  addTensor(topk.getIndices(), getName(1), id);
+  for (Value operand : topk->getOperands())
+    addInPlace(id, tensorOf.lookup(operand));
+  for (OpResult result : topk->getResults())
+    addTensor(result, getName(result.getResultNumber()), id);
 }
 
 void CascadeGraph::visitJoin(JoinOp join, Loop loop) {

@@ -291,6 +291,9 @@ void StreamFormer::emitStep(StreamOp stream, ArrayRef<State> states,
         jobs.push_back(*state.local);
       else if (state.source)
         provide(state.source, &inside, outside);
+      if (state.part == 0)
+        provide(SmallVector<Value>(TopKOp(state.list).getPayload()), &inside,
+                outside);
       continue;
     }
     if (state.local) {
@@ -478,9 +481,13 @@ void StreamFormer::emitOutputs(const Derivation &derivation,
     if (!output.keepsRank)
       addTensor(member, output.value);
   for (Member *member : segment.reductions)
-    if (member->wantsCoordinates) {
-      EinsumJob job = makeListOutput(*member, member->coordinates);
-      tensors.push_back({job.result, member->getList().getIndices()});
+    for (Expr leaf : member->wanted) {
+      EinsumJob job = makeListOutput(*member, leaf);
+      unsigned part = 1 + (leaf == member->coordinates
+                               ? 0
+                               : 1 + (llvm::find(member->payload, leaf) -
+                                      member->payload.begin()));
+      tensors.push_back({job.result, member->op->getResult(part)});
       jobs.push_back(std::move(job));
     }
   for (auto [member, output] :

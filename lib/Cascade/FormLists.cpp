@@ -13,12 +13,11 @@
 using namespace mlir;
 using namespace attn;
 
-/// The name of the list's values or coordinates.
-static std::string getName(TopKOp topk, bool isCoordinates) {
-  std::optional<ArrayAttr> names = topk.getNames();
-  if (!names)
-    return isCoordinates ? "I" : "W";
-  return cast<StringAttr>((*names)[isCoordinates]).getValue().str();
+/// The name of a part of the list: values, coordinates, payloads.
+static std::string getName(TopKOp topk, unsigned part) {
+  if (std::optional<ArrayAttr> names = topk.getNames())
+    return cast<StringAttr>((*names)[part]).getValue().str();
+  return part == 0 ? "W" : part == 1 ? "I" : "Y" + std::to_string(part - 2);
 }
 
 static ArrayRef<StringAttr> getRanks(TopKOp topk) {
@@ -30,33 +29,46 @@ void StreamFormer::classifyList(Member &member, TopKOp topk) {
   Value input = topk.getInput();
   Member *producer = lookup(input);
   bool depends = producer && producer->role != Role::Independent;
+  unsigned finished = depends ? producer->getFinished() : 0, carried = 0;
+  for (Value payload : topk.getPayload())
+    if (Member *maker = lookup(payload);
+        maker && maker->role != Role::Independent)
+      carried = std::max(carried, maker->getFinished());
   Expr body = options.derives ? importer.getDefinition(input) : Expr();
   // What no reduction changes is chosen from as it stands.
   member.isComputed = depends && body && producer->role == Role::Map;
   if (member.isComputed) {
-    member.segment = member.ready = producer->ready;
+    member.segment = member.ready = std::max(producer->ready, carried);
     member.body = member.imported.value = body;
     for (Expr condition : importer.getPresence(input))
       member.imported.conditions.insert(condition);
   } else {
-    member.segment = member.ready = depends ? producer->getFinished() : 0;
+    member.segment = member.ready = std::max(finished, carried);
     member.body = context.freshLeaf(
         getSourceName(input),
         emitter.getRanks(topk.getInput().getType().getRanks()));
   }
   RankSet ranks = emitter.getRanks(getRanks(topk));
   member.leaf =
-      context.freshLeaf(getName(topk, false), ranks, /*accumulator=*/true);
-  member.coordinates = context.freshLeaf(getName(topk, true), ranks);
+      context.freshLeaf(getName(topk, 0), ranks, /*accumulator=*/true);
+  member.coordinates = context.freshLeaf(getName(topk, 1), ranks);
+  for (unsigned part = 2; part < topk->getNumResults(); ++part)
+    member.payload.push_back(context.freshLeaf(getName(topk, part), ranks));
   member.entry = context.compare(ExprKind::LessEqual, context.constant(0),
                                  member.coordinates);
   if (isa<FloatType>(topk.getValues().getType().getElementType()))
     importer.define(topk.getValues(), member.leaf, /*varies=*/true);
   else
     importer.block(topk.getValues());
-  importer.block(topk.getIndices());
+  for (Value result : topk.getResults().drop_front())
+    importer.block(result);
   for (Value result : topk.getResults())
     importer.setPresence(result, member.entry);
+}
+
+/// What stands for a part of the list but its values.
+Expr StreamFormer::getListLeaf(const Member &member, unsigned part) {
+  return part == 1 ? member.coordinates : member.payload[part - 2];
 }
 
 /// The tensor that `body` reads at the ranks of what `topk` chooses from, if it
@@ -83,7 +95,7 @@ void StreamFormer::addListStates(const Accumulator &accumulator,
                                  std::vector<State> &states) {
   TopKOp topk = member.getList();
   State values;
-  values.name = "R" + getName(topk, false);
+  values.name = "R" + getName(topk, 0);
   values.reducer = ReducerKind::TopK;
   values.init = accumulator.getIdentity();
   values.type = topk.getValues().getType();
@@ -91,14 +103,6 @@ void StreamFormer::addListStates(const Accumulator &accumulator,
   values.previous = accumulator.previous;
   values.leaf = accumulator.leaf;
   values.list = topk;
-  State coordinates = values;
-  coordinates.name = "R" + getName(topk, true);
-  coordinates.init = -1;
-  coordinates.type = topk.getIndices().getType();
-  coordinates.leaf = member.coordinates;
-  coordinates.previous =
-      context.freshLeaf(coordinates.name, member.coordinates.ranks());
-  coordinates.isCoordinates = true;
   values.source = member.isComputed ? getTensor(accumulator.body, topk)
                                     : Value(topk.getInput());
   if (!values.source) {
@@ -112,24 +116,41 @@ void StreamFormer::addListStates(const Accumulator &accumulator,
     values.local = std::move(local);
   }
   states.push_back(std::move(values));
-  states.push_back(std::move(coordinates));
+  for (unsigned part = 1; part < topk->getNumResults(); ++part) {
+    State other;
+    other.name = "R" + getName(topk, part);
+    other.reducer = ReducerKind::TopK;
+    other.init = part == 1 ? -1 : 0;
+    other.type = cast<attn::TensorType>(topk->getResult(part).getType());
+    other.groups = states.back().groups;
+    other.leaf = getListLeaf(member, part);
+    other.previous = context.freshLeaf(other.name, other.leaf.ranks());
+    other.list = topk;
+    other.part = part;
+    states.push_back(std::move(other));
+  }
 }
 
 /// Joins every list of `left` with that of `right`.
 void StreamFormer::joinLists(ArrayRef<State> states, ValueRange left,
                              ValueRange right, OpBuilder &inner) {
   for (auto [i, state] : llvm::enumerate(states)) {
-    if (!state.list || state.isCoordinates)
+    if (!state.list || state.part > 0)
       continue;
     TopKOp topk = state.list;
-    SmallVector<Value> lists{left[i], left[i + 1], right[i], right[i + 1]};
+    unsigned numParts = topk->getNumResults();
+    SmallVector<Value> lists(left.slice(i, numParts));
+    llvm::append_range(lists, right.slice(i, numParts));
+    SmallVector<Type> types;
     SmallVector<Attribute> names;
-    for (const State &part : states.slice(i, 2))
+    for (const State &part : states.slice(i, numParts)) {
+      types.push_back(part.type);
       names.push_back(inner.getStringAttr(part.name + "1"));
-    auto join = JoinOp::create(
-        inner, topk.getLoc(), TypeRange{state.type, states[i + 1].type},
-        topk.getToAttr(), lists, inner.getArrayAttr(names));
-    for (auto [part, result] : llvm::zip(states.slice(i, 2), join.getResults()))
+    }
+    auto join = JoinOp::create(inner, topk.getLoc(), types, topk.getToAttr(),
+                               lists, inner.getArrayAttr(names));
+    for (auto [part, result] :
+         llvm::zip(states.slice(i, numParts), join.getResults()))
       emitter.bind(part.leaf, {result, part.groups, {}});
   }
 }
@@ -139,34 +160,44 @@ void StreamFormer::emitLists(Block *step, ArrayRef<State> states,
                              OpBuilder &inside) {
   SmallVector<Value> chunk(states.size());
   for (auto [i, state] : llvm::enumerate(states)) {
-    if (!state.list || state.isCoordinates)
+    if (!state.list || state.part > 0)
       continue;
     TopKOp topk = state.list;
+    unsigned numParts = topk->getNumResults();
     Value input = state.local
                       ? Value(emitter.lookup(state.local->result)->tensor)
                       : emitter.lookup(state.source);
+    SmallVector<Value> payload;
+    for (Value value : topk.getPayload())
+      payload.push_back(emitter.lookup(value));
+    SmallVector<Type> types;
     SmallVector<Attribute> names;
-    for (const State &part : states.slice(i, 2))
+    for (const State &part : states.slice(i, numParts)) {
+      types.push_back(part.type);
       names.push_back(
           inside.getStringAttr("L" + StringRef(part.name).drop_front().str()));
-    auto local = TopKOp::create(inside, topk.getLoc(), state.type,
-                                states[i + 1].type, input, topk.getFromAttr(),
-                                topk.getToAttr(), inside.getArrayAttr(names));
-    chunk[i] = local.getValues();
-    chunk[i + 1] = local.getIndices();
+    }
+    auto local = TopKOp::create(inside, topk.getLoc(), types, input, payload,
+                                topk.getFromAttr(), topk.getToAttr(),
+                                inside.getArrayAttr(names));
+    llvm::copy(local->getResults(), chunk.begin() + i);
   }
   joinLists(states, step->getArguments(), chunk, inside);
 }
 
-/// The values or the coordinates where the list has entries.
+/// A part of the list, where that has entries: the coordinates, a payload, or
+/// what `value` makes of the values.
 EinsumJob StreamFormer::makeListOutput(const Member &member, Expr value) {
   TopKOp topk = member.getList();
-  bool isCoordinates = value == member.coordinates;
+  unsigned part = 0;
+  for (unsigned other = 1; other < topk->getNumResults(); ++other)
+    if (value == getListLeaf(member, other))
+      part = other;
   EinsumJob job{topk.getLoc()};
-  job.name = getName(topk, isCoordinates);
+  job.name = getName(topk, part);
   job.groups = getGroups(getRanks(topk));
-  Value tensor = isCoordinates ? topk.getIndices() : topk.getValues();
-  job.elementType = cast<attn::TensorType>(tensor.getType()).getElementType();
+  job.elementType =
+      cast<attn::TensorType>(topk->getResult(part).getType()).getElementType();
   job.value = value;
   job.conditions = {member.entry};
   job.result = context.freshLeaf(job.name, emitter.getRanks(getRanks(topk)));

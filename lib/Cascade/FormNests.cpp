@@ -340,18 +340,21 @@ bool NestFormer::mayBeStreamed(EinsumOp consumer, ReadOp read) {
 /// Lets a top-k that chooses from what another nest stores read a copy of it,
 /// which can say where that is present. Returns whether anything changed.
 bool NestFormer::copyStoredChoices() {
-  llvm::SetVector<TopKOp> choices;
+  llvm::SetVector<OpOperand *> choices;
   for (auto &[op, root] : roots)
     for (Operation *member : root.members) {
-      auto topk = dyn_cast<TopKOp>(member);
-      Operation *producer = topk ? topk.getInput().getDefiningOp() : nullptr;
-      if (producer && producer->getParentOp() == cascade &&
-          !mayInline(producer, topk, root))
-        choices.insert(topk);
+      if (!isa<TopKOp>(member))
+        continue;
+      for (OpOperand &operand : member->getOpOperands()) {
+        Operation *producer = operand.get().getDefiningOp();
+        if (producer && producer->getParentOp() == cascade &&
+            !mayInline(producer, member, root))
+          choices.insert(&operand);
+      }
     }
-  for (TopKOp topk : choices) {
-    EinsumOp copy = copyTensor(topk, topk.getInput());
-    topk.getInputMutable().assign(copy.getResult());
+  for (OpOperand *operand : choices) {
+    EinsumOp copy = copyTensor(operand->getOwner(), operand->get());
+    operand->set(copy.getResult());
     copies.insert(copy);
   }
   return !choices.empty();

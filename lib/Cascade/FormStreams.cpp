@@ -260,10 +260,11 @@ void StreamFormer::markNeeded() {
     Member *member = lookup(value);
     if (!member)
       return;
-    bool isCoordinates =
-        member->getList() && value == member->getList().getIndices();
-    if (member->role == Role::Reduction)
-      (isCoordinates ? member->wantsCoordinates : member->isOutput) = true;
+    unsigned part = cast<OpResult>(value).getResultNumber();
+    if (member->role == Role::Reduction && part > 0)
+      member->wanted.insert(getListLeaf(*member, part));
+    else if (member->role == Role::Reduction)
+      member->isOutput = true;
     reach(member);
   };
   llvm::DenseMap<Expr, Member *> memberOf;
@@ -291,6 +292,8 @@ void StreamFormer::markNeeded() {
   }
   while (!worklist.empty()) {
     Member *member = worklist.pop_back_val();
+    if (member->role == Role::Reduction && member->isComputed)
+      llvm::for_each(member->getList().getPayload(), reachTensor);
     bool isList = member->role == Role::Reduction && member->getList();
     bool isExpr = isList ? member->isComputed
                          : member->role == Role::Reduction ||

@@ -55,8 +55,10 @@ struct Member {
   /// the tensor that is chosen from.
   Expr coordinates, entry;
   bool isComputed = false;
-  /// Of a list: the tensor of the coordinates is needed.
-  bool wantsCoordinates = false;
+  /// Of a list: the leaves of its payloads, and the tensors of coordinates and
+  /// payloads, by leaf, that are needed.
+  llvm::SmallVector<Expr> payload;
+  llvm::SmallSetVector<Expr, 2> wanted;
   bool isReached = false;
   /// Of Map and Reduction: its tensor is needed.
   bool isOutput = false;
@@ -86,11 +88,12 @@ struct State {
   /// job of what is chosen from, if that is computed.
   std::optional<EinsumJob> local;
   mlir::Operation *plain = nullptr;
-  /// Of the two states of a list, values and coordinates: its op, and of the
-  /// values the tensor that is chosen from, if it is there.
+  /// Of the states of a list, values, coordinates and payloads: its op, and
+  /// which of them this is; of the values the tensor that is chosen from, if it
+  /// is there.
   TopKOp list;
+  unsigned part = 0;
   mlir::Value source;
-  bool isCoordinates = false;
   /// The old state moved to the new values of the states before it; null where
   /// it stays what it is.
   Expr corrected;
@@ -155,6 +158,7 @@ private:
   // FormLists.cpp
   void classifyList(Member &member, TopKOp topk);
   mlir::Value getTensor(Expr body, TopKOp topk);
+  Expr getListLeaf(const Member &member, unsigned part);
   void addListStates(const Accumulator &accumulator, const Member &member,
                      std::vector<State> &states);
   void joinLists(llvm::ArrayRef<State> states, mlir::ValueRange left,

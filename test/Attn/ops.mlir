@@ -155,6 +155,14 @@ attn.cascade @topk(%X: !attn.tensor<[b, m], bf16>) -> !attn.tensor<[b, s], f32>
   attn.yield %G
 }
 
+// CHECK-LABEL: @payload
+//       CHECK: %W, %I, %Y, %Z = attn.topk m to s of %X with %X, %U
+attn.cascade @payload(%X: !attn.tensor<[b, m], bf16>, %U: !attn.tensor<[b, m], i8>)
+    -> (!attn.tensor<[b, s], f32>, !attn.tensor<[b, s], i32>) ranks(b, m, s = 4) {
+  %W, %I, %Y, %Z = attn.topk m to s of %X with %X, %U
+  attn.yield %Y, %Z
+}
+
 // CHECK-LABEL: @join
 //       CHECK: %V, %J, %Z = attn.join s of (%W, %I, %Y) and (%W, %I, %Y)
 attn.cascade @join(%W: !attn.tensor<[p, s], f32>, %I: !attn.tensor<[p, s], i32>,

@@ -350,6 +350,22 @@ def top_keys():
     yield result["W"], np.take_along_axis(X, order, axis=1)
 
 
+def top_payload():
+    text = """
+      attn.cascade @top(%X: !attn.tensor<[b, m, e], f32>,
+                        %Y: !attn.tensor<[b, m, e], f32>)
+          -> (!attn.tensor<[b, s, e], f32>, !attn.tensor<[b, s, e], i32>)
+          ranks(b, m, e, s = 3) {
+        %W, %I, %P = attn.topk m to s of %X with %Y
+        attn.yield %P, %I
+      }"""
+    X, Y = normal(2, 6, 4), normal(2, 6, 4)
+    result = Spec(text)(X=X, Y=Y)
+    order = np.argsort(-X, axis=1, kind="stable")[:, :3]
+    yield result["I"], order
+    yield result["P"], np.take_along_axis(Y, order, axis=1)
+
+
 def best_key():
     text = """
       attn.cascade @best(%X: !attn.tensor<[b, m, e], f32>)
@@ -482,7 +498,7 @@ CASES = [softmax_naive, large_scores, causal_variants, causal_gqa, multi_query,
          alibi, softcap, sliding_window_sinks, sigmoid, cross_attention,
          additive_bias, key_padding, logsumexp, paged_keys, retention,
          int8_block_scales, softmax_backward, minilm, streams, top_keys,
-         best_key, log_sums, expressions, filtered_contraction, nested_reducers]
+         top_payload, best_key, log_sums, expressions, filtered_contraction, nested_reducers]
 
 
 def main():

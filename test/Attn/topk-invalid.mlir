@@ -47,6 +47,15 @@ attn.cascade @topk_c3(%X: !attn.tensor<[m], f32>) -> !attn.tensor<[s], f32>
 
 // -----
 
+attn.cascade @topk_c4(%X: !attn.tensor<[p, m], f32>, %Y: !attn.tensor<[m], f32>)
+    -> !attn.tensor<[p, s], f32> ranks(p, m, s = 2) {
+  // expected-error @+1 {{has a payload of type '!attn.tensor<[m], f32>', expected the ranks of '!attn.tensor<[p, m], f32>'}}
+  %V, %I, %Z = attn.topk m to s of %X with %Y
+  attn.yield %V
+}
+
+// -----
+
 attn.cascade @topk_scalar(%X: f32) -> !attn.tensor<[s], f32> ranks(m, s = 2) {
   // expected-error @+1 {{expected a tensor}}
   %V, %I = attn.topk m to s of %X

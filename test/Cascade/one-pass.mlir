@@ -399,6 +399,27 @@ attn.cascade @top_softmax(%X: !attn.tensor<[p, m], f32>)
 
 // -----
 
+/// What the chosen have besides goes along: scores without the bias that they
+/// are chosen by.
+// CHECK-LABEL: attn.cascade @payload
+//       CHECK: %RW, %RI, %RY = attn.stream m init(topk %rw = -inf, topk %ri = -1.0, topk %ry = 0.0)
+//       CHECK:   %LW, %LI, %LY = attn.topk m to s of %B with %L
+//  CHECK-NEXT:   %RW1, %RI1, %RY1 = attn.join s of (%rw, %ri, %ry) and (%LW, %LI, %LY)
+//       CHECK: }
+//       CHECK: %Y = attn.einsum [p, s] = %RY[p, s] where (0.0 <= %RI[p, s])
+//   CHECK-NOT: attn.stream
+attn.cascade @payload(%X: !attn.tensor<[p, e], f32>,
+                      %K: !attn.tensor<[m, e], f32>, %w: !attn.tensor<[m], f32>)
+    -> !attn.tensor<[p, s], f32> ranks(p, m, e = 64, s = 8) {
+  %L = attn.einsum [p, m] = %X[p, e] * %K[m, e]
+  %B = attn.einsum [p, m] = %L[p, m] + %w[m]
+  %W, %I, %Y = attn.topk m to s of %B with %L
+  %A = attn.einsum [p, s] = sigmoid(%Y[p, s])
+  attn.yield %A
+}
+
+// -----
+
 /// A distance does not keep the order of what it is measured from.
 // CHECK-LABEL: attn.cascade @negative_farthest
 //       CHECK: attn.stream m init(add %rs = 0.0)

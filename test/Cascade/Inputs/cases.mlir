@@ -467,8 +467,8 @@ attn.cascade @absmax_scaled(%X: !attn.tensor<[p, m], f32>, %V: !attn.tensor<[m, 
   attn.yield %Y, %G
 }
 
-// Top-k with payload: another value of the chosen.
-attn.cascade @payload(%X: !attn.tensor<[p, e], f32>, %K: !attn.tensor<[m, e], f32>, %w: !attn.tensor<[m], f32>)
+// Another value of the chosen: gathered from what is stored, or carried along.
+attn.cascade @gathered(%X: !attn.tensor<[p, e], f32>, %K: !attn.tensor<[m, e], f32>, %w: !attn.tensor<[m], f32>)
     -> (!attn.tensor<[p, s], f32>, !attn.tensor<[p, s], f32>)
     ranks(p, m, e = 8, s = 3) {
   %L = attn.einsum [p, m] = %X[p, e] * %K[m, e]
@@ -476,4 +476,16 @@ attn.cascade @payload(%X: !attn.tensor<[p, e], f32>, %K: !attn.tensor<[m, e], f3
   %W, %I = attn.topk m to s of %B
   %Y = attn.einsum [p, s] = sigmoid(%L[p, %I[p, s]])
   attn.yield %W, %Y
+}
+
+attn.cascade @payload(%X: !attn.tensor<[p, e], f32>, %K: !attn.tensor<[m, e], f32>, %w: !attn.tensor<[m], f32>)
+    -> (!attn.tensor<[p, s], f32>, !attn.tensor<[p, s], f32>, !attn.tensor<[p], f32>)
+    ranks(p, m, e = 8, s = 3) {
+  %L = attn.einsum [p, m] = %X[p, e] * %K[m, e]
+  %B = attn.einsum [p, m] = %L[p, m] + %w[m] where (m ne 1)
+  %N = attn.einsum [p, m] = %w[m] * %L[p, m] where (m ne 4)
+  %W, %I, %Y, %J = attn.topk m to s of %B with %L, %N
+  %A = attn.einsum [p, s] = sigmoid(%Y[p, s]) * %J[p, s]
+  %S = attn.einsum [p] = sigmoid(%Y[p, s])
+  attn.yield %W, %A, %S
 }
