@@ -64,7 +64,11 @@ Value EinsumRegion::read(const TensorAccess &access) {
                       getInput(access.tensor), indices);
 }
 
-Value EinsumRegion::clone(Value value, const IRMapping &tensors) {
+Value EinsumRegion::clone(Value value, const IRMapping &tensors,
+                          function_ref<Value(StringAttr)> coordinate) {
+  // What has other coordinates is a copy of its own.
+  IRMapping renamed;
+  IRMapping &cloned = coordinate ? renamed : this->cloned;
   SmallVector<Value> worklist{value};
   llvm::DenseSet<Operation *> slice;
   EinsumOp source;
@@ -84,6 +88,10 @@ Value EinsumRegion::clone(Value value, const IRMapping &tensors) {
   llvm::sort(ordered,
              [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
   for (Operation *op : ordered) {
+    if (auto var = dyn_cast<RankVarOp>(op); var && coordinate) {
+      cloned.map(var.getResult(), coordinate(var.getRankAttr()));
+      continue;
+    }
     // A detached copy: insert() puts it in its place.
     Operation *copy = op->clone(cloned);
     cloned.map(op->getResult(0), insert(copy));

@@ -54,8 +54,10 @@ public:
   mlir::Value combine(ReducerKind kind, mlir::Value a, mlir::Value b);
   mlir::Value read(const TensorAccess &access);
   /// Repeats the slice of another region that ends in `value`; `tensors` says
-  /// what it reads now.
-  mlir::Value clone(mlir::Value value, const mlir::IRMapping &tensors);
+  /// what it reads now, `coordinate` what is at the place of a variable.
+  mlir::Value
+  clone(mlir::Value value, const mlir::IRMapping &tensors,
+        llvm::function_ref<mlir::Value(mlir::StringAttr)> coordinate = nullptr);
   /// Takes an op that is nowhere yet; returns its result, or that of an equal
   /// op that is here.
   mlir::Value insert(mlir::Operation *op);

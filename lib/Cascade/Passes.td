@@ -47,6 +47,50 @@ def ExpandReducers : Pass<"attn-expand-reducers", "::attn::CascadeOp"> {
   }];
 }
 
+def Chunkwise : Pass<"attn-chunkwise", "::attn::CascadeOp"> {
+  let summary = "Walk a linear recurrence in chunks of steps";
+  let description = [{
+    An `attn.iterate` whose next state is affine in the state, and whose results
+    are read from it linearly, is summed up over chunks of `chunk` steps: one
+    iteration over chunks is left, and everything else happens for all chunks at
+    once, most of it in matrix products. How the body is written does not
+    matter. The transition must be the identity, a scalar, a diagonal, or one of
+    these plus a few products of vectors, such as the delta rule's; those take
+    a triangular system per chunk (docs/theory.md). A remark names the family,
+    or the sub-expression for which there is none; the iteration then stays.
+
+    Before:
+    ```mlir
+    %S, %O = attn.iterate t init(%s = %S0) -> (..) {
+      %s1 = attn.einsum [e, f] = %gamma * %s[e, f] + %K[t, e] * %V[t, f]
+      %o = attn.einsum [f] = %Q[t, e] * %s1[e, f]
+      attn.yield %s1, %o
+    }
+    ```
+    After, with `ti` and `tj` for places in a chunk `t1` of 64 steps:
+    ```mlir
+    %A = attn.einsum [t1,ti,tj] = %Q[t1 * 64 + ti, e] * %K[t1 * 64 + tj, e]
+           where (tj <= ti)
+    %AD = attn.einsum [t1,ti,tj] = %A[t1,ti,tj] * pow(%gamma, ti - tj)
+            where (tj <= ti)
+    %OV = attn.einsum [t1,ti,f] = %AD[t1,ti,tj] * %V[t1 * 64 + tj, f]
+    ..
+    %S, %O_0 = attn.iterate t1 init(%s = %S0) -> (..) {
+      %OS = attn.einsum [ti,f] = %Q[t1 * 64 + ti, e] * %s[e, f]
+      %o = attn.einsum [ti,f] = %p[ti] * %OS[ti,f] + %OV[t1,ti,f]
+      %KV = attn.einsum [e,f] = %k[t1,tj,e] * %V[t1 * 64 + tj, f]
+      %s1 = attn.einsum [e,f] = %d[t1] * %s[e,f] + %KV[e,f]
+      attn.yield %s1, %o
+    }
+    %O = attn.einsum [t,f] = %O_0[t floordiv 64, t mod 64, f]
+    ```
+    Reassociates floating point. A logarithm of a decay has to be finite.
+  }];
+  let options = [
+    Option<"chunk", "chunk", "int64_t", "64", "steps of a chunk">,
+  ];
+}
+
 def FormNests : Pass<"attn-form-nests", "::attn::CascadeOp"> {
   let summary = "Group a cascade's Einsums into nests, one kernel each";
   let description = [{

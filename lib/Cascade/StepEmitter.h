@@ -1,0 +1,100 @@
+//===- StepEmitter.h - Einsums over steps and chunks ----------------------===//
+//
+// Writes expressions over StepLeaves as Einsums. A variable may stand for the
+// step that two others make, `t1 * 64 + ti`; then it is written as that.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LIB_CASCADE_STEPEMITTER_H
+#define LIB_CASCADE_STEPEMITTER_H
+
+#include "lib/Cascade/StepLeaves.h"
+
+namespace attn {
+
+class StepEmitter {
+public:
+  /// An Einsum that is not quite `value` over its own variables.
+  struct Shape {
+    llvm::SmallVector<mlir::StringAttr> reduced = {};
+    ReducerKind reducer = ReducerKind::Add;
+    /// The points that there are; null: all.
+    Expr filter = Expr();
+    /// Variables of the result besides those that the value varies along.
+    llvm::SmallVector<mlir::StringAttr> more = {};
+    /// The left-hand side, if it is not these in the order of their
+    /// declaration.
+    Groups groups = {};
+  };
+
+  StepEmitter(StepLeaves &leaves, mlir::Type floatType, mlir::Location loc,
+              mlir::OpBuilder builder)
+      : builder(builder), loc(loc), leaves(leaves), floatType(floatType) {}
+
+  /// `var` is the coordinate `outer * chunk + inner`.
+  void setStep(mlir::StringAttr var, mlir::StringAttr outer,
+               mlir::StringAttr inner, int64_t chunk) {
+    parts[var] = {Part::Step, {outer, inner}, chunk};
+  }
+  /// `outer` is the chunk that `step` is in, `inner` its place there.
+  void setChunk(mlir::StringAttr outer, mlir::StringAttr inner,
+                mlir::StringAttr step, int64_t chunk) {
+    parts[outer] = {Part::Quotient, {step}, chunk};
+    parts[inner] = {Part::Remainder, {step}, chunk};
+  }
+
+  Expr emit(llvm::StringRef name, Expr value, const Shape &shape);
+  Expr emit(llvm::StringRef name, Expr value) { return emit(name, value, {}); }
+  /// As `emit`, as a tensor.
+  mlir::Value emitTensor(llvm::StringRef name, Expr value, const Shape &shape);
+
+  /// What an iteration's body computes: the next states, then what is collected
+  /// over all coordinates.
+  struct Body {
+    llvm::SmallVector<mlir::Value> states, collected;
+    llvm::SmallVector<mlir::StringAttr> names;
+  };
+  /// Emits an iteration that carries `rank`; `emitBody` is given the states.
+  mlir::ValueRange
+  emitIterate(mlir::StringAttr rank, mlir::ValueRange inits,
+              llvm::ArrayRef<std::string> stateNames,
+              llvm::function_ref<Body(mlir::ValueRange)> emitBody);
+  /// `ranks` and one more, in the order of the declaration.
+  llvm::SmallVector<mlir::StringAttr>
+  insertRank(llvm::ArrayRef<mlir::StringAttr> ranks, mlir::StringAttr rank);
+
+  /// The declared variables that `expr` varies along, in the order of their
+  /// declaration.
+  llvm::SmallVector<mlir::StringAttr> getVars(Expr expr);
+  mlir::Type getFloatType() const { return floatType; }
+  /// What was emitted outside of iterations, in order.
+  llvm::ArrayRef<mlir::Operation *> getEmitted() const { return emitted; }
+  void note(mlir::Operation *op) { emitted.push_back(op); }
+
+  mlir::OpBuilder builder;
+
+private:
+  /// What a variable that is no rank stands for.
+  struct Part {
+    enum Kind { Step, Quotient, Remainder } kind;
+    llvm::SmallVector<mlir::StringAttr, 2> of;
+    int64_t chunk;
+  };
+  class Lowering;
+  Expr emitNew(llvm::StringRef name, Expr value, const Shape &shape);
+  mlir::Value makeIndex(EinsumRegion &region, mlir::StringAttr var);
+  unsigned getOrder(mlir::StringAttr rank);
+
+  mlir::Location loc;
+  StepLeaves &leaves;
+  mlir::Type floatType;
+  llvm::DenseMap<mlir::StringAttr, Part> parts;
+  llvm::SmallVector<mlir::StringAttr> carried;
+  llvm::SmallVector<mlir::Operation *> emitted;
+  /// What was emitted outside of iterations, by value and shape.
+  llvm::DenseMap<std::pair<Expr, mlir::Attribute>, Expr> known;
+};
+
+} // namespace attn
+
+#endif // LIB_CASCADE_STEPEMITTER_H

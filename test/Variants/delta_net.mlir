@@ -1,0 +1,24 @@
+// The delta rule: what the state holds for a key is replaced by a mix of it and
+// the new value. Keys are normalised, beta is between 0 and 1.
+//   Schlag, Irie, Schmidhuber, "Linear Transformers Are Secretly Fast Weight
+//   Programmers", 2021, equations 23 and 24; Yang et al., "Parallelizing Linear
+//   Transformers with the Delta Rule over Sequence Length", 2024
+attn.cascade @delta_net(%Q: !attn.tensor<[b, h, t, e], f32>,
+                        %K: !attn.tensor<[b, h, t, e], f32>,
+                        %V: !attn.tensor<[b, h, t, f], f32>,
+                        %beta: !attn.tensor<[b, h, t], f32>,
+                        %S0: !attn.tensor<[b, h, e, f], f32>)
+    -> (!attn.tensor<[b, h, t, f], f32>, !attn.tensor<[b, h, e, f], f32>)
+    ranks(b, h, t, e = 64, f = 64) {
+  %K2 = attn.einsum [b,h,t]   = %K[b,h,t,e] * %K[b,h,t,e]
+  %KN = attn.einsum [b,h,t,e] = %K[b,h,t,e] * rsqrt(%K2[b,h,t] + 1.0e-6)
+  %S, %O = attn.iterate t init(%s = %S0)
+      -> (!attn.tensor<[b, h, e, f], f32>, !attn.tensor<[b, h, t, f], f32>) {
+    %old = attn.einsum [b,h,f]   = %KN[b,h,t,e] * %s[b,h,e,f]
+    %u   = attn.einsum [b,h,f]   = %V[b,h,t,f] - %old[b,h,f]
+    %s1  = attn.einsum [b,h,e,f] = %s[b,h,e,f] + %beta[b,h,t] * %KN[b,h,t,e] * %u[b,h,f]
+    %o   = attn.einsum [b,h,f]   = %Q[b,h,t,e] * %s1[b,h,e,f]
+    attn.yield %s1, %o
+  }
+  attn.yield %O, %S
+}
