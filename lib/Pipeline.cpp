@@ -61,6 +61,12 @@ llvm::cl::ValuesClass attn::getStageValues() {
 
 static void buildNestsStage(OpPassManager &pm, const PipelineOptions &options) {
   OpPassManager &cascades = pm.nest<CascadeOp>();
+  // Before anything is split or grouped: it reads the body as it was written.
+  if (options.chunk) {
+    ChunkwiseOptions chunkwise;
+    chunkwise.chunk = options.chunk;
+    cascades.addPass(createChunkwise(chunkwise));
+  }
   cascades.addPass(createSplitReducers());
   // Of Einsums with one kind of reducer.
   cascades.addPass(createExpandReducers());

@@ -41,6 +41,10 @@ llvm::cl::ValuesClass getStageValues();
 
 /// What can be chosen: `attnc --options=...`, `attn-opt --attn-pipeline=...`.
 struct PipelineOptions : mlir::PassPipelineOptions<PipelineOptions> {
+  Option<int64_t> chunk{
+      *this, "chunk", llvm::cl::init(0),
+      llvm::cl::desc("steps of a chunk of a linear recurrence; 0: walk it step "
+                     "by step")};
   Option<bool> fuse{*this, "fuse",
                     llvm::cl::desc("make one kernel of several Einsums"),
                     llvm::cl::init(true)};

@@ -179,7 +179,7 @@ void ChunkDecay::scan() {
     llvm::replace(group, vars.i, vars.j);
     shape.groups.push_back(group);
   }
-  Value start = emitter.emitTensor("none", context.constant(0), shape);
+  Value start = emitter.emitTensor("zero", context.constant(0), shape);
   ValueRange results =
       emitter.emitIterate(vars.i, start, {"d"}, [&](ValueRange states) {
         Expr old = leaves.read(states.front(), shape.groups);

@@ -36,20 +36,25 @@ void ChunkFormer::declareRanks() {
   vars.i = makeName("i");
   vars.j = makeName("j");
   vars.l = makeName("l");
-  SmallVector<Attribute> ranks;
+  // What is known of the cascade's own ranks stays true: new ones come last,
+  // but stand next to the step's in tensors.
+  SmallVector<Attribute> ranks(cascade.getRanks().begin(),
+                               cascade.getRanks().end());
+  SmallVector<StringAttr> order;
+  for (auto rank : cascade.getRanks().getAsRange<RankAttr>()) {
+    order.push_back(rank.getName());
+    if (rank.getName() == step)
+      order.append({vars.outer, vars.i, vars.j, vars.l});
+  }
+  emitter->setOrder(order);
   auto declare = [&](StringAttr name, RankKind kind,
                      ArrayRef<StringAttr> operands) {
     ranks.push_back(
         RankAttr::get(cascade.getContext(), name, kind, chunk, operands));
   };
-  for (auto rank : cascade.getRanks().getAsRange<RankAttr>()) {
-    ranks.push_back(rank);
-    if (rank.getName() != step)
-      continue;
-    declare(vars.outer, RankKind::CeilDiv, step);
-    for (StringAttr name : {vars.i, vars.j, vars.l})
-      declare(name, RankKind::Fixed, {});
-  }
+  declare(vars.outer, RankKind::CeilDiv, step);
+  for (StringAttr name : {vars.i, vars.j, vars.l})
+    declare(name, RankKind::Fixed, {});
   cascade.setRanksAttr(builder.getArrayAttr(ranks));
   llvm::DenseSet<StringAttr> used;
   for (auto [var, inner] : {std::pair(&vars.stepI, vars.i),

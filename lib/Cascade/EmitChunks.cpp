@@ -134,33 +134,32 @@ std::pair<Expr, Expr> ChunkFormer::splitReading(const Reader &reader,
 // The triangular system
 //===----------------------------------------------------------------------===//
 
-/// (I - N)^-1, row by row: X[i] = I[i] + sum over l < i of N[i, l] X[l]. The
-/// blocks of N are what the products of the transition see of one another.
+/// (I - N)^-1, row by row: X[i] = I[i] + sum over j < i of N[i, j] X[j]. The
+/// blocks of N are what the products of the transition see of one another; the
+/// inverse's have rows j and columns l.
 std::vector<SmallVector<Expr>>
 ChunkFormer::invert(const std::vector<SmallVector<Expr>> &system) {
   unsigned size = system.size();
   Expr all = context.constant(1);
   for (const auto &row : system)
     all = all * multiply(context, row);
-  StepEmitter::Shape shape;
-  for (StringAttr name : emitter->getVars(all))
-    if (name != vars.i && name != vars.j)
-      shape.groups.push_back({name});
-  SmallVector<StringAttr> names;
-  for (const auto &group : shape.groups)
-    names.push_back(group.front());
-  names = emitter->insertRank(emitter->insertRank(names, vars.j), vars.l);
-  shape.groups.clear();
+  SmallVector<StringAttr> names = emitter->getVars(all);
+  llvm::erase(names, vars.i);
+  if (!llvm::is_contained(names, vars.j))
+    names = emitter->insertRank(names, vars.j);
+  names = emitter->insertRank(names, vars.l);
+  StepEmitter::Shape shape, rowShape;
   for (StringAttr name : names)
     shape.groups.push_back({name});
+  rowShape.reduced = {vars.j};
 
-  Value start = emitter->emitTensor("none", context.constant(0), shape);
+  Value start = emitter->emitTensor("zero", context.constant(0), shape);
   SmallVector<Value> inits(size * size, start);
   SmallVector<std::string> stateNames;
   for (unsigned k = 0; k < size * size; ++k)
     stateNames.push_back(size == 1 ? "x" : "x" + std::to_string(k));
-  Expr isRow = context.compare(ExprKind::Equal, var(vars.l), var(vars.i));
-  Expr isDiagonal = context.compare(ExprKind::Equal, var(vars.i), var(vars.j));
+  Expr isRow = context.compare(ExprKind::Equal, var(vars.j), var(vars.i));
+  Expr isDiagonal = context.compare(ExprKind::Equal, var(vars.l), var(vars.i));
   Expr zero = context.constant(0), one = context.constant(1);
   ValueRange results =
       emitter->emitIterate(vars.i, inits, stateNames, [&](ValueRange olds) {
@@ -172,10 +171,7 @@ ChunkFormer::invert(const std::vector<SmallVector<Expr>> &system) {
           for (unsigned column = 0; column < size; ++column) {
             Expr sum = zero;
             for (unsigned k = 0; k < size; ++k)
-              sum = sum + leaves->rename(system[row][k], {{vars.j, vars.l}}) *
-                              old(k, column);
-            StepEmitter::Shape rowShape;
-            rowShape.reduced = {vars.l};
+              sum = sum + system[row][k] * old(k, column);
             Expr known = emitter->emit("r", sum, rowShape);
             Expr unit =
                 row == column ? context.select(isDiagonal, one, zero) : zero;
@@ -189,9 +185,8 @@ ChunkFormer::invert(const std::vector<SmallVector<Expr>> &system) {
   std::vector<SmallVector<Expr>> inverse(size);
   for (unsigned row = 0; row < size; ++row)
     for (unsigned column = 0; column < size; ++column)
-      inverse[row].push_back(leaves->rename(
-          leaves->read(results[row * size + column], shape.groups),
-          {{vars.l, vars.i}}));
+      inverse[row].push_back(
+          leaves->read(results[row * size + column], shape.groups));
   return inverse;
 }
 
@@ -215,7 +210,8 @@ void ChunkFormer::prepareSolve(State &state) {
 
   std::vector<SmallVector<Expr>> system(size);
   SmallVector<Expr> seen(size), added(size);
-  Renaming toJ{{vars.i, vars.j}, {vars.stepI, vars.stepJ}};
+  // The system's solution is read at j: its right-hand side stands at l.
+  Renaming toL{{vars.i, vars.l}, {vars.stepI, vars.stepL}};
   for (auto [row, reader] : llvm::enumerate(readers)) {
     for (const Transition::Product &product : transition.products) {
       Kernel kernel = makeKernel("N", reader, product.x, state);
@@ -229,22 +225,22 @@ void ChunkFormer::prepareSolve(State &state) {
       system[row].push_back(entry);
     }
     auto [inner, outer] = splitReading(reader, state);
-    seen[row] = leaves->rename(emitProduct("y", {inner, outer}), toJ);
+    seen[row] = leaves->rename(emitProduct("y", {inner, outer}), toL);
     for (Expr input : transition.inputs) {
       Expr sum = emitSum("u", makeKernel("B", reader, input, state), Expr());
       added[row] = added[row] ? added[row] + sum : sum;
     }
     if (added[row])
-      added[row] = leaves->rename(added[row], toJ);
+      added[row] = leaves->rename(added[row], toL);
     if (Expr absorbed = state.absorbed[row]) {
-      Expr here = leaves->rename(absorbed, {{vars.step, vars.stepJ}});
+      Expr here = leaves->rename(absorbed, {{vars.step, vars.stepL}});
       added[row] = added[row] ? added[row] + here : here;
     }
   }
   std::vector<SmallVector<Expr>> inverse = invert(system);
   StepEmitter::Shape shape;
-  shape.reduced = {vars.j};
-  shape.more = {vars.i};
+  shape.reduced = {vars.l};
+  shape.more = {vars.j};
   for (unsigned row = 0; row < size; ++row) {
     Expr weight = context.constant(0), constant = context.constant(0);
     for (unsigned k = 0; k < size; ++k) {
@@ -367,7 +363,7 @@ void ChunkFormer::prepareReadout(Value tensor, const StepForm &form) {
 // The iteration over chunks
 //===----------------------------------------------------------------------===//
 
-/// The vectors z of a state at every step of the chunk.
+/// The vectors z of a state at every step j of the chunk.
 SmallVector<Expr> ChunkFormer::emitSolution(const State &state, Expr old) {
   SmallVector<Expr> z;
   StepEmitter::Shape shape;
@@ -396,7 +392,7 @@ Value ChunkFormer::emitState(unsigned index, Expr old, ArrayRef<Expr> z) {
   for (const Update &update : state.inputs)
     add("KV", update, Expr());
   for (auto [update, vector] : llvm::zip(state.products, z))
-    add("XZ", update, leaves->rename(vector, {{vars.i, vars.j}}));
+    add("XZ", update, vector);
   StepEmitter::Shape shape;
   shape.groups = state.transition.groups;
   return emitter->emitTensor(forms->getStateName(index), sum, shape);
@@ -414,11 +410,8 @@ Value ChunkFormer::emitReadout(const Readout &readout, ArrayRef<Expr> olds,
       seen = emitter->emit("OS", seen, shape);
     }
     sum = sum + reading.outer * seen;
-    for (auto [kernel, vector] : llvm::zip(reading.kernels, z[reading.state])) {
-      Renaming at = reader.at;
-      at[vars.i] = vars.j;
-      sum = sum + emitSum("OZ", kernel, leaves->rename(vector, at));
-    }
+    for (auto [kernel, vector] : llvm::zip(reading.kernels, z[reading.state]))
+      sum = sum + emitSum("OZ", kernel, leaves->rename(vector, reader.at));
   }
   for (Expr term : readout.terms)
     sum = sum + term;

@@ -101,21 +101,12 @@ Value StepEmitter::makeIndex(EinsumRegion &region, StringAttr var) {
   return region.make<arith::SubIOp>(index, first, start);
 }
 
-unsigned StepEmitter::getOrder(StringAttr name) {
-  CascadeOp cascade = leaves.getCascade();
-  auto ranks = cascade.getRanks().getAsRange<RankAttr>();
-  for (auto [i, rank] : llvm::enumerate(ranks))
-    if (rank.getName() == name)
-      return i;
-  return ~0u;
-}
-
 SmallVector<StringAttr> StepEmitter::insertRank(ArrayRef<StringAttr> ranks,
                                                 StringAttr rank) {
   SmallVector<StringAttr> result(ranks);
   unsigned position = 0;
   for (auto [i, other] : llvm::enumerate(ranks))
-    if (getOrder(other) < getOrder(rank))
+    if (llvm::find(order, other) < llvm::find(order, rank))
       position = i + 1;
   result.insert(result.begin() + position, rank);
   return result;
@@ -129,10 +120,9 @@ SmallVector<StringAttr> StepEmitter::getVars(Expr expr) {
       for (StringAttr of : part.of)
         ranks.set(context.getRank(of.getValue()));
   SmallVector<StringAttr> vars;
-  for (auto rank : leaves.getCascade().getRanks().getAsRange<RankAttr>())
-    if (ranks.test(context.getRank(rank.getName().getValue())) &&
-        !parts.count(rank.getName()))
-      vars.push_back(rank.getName());
+  for (StringAttr rank : order)
+    if (ranks.test(context.getRank(rank.getValue())) && !parts.count(rank))
+      vars.push_back(rank);
   return vars;
 }
 

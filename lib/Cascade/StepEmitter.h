@@ -22,8 +22,7 @@ public:
     Expr filter = Expr();
     /// Variables of the result besides those that the value varies along.
     llvm::SmallVector<mlir::StringAttr> more = {};
-    /// The left-hand side, if it is not these in the order of their
-    /// declaration.
+    /// The left-hand side, if it is not these in order.
     Groups groups = {};
   };
 
@@ -31,6 +30,10 @@ public:
               mlir::OpBuilder builder)
       : builder(builder), loc(loc), leaves(leaves), floatType(floatType) {}
 
+  /// Variables stand in this order in what is emitted.
+  void setOrder(llvm::ArrayRef<mlir::StringAttr> ranks) {
+    order = llvm::to_vector(ranks);
+  }
   /// `var` is the coordinate `outer * chunk + inner`.
   void setStep(mlir::StringAttr var, mlir::StringAttr outer,
                mlir::StringAttr inner, int64_t chunk) {
@@ -59,12 +62,11 @@ public:
   emitIterate(mlir::StringAttr rank, mlir::ValueRange inits,
               llvm::ArrayRef<std::string> stateNames,
               llvm::function_ref<Body(mlir::ValueRange)> emitBody);
-  /// `ranks` and one more, in the order of the declaration.
+  /// `ranks` and one more, in order.
   llvm::SmallVector<mlir::StringAttr>
   insertRank(llvm::ArrayRef<mlir::StringAttr> ranks, mlir::StringAttr rank);
 
-  /// The declared variables that `expr` varies along, in the order of their
-  /// declaration.
+  /// The ranks that `expr` varies along, in order.
   llvm::SmallVector<mlir::StringAttr> getVars(Expr expr);
   mlir::Type getFloatType() const { return floatType; }
   /// What was emitted outside of iterations, in order.
@@ -83,11 +85,11 @@ private:
   class Lowering;
   Expr emitNew(llvm::StringRef name, Expr value, const Shape &shape);
   mlir::Value makeIndex(EinsumRegion &region, mlir::StringAttr var);
-  unsigned getOrder(mlir::StringAttr rank);
 
   mlir::Location loc;
   StepLeaves &leaves;
   mlir::Type floatType;
+  llvm::SmallVector<mlir::StringAttr> order;
   llvm::DenseMap<mlir::StringAttr, Part> parts;
   llvm::SmallVector<mlir::StringAttr> carried;
   llvm::SmallVector<mlir::Operation *> emitted;

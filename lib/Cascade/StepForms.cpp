@@ -332,6 +332,12 @@ bool StepForms::makeForm(EinsumOp einsum, StepForm &form, StepRefusal &reason) {
   Type element = einsum.getResult().getType().getElementType();
   if (element != emitter.getFloatType())
     return fail("a value that depends on the state is rounded to another type");
+  for (Value input : einsum.getInputs())
+    if (auto it = reasons.find(input);
+        it != reasons.end() && !forms.count(input)) {
+      reason = it->second;
+      return false;
+    }
   if (Expr part = findNonLinear(step.value))
     return fail("`" + part.str() + "` is not linear in the state");
   Expr value = step.value;

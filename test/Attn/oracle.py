@@ -258,6 +258,69 @@ def retention():
     yield result["S"], S
 
 
+def recurrences():
+    """Step by step, as the papers' equations have it, a state at a time."""
+    b, h, t, e, f = 2, 2, 9, 4, 5
+    Q, K, V = normal(b, h, t, e), normal(b, h, t, e), normal(b, h, t, f)
+    G, A = normal(b, h, t, e), rng.uniform(0, 1, (b, h, t, e)).astype("f")
+    kappa, S0 = normal(b, h, t, e), normal(b, h, e, f)
+    beta = rng.uniform(0, 1, (b, h, t)).astype("f")
+    g = rng.uniform(-1, 0, (b, h, t)).astype("f")
+    T0 = S0.transpose(0, 1, 3, 2).copy()
+    sigmoid = lambda x: 1 / (1 + np.exp(-np.float64(x)))
+    unit = lambda x: x / np.sqrt(
+        (np.float64(x) ** 2).sum(-1, keepdims=True) + 1e-6)
+    phi = lambda x: np.where(x > 0, x + 1, np.exp(np.float64(x)))
+    eye = np.eye(e)
+    column, row = np.s_[..., :, None], np.s_[..., None, :]
+
+    def run(transition, key, query, state):
+        """S = A S + k v^T, o = S^T q, for states [key, value]."""
+        O = np.zeros((b, h, t, f))
+        for i in range(t):
+            k = key[:, :, i]
+            state = transition(i) @ state + k[column] * V[:, :, i][row]
+            O[:, :, i] = np.einsum("bhe,bhef->bhf", query[:, :, i], state)
+        return O, state
+
+    PK, PQ = phi(K), phi(Q)
+    O, _ = run(lambda i: eye, PK, PQ, np.zeros((b, h, e, f)))
+    Z = np.einsum("bhte,bhte->bht", PQ, np.cumsum(PK, axis=2))
+    sizes = dict(e=e, f=f)
+    result = variant("linear_attention", **sizes)(Q=Q, K=K, V=V)
+    yield result["O"], O / Z[..., None]
+
+    gate = sigmoid(G) ** (1 / 16)
+    O, S = run(lambda i: gate[:, :, i][column] * eye, K, Q, S0)
+    result = variant("gated_linear_attention", **sizes)(Q=Q, K=K, V=V, G=G,
+                                                        S0=S0)
+    yield result["O"], O
+    yield result["S"], S
+
+    KN, B = unit(K), beta[..., None]
+    rule = lambda i: eye - B[:, :, i][column] * KN[:, :, i][column] * \
+        KN[:, :, i][row]
+    O, S = run(rule, B * KN, Q, S0)
+    result = variant("delta_net", **sizes)(Q=Q, K=K, V=V, beta=beta, S0=S0)
+    yield result["O"], O
+    yield result["S"], S
+
+    decay = np.exp(np.float64(g))[..., None, None]
+    O, S = run(lambda i: decay[:, :, i] * rule(i), B * KN, Q, S0)
+    result = variant("gated_delta_net", **sizes)(Q=Q, K=K, V=V, beta=beta, g=g,
+                                                 S0=S0)
+    yield result["O"], O
+    yield result["S"], S
+
+    KH, D = unit(kappa), np.exp(-np.exp(-0.5) * sigmoid(G))
+    O, S = run(lambda i: D[:, :, i][column] * eye -
+               (A * KH)[:, :, i][column] * KH[:, :, i][row], K, Q, S0)
+    result = variant("rwkv7", **sizes)(R=Q, K=K, V=V, kappa=kappa, a=A, w=G,
+                                       S0=T0)
+    yield result["O"], O
+    yield result["S"], S.transpose(0, 1, 3, 2)
+
+
 def int8_block_scales():
     Q, _, _ = qkv(h=4, k=2, p=3, m=150)
     K, V = [rng.integers(-128, 128, (2, 2, 150, d)).astype(np.int8)
@@ -497,8 +560,9 @@ def agrees(actual, expected, tolerance):
 CASES = [softmax_naive, large_scores, causal_variants, causal_gqa, multi_query,
          alibi, softcap, sliding_window_sinks, sigmoid, cross_attention,
          additive_bias, key_padding, logsumexp, paged_keys, retention,
-         int8_block_scales, softmax_backward, minilm, streams, top_keys,
-         top_payload, best_key, log_sums, expressions, filtered_contraction, nested_reducers]
+         recurrences, int8_block_scales, softmax_backward, minilm, streams,
+         top_keys, top_payload, best_key, log_sums, expressions,
+         filtered_contraction, nested_reducers]
 
 
 def main():

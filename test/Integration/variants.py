@@ -24,16 +24,24 @@ NONE = ["--slice", "bias:m:0=-inf", "--slice", "bias:p:0=-inf"]
 # which is taken at each size in turn.
 OPTIONS = {
     "additive_bias": [[], NONE],
+    "delta_net": [["--fill", "beta=uniform:0:1"]],
+    "gated_delta_net": [["--fill", "beta=uniform:0:1", "--fill",
+                         "g=uniform:-2:0"]],
     "key_padding": [[], ["--fill", "len=const:0"]],
     "logsumexp": [[], ["--skip", "AV"], ["--skip", "LSE"]],
     "paged_keys": [[], ["--fill", "table=int:-2:41"]],
     "retention": [DECAY],
+    "rwkv7": [["--fill", "a=uniform:0:1"]],
     "sliding_window_sinks": [
         ["--scalar", f"window={w},sinks={s}"]
         for w, s in [(16, 4), (1, 0), (0, 1), (100, 128), (0, 0), (63, 17)]],
     "softmax_backward": [[], ["--skip", "dQ"], ["--skip", "dK,dV"]],
     "softmax_backward_gqa": [[], ["--skip", "dQ"], ["--skip", "dK,dV"]],
 }
+# Recurrences, and the sizes of the chunks that they run in besides.
+RECURRENCES = ["delta_net", "gated_delta_net", "gated_linear_attention",
+               "linear_attention", "retention", "rwkv7"]
+CHUNKS = [16, 64]
 NARROW = {"additive_bias": ["f32=bf16"], "causal_gqa": ["f32=bf16"],
           "key_padding": ["f32=bf16"], "logsumexp": ["f32=bf16"],
           "sigmoid": ["f32=bf16"], "sliding_window_sinks": ["f32=f16"],
@@ -46,7 +54,7 @@ def sizes(name, text):
     for i, (p, m) in enumerate(SIZES):
         batch = f"b={2 - (p + m > 200)}"
         head = heads[i % 3] if p + m < 1000 else heads[1]
-        if name == "retention":
+        if name in RECURRENCES:
             yield f"{batch},{head},t={p}"
         elif name == "paged_keys":
             yield f"{batch},{head},p={p},page=40,m1={-(-m // 16)}"
@@ -115,6 +123,12 @@ def main(name):
                 runs.run(narrow, f"{types} {isa}", size, [
                     f"--isa={isa}", "--pad=3", *scale,
                     *choices[0 if "=0" in size else i % len(choices)]])
+    for chunk in CHUNKS if name in RECURRENCES else []:
+        chunked = compiled.compile(path, f"--options=chunk={chunk}")
+        for i, size in enumerate(sizes(name, text)):
+            runs.run(chunked, f"chunks of {chunk}", size, [
+                f"--isa={isas[i % len(isas)]}", f"--seed={i + 1}",
+                *choices[i % len(choices)]])
     print(f"{name}: {runs.count} runs, {runs.values} values; error as a part "
           "of the bound: " + ", ".join(f"{label} {error:.2g}" for label, error
                                        in runs.worst.items()))
