@@ -67,6 +67,11 @@ static void buildNestsStage(OpPassManager &pm, const PipelineOptions &options) {
     chunkwise.chunk = options.chunk;
     cascades.addPass(createChunkwise(chunkwise));
   }
+  if (options.reassociate) {
+    ReassociateOptions reassociate;
+    reassociate.assume.assign(options.assume.begin(), options.assume.end());
+    cascades.addPass(createReassociate(reassociate));
+  }
   cascades.addPass(createSplitReducers());
   // Of Einsums with one kind of reducer.
   cascades.addPass(createExpandReducers());

@@ -45,6 +45,14 @@ struct PipelineOptions : mlir::PassPipelineOptions<PipelineOptions> {
       *this, "chunk", llvm::cl::init(0),
       llvm::cl::desc("steps of a chunk of a linear recurrence; 0: walk it step "
                      "by step")};
+  Option<bool> reassociate{
+      *this, "reassociate", llvm::cl::init(false),
+      llvm::cl::desc("multiply the factors of sums in the order that costs "
+                     "least")};
+  ListOption<std::string> assume{
+      *this, "assume",
+      llvm::cl::desc("extents of free ranks that reassociate chooses by, as "
+                     "m=4096")};
   Option<bool> fuse{*this, "fuse",
                     llvm::cl::desc("make one kernel of several Einsums"),
                     llvm::cl::init(true)};

@@ -54,6 +54,45 @@ Polynomial Polynomial::operator*(const Polynomial &other) const {
   return result;
 }
 
+std::pair<Polynomial, Polynomial> Polynomial::cancel(Polynomial a,
+                                                     Polynomial b) {
+  for (auto &[monomial, coefficient] : Polynomial(a).terms) {
+    auto it = b.terms.find(monomial);
+    if (it == b.terms.end())
+      continue;
+    Polynomial common;
+    common.terms[monomial] = -std::min(coefficient, it->second);
+    a += common;
+    b += common;
+  }
+  return {a, b};
+}
+
+/// Whether the symbols of `part` are among those of `whole`, as often.
+static bool divides(const Polynomial::Monomial &part,
+                    const Polynomial::Monomial &whole) {
+  return std::includes(whole.begin(), whole.end(), part.begin(), part.end(),
+                       precedes);
+}
+
+bool Polynomial::isAtMost(const Polynomial &other) const {
+  auto [less, more] = cancel(*this, other);
+  // The longest first: they have the fewest terms that cover them.
+  for (auto &[monomial, coefficient] : less.terms) {
+    int64_t open = coefficient;
+    for (auto &[cover, available] : more.terms) {
+      if (!divides(monomial, cover))
+        continue;
+      int64_t used = std::min(open, available);
+      open -= used;
+      available -= used;
+    }
+    if (open > 0)
+      return false;
+  }
+  return true;
+}
+
 double
 Polynomial::evaluate(llvm::function_ref<double(StringAttr)> value) const {
   double sum = 0;

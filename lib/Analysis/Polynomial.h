@@ -28,6 +28,12 @@ public:
     return terms == other.terms;
   }
   bool isZero() const { return terms.empty(); }
+  /// Whether it is known to be no more than `other` for all symbols of 1 or
+  /// more: each term is covered by terms of `other` that have its symbols, none
+  /// used twice. Of polynomials without negative coefficients.
+  bool isAtMost(const Polynomial &other) const;
+  /// Both without the terms that they have in common.
+  static std::pair<Polynomial, Polynomial> cancel(Polynomial a, Polynomial b);
 
   /// The value where every symbol has the given one.
   double

@@ -237,15 +237,20 @@ Expr ChunkDecay::getSince(bool isBefore) {
 
 Expr ChunkDecay::getUntil() {
   Expr fromLog, fromBase;
-  if (log)
-    fromLog =
-        exp(getLogSum() - leaves.rename(getLogSum(false), {{vars.i, vars.j}}));
+  Expr range = context.compare(ExprKind::Less, var(vars.j), var(vars.l));
+  if (log) {
+    // A sum of its own: the difference of two longer ones would lose digits.
+    Expr value = atStep(log, vars.stepL);
+    StepEmitter::Shape shape;
+    shape.reduced = {vars.l};
+    shape.filter = makeFilter(value, range);
+    shape.more = {vars.j};
+    fromLog = exp(emitter.emit("GU", value, shape));
+  }
   if (base)
     fromBase = makePower(getCount() - var(vars.j) - 1.0);
   if (factor && !until)
-    until = getProduct(
-        "aU", context.compare(ExprKind::Less, var(vars.j), var(vars.l)),
-        {vars.j});
+    until = getProduct("aU", range, {vars.j});
   return multiply(context, {fromLog, fromBase, until});
 }
 

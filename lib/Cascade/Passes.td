@@ -5,6 +5,35 @@
 
 include "mlir/Pass/PassBase.td"
 
+def Reassociate : Pass<"attn-reassociate", "::attn::CascadeOp"> {
+  let summary = "Multiply the factors of a sum in the order that costs least";
+  let description = [{
+    Einsums that only multiply and add are one sum of products with the Einsum
+    that alone reads them. Multiplication and addition distribute, so its
+    factors can be multiplied in pairs in any order; the one with the fewest
+    multiply-adds is taken. Fixed extents decide, and free ones where one order
+    is best whatever they are; else they need an assumption, and a remark says
+    where the choice would turn.
+
+    Before:
+    ```mlir
+    %QK = attn.einsum [p, m] = %Q[p, e] * %K[m, e]
+    %AV = attn.einsum [p, f] = %QK[p, m] * %V[m, f]
+    ```
+    After, with `assume=p=4096,m=4096`:
+    ```mlir
+    %T = attn.einsum [e, f] = %K[m, e] * %V[m, f]
+    %AV = attn.einsum [p, f] = %Q[p, e] * %T[e, f]
+    ```
+    A filter, another function or reducer, a rounding, a division by data and a
+    factor that may be absent end a product. Reassociates floating point.
+  }];
+  let options = [
+    ListOption<"assume", "assume", "std::string",
+               "extents of free ranks to choose by, as m=4096">,
+  ];
+}
+
 def SplitReducers : Pass<"attn-split-reducers", "::attn::CascadeOp"> {
   let summary = "Give each kind of reducer an Einsum of its own";
   let description = [{

@@ -11,7 +11,7 @@ attn.cascade @gated_delta_net(%Q: !attn.tensor<[b, h, t, e], f32>,
     -> (!attn.tensor<[b, h, t, f], f32>, !attn.tensor<[b, h, e, f], f32>)
     ranks(b, h, t, e = 64, f = 64) {
   %K2 = attn.einsum [b,h,t]   = %K[b,h,t,e] * %K[b,h,t,e]
-  %KN = attn.einsum [b,h,t,e] = %K[b,h,t,e] * rsqrt(%K2[b,h,t] + 1.0e-6)
+  %KN = attn.einsum [b,h,t,e] = %K[b,h,t,e] * rsqrt(%K2[b,h,t] + 0.000001)
   %S, %O = attn.iterate t init(%s = %S0)
       -> (!attn.tensor<[b, h, e, f], f32>, !attn.tensor<[b, h, t, f], f32>) {
     %sd  = attn.einsum [b,h,e,f] = exp(%g[b,h,t]) * %s[b,h,e,f]

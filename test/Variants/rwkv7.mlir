@@ -13,7 +13,7 @@ attn.cascade @rwkv7(%R: !attn.tensor<[b, h, t, e], f32>,
     -> (!attn.tensor<[b, h, t, f], f32>, !attn.tensor<[b, h, f, e], f32>)
     ranks(b, h, t, e = 64, f = 64) {
   %L  = attn.einsum [b,h,t]   = %kappa[b,h,t,e] * %kappa[b,h,t,e]
-  %KH = attn.einsum [b,h,t,e] = %kappa[b,h,t,e] * rsqrt(%L[b,h,t] + 1.0e-6)
+  %KH = attn.einsum [b,h,t,e] = %kappa[b,h,t,e] * rsqrt(%L[b,h,t] + 0.000001)
   %D  = attn.einsum [b,h,t,e] = exp(-exp(-0.5) * sigmoid(%w[b,h,t,e]))
   %S, %O = attn.iterate t init(%s = %S0)
       -> (!attn.tensor<[b, h, f, e], f32>, !attn.tensor<[b, h, t, f], f32>) {
