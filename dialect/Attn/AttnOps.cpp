@@ -42,6 +42,29 @@ Value EinsumOp::getFilter() {
   return cast<ValueOp>(getBody().front().getTerminator()).getFilter();
 }
 
+EinsumOp attn::createCopy(Operation *op, Value tensor) {
+  OpBuilder builder(op);
+  Location loc = op->getLoc();
+  auto type = cast<attn::TensorType>(tensor.getType());
+  SmallVector<Attribute> vars(type.getRanks().begin(), type.getRanks().end());
+  SmallVector<Attribute> groups;
+  for (Attribute var : vars)
+    groups.push_back(builder.getArrayAttr(var));
+  auto copy = EinsumOp::create(
+      builder, loc, type, tensor, StringAttr(), builder.getArrayAttr(vars),
+      builder.getArrayAttr(groups), builder.getArrayAttr({}));
+  Block *block = builder.createBlock(&copy.getBody(), {}, type, {loc});
+  SmallVector<Value> indices;
+  for (StringAttr rank : type.getRanks())
+    indices.push_back(
+        RankVarOp::create(builder, loc, builder.getIndexType(), rank));
+  Value element =
+      ReadOp::create(builder, loc, getComputeType(type.getElementType()),
+                     block->getArgument(0), indices);
+  ValueOp::create(builder, loc, element, Value());
+  return copy;
+}
+
 //===----------------------------------------------------------------------===//
 // attn.yield
 //===----------------------------------------------------------------------===//

@@ -37,6 +37,10 @@ mlir::TypedAttr getIdentity(ReducerKind kind, mlir::Type type);
 /// The cascade that `op` stands in.
 CascadeOp getCascade(mlir::Operation *op);
 
+/// Creates a copy of `tensor` in front of `op`, at its own ranks:
+/// `[b, m] = %A[b, m]`.
+EinsumOp createCopy(mlir::Operation *op, mlir::Value tensor);
+
 /// Whether an iteration around `op` carries `rank`, so that its variable is a
 /// coordinate in `op`.
 bool isCarried(mlir::Operation *op, mlir::StringAttr rank);

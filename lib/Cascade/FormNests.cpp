@@ -112,30 +112,6 @@ bool NestFormer::mayInline(Operation *producer, Operation *consumer,
          getLoopRanks(getOutVars(producer)) == root.key;
 }
 
-/// A copy of `tensor` in front of `op`, at its own ranks: `[b, m] = %A[b, m]`.
-static EinsumOp copyTensor(Operation *op, Value tensor) {
-  OpBuilder builder(op);
-  Location loc = op->getLoc();
-  auto type = cast<attn::TensorType>(tensor.getType());
-  SmallVector<Attribute> vars(type.getRanks().begin(), type.getRanks().end());
-  SmallVector<Attribute> groups;
-  for (Attribute var : vars)
-    groups.push_back(builder.getArrayAttr(var));
-  auto copy = EinsumOp::create(
-      builder, loc, type, tensor, StringAttr(), builder.getArrayAttr(vars),
-      builder.getArrayAttr(groups), builder.getArrayAttr({}));
-  Block *block = builder.createBlock(&copy.getBody(), {}, type, {loc});
-  SmallVector<Value> indices;
-  for (StringAttr rank : type.getRanks())
-    indices.push_back(
-        RankVarOp::create(builder, loc, builder.getIndexType(), rank));
-  Value element =
-      ReadOp::create(builder, loc, getComputeType(type.getElementType()),
-                     block->getArgument(0), indices);
-  ValueOp::create(builder, loc, element, Value());
-  return copy;
-}
-
 /// Makes every yielded value the result of an op, each its own.
 void NestFormer::yieldOnlyResults() {
   Operation *yield = cascade.getBody().front().getTerminator();
@@ -145,7 +121,7 @@ void NestFormer::yieldOnlyResults() {
     Value value = operand.get();
     if (value.getDefiningOp() && seen.insert(value).second)
       continue;
-    EinsumOp copy = copyTensor(yield, value);
+    EinsumOp copy = createCopy(yield, value);
     operand.set(copy.getResult());
   }
 }
@@ -353,7 +329,7 @@ bool NestFormer::copyStoredChoices() {
       }
     }
   for (OpOperand *operand : choices) {
-    EinsumOp copy = copyTensor(operand->getOwner(), operand->get());
+    EinsumOp copy = createCopy(operand->getOwner(), operand->get());
     operand->set(copy.getResult());
     copies.insert(copy);
   }

@@ -82,7 +82,8 @@ std::optional<StringAttr> attn::getSweptRank(NestOp nest) {
   if (numStreams > 1 || known.empty())
     return std::nullopt;
   bool sweeps = true, isContiguous = true;
-  nest.walk([&](Operation *op) { sweeps &= !isa<IterateOp>(op); });
+  // A choice goes through what it chooses from for every entry.
+  nest.walk([&](Operation *op) { sweeps &= !isa<IterateOp, TopKOp>(op); });
   nest.walk([&](EinsumOp einsum) {
     for (auto var : einsum.getVars().getAsRange<StringAttr>())
       sweeps &= known.contains(var);

@@ -233,6 +233,27 @@ NestEmitter::Access NestEmitter::classify(EinsumOp einsum, ReadOp read,
   return access;
 }
 
+Value NestEmitter::readTile(tile::MapOp map, EinsumOp owner, ReadOp read,
+                            const Coordinates &at) {
+  Value made = tiles.lookup(getTensor(owner, read));
+  if (!made)
+    return {};
+  auto type = cast<tile::TileType>(made.getType());
+  SmallVector<StringAttr> vars;
+  for (Value index : read.getIndices())
+    llvm::append_range(vars, getVars(index));
+  for (StringAttr rank : type.getRanks()) {
+    Value position = at.lookup(rank);
+    auto coord = position ? position.getDefiningOp<tile::CoordOp>() : nullptr;
+    if (!coord || coord.getRankAttr() != rank ||
+        !llvm::is_contained(vars, rank))
+      return {};
+  }
+  map.getInputsMutable().append(made);
+  return map.getBody().front().addArgument(type.getElementType(),
+                                           read.getLoc());
+}
+
 /// An element of a view at coordinates of `owner`, which reads it; null where
 /// the tensor is no view, or an index can't be said.
 Value NestEmitter::readAt(EinsumOp owner, ReadOp read, const Coordinates &at,

@@ -201,7 +201,10 @@ FailureOr<Value> NestEmitter::emitEinsum(EinsumOp einsum, const Scope &scope) {
   FailureOr<Value> filter = emitReductionFilter(
       einsum, scope, coordinates,
       [&](EinsumOp owner, ReadOp read, const Coordinates &at) {
-        return owner == einsum ? readHere(read) : readAt(owner, read, at);
+        if (owner == einsum)
+          return readHere(read);
+        Value made = readTile(map, owner, read, at);
+        return made ? made : readAt(owner, read, at);
       });
   if (failed(filter))
     return failure();

@@ -1,6 +1,7 @@
 //===- NestEmitter.cpp - One nest as one kernel ---------------------------===//
 //
-// The order of things; NestEinsum, NestStream and NestStore make the pieces.
+// The order of things; NestEinsum, NestList, NestStream and NestStore make
+// the pieces.
 //
 //===----------------------------------------------------------------------===//
 
@@ -22,9 +23,14 @@ LogicalResult NestEmitter::emitOps(Block &block, const Scope &scope) {
     } else if (auto iterate = dyn_cast<IterateOp>(&op)) {
       if (failed(emitIterate(iterate)))
         return failure();
+    } else if (auto topk = dyn_cast<TopKOp>(&op)) {
+      if (failed(emitTopK(topk, scope)))
+        return failure();
+    } else if (auto join = dyn_cast<JoinOp>(&op)) {
+      if (failed(emitJoin(join)))
+        return failure();
     } else {
-      return op.emitOpError(
-          "orders the entries of a list, which no target lowers yet");
+      return op.emitOpError("cannot be mapped to tiles yet");
     }
   }
   return success();

@@ -93,6 +93,40 @@ private:
   emitReductionFilter(EinsumOp einsum, const Scope &scope,
                       const Coordinates &coordinates,
                       PresenceEmitter::ReadAt reads);
+  /// Entries that a list is chosen from: along which rank of the tiles.
+  struct Entries {
+    mlir::Value values, coordinates;
+    mlir::StringAttr along;
+    llvm::SmallVector<Dim> dims;
+  };
+  /// What the region of a map yields.
+  struct Element {
+    mlir::Value value, filter;
+  };
+  using ElementEmitter =
+      llvm::function_ref<Element(tile::MapOp, mlir::ValueRange)>;
+  mlir::Value emitMap(mlir::Location loc, llvm::ArrayRef<Dim> dims,
+                      mlir::ValueRange inputs, mlir::Type element,
+                      std::optional<ReduceAttr> reducer, ElementEmitter emit);
+  mlir::FailureOr<mlir::Value> emitPresence(EinsumOp reader, const Scope &scope,
+                                            const Coordinates &coordinates,
+                                            tile::MapOp map);
+  mlir::FailureOr<Entries> getEntries(EinsumOp reader, mlir::StringAttr along,
+                                      const Scope &scope);
+  Entries getEntries(mlir::Value values, mlir::Value coordinates,
+                     mlir::StringAttr along);
+  mlir::Value reduceEntries(mlir::Location loc, llvm::ArrayRef<Entries> all,
+                            llvm::ArrayRef<Dim> dims, ReducerKind kind,
+                            mlir::Type element, mlir::ValueRange last,
+                            ElementEmitter emit);
+  std::pair<mlir::Value, mlir::Value> emitNext(mlir::Location loc,
+                                               llvm::ArrayRef<Entries> all,
+                                               llvm::ArrayRef<Dim> dims,
+                                               mlir::ValueRange last);
+  void emitList(llvm::ArrayRef<Entries> all, mlir::StringAttr rank,
+                mlir::ValueRange results);
+  mlir::LogicalResult emitTopK(TopKOp topk, const Scope &scope);
+  mlir::LogicalResult emitJoin(JoinOp join);
   mlir::LogicalResult emitStream(StreamOp stream, StreamPart part);
   int64_t getStep(StreamOp stream);
   mlir::LogicalResult emitIterate(IterateOp iterate);
@@ -125,6 +159,10 @@ private:
   /// `inner` reads what the indices read; without it, that is read alike.
   mlir::Value readAt(EinsumOp owner, ReadOp read, const Coordinates &at,
                      ReadHandler inner = nullptr);
+  /// The element of a tile of the nest that `owner` reads in place, inside of
+  /// `map`; null where it is something else.
+  mlir::Value readTile(tile::MapOp map, EinsumOp owner, ReadOp read,
+                       const Coordinates &at);
   /// A map over `tile`, whose region has the element as argument and nothing
   /// else yet.
   tile::MapOp createElementwise(mlir::Location loc, mlir::Value tile,
@@ -170,6 +208,10 @@ private:
   /// Results of streams and iterations that are stored as they are made.
   llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::Value>> storedAsMade;
 };
+
+/// Gives every top-k of a nest an Einsum to choose from, and Einsums that say
+/// which of its entries are there.
+void prepareLists(NestOp nest);
 
 } // namespace attn
 

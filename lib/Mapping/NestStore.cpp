@@ -31,13 +31,8 @@ FailureOr<Value> NestEmitter::zeroAbsent(EinsumOp einsum, Value tile,
         builder.getStringAttr("reduced." + reducer.getVar().getValue()));
   PresenceEmitter presence = createPresence(
       [&](EinsumOp owner, ReadOp read, const Coordinates &at) -> Value {
-        Value made = tiles.lookup(getTensor(owner, read));
-        if (!made || owner != einsum)
-          return readAt(owner, read, at);
-        // A nest reads what it makes in place.
-        map.getInputsMutable().append(made);
-        return map.getBody().front().addArgument(
-            cast<tile::TileType>(made.getType()).getElementType(), loc);
+        Value made = readTile(map, owner, read, at);
+        return made ? made : readAt(owner, read, at);
       });
   Value present;
   for (PresenceCondition &condition : presence.emit(einsum, coordinates)) {

@@ -131,9 +131,7 @@ NestEmitter::BoxFilter NestEmitter::emitBoxFilter(StreamOp stream,
 
   Value joined;
   bool unfiltered = false;
-  stream.getStep().walk([&](EinsumOp einsum) {
-    if (!einsum.getReducer(streamed))
-      return;
+  auto join = [&](EinsumOp einsum) {
     Value mine = emitReduction(einsum, streamed, coordinates, filter);
     unfiltered |= !mine;
     if (!mine || !joined)
@@ -142,6 +140,14 @@ NestEmitter::BoxFilter NestEmitter::emitBoxFilter(StreamOp stream,
       joined = arith::AndIOp::create(builder, loc, joined, mine);
     else
       joined = arith::OrIOp::create(builder, loc, joined, mine);
+  };
+  stream.getStep().walk([&](Operation *op) {
+    auto einsum = dyn_cast<EinsumOp>(op);
+    if (einsum && einsum.getReducer(streamed))
+      join(einsum);
+    auto topk = dyn_cast<TopKOp>(op);
+    if (topk && topk.getFromAttr() == streamed)
+      join(topk.getInput().getDefiningOp<EinsumOp>());
   });
   // A reduction over all points needs every tile.
   if (unfiltered && !ofAll)

@@ -386,6 +386,7 @@ LogicalResult CascadePartitioner::run() {
     auto nest = dyn_cast<NestOp>(&op);
     if (!nest)
       return op.emitOpError("cannot be mapped to tiles yet");
+    prepareLists(nest);
     if (failed(partitionNest(nest)))
       return failure();
   }

@@ -749,15 +749,45 @@ class Generator:
                               [(op, v) for v in reduced], filter))
 
     def choose(self):
-        """A choice by values: no target may lower it yet."""
-        X = self.addInput(("p", "m"), "f32", (-2, 2))
+        """The best coordinates of what is read as it is: ties are ties."""
+        kind = self.pick("f32", "f32", "bf16", "i32")
+        X = self.addInput(("p", "m"), kind, (-2, 2))
+        source = X
+        if self.chance(0.7):
+            x, _ = self.access(X, "kg", plain=True)
+            source = self.emit(("p", "m"), x, filter=self.filter(
+                ("p", "m"), "kg") if self.chance(0.8) else "")
         self.usedRanks.update(("p", "m"))
-        self.saw("reduce argmax")
-        best = Tensor(self.newName("T"), ("p",), "i32", 0, 50)
-        self.lines.append(f"%{best.name} = attn.einsum [p] = %{X.name}[p,m] "
-                          "reduce(argmax m)")
-        self.made.append(best)
-        self.output(best)
+        source.uses += 1
+        if self.chance(0.4):
+            self.saw("reduce argmax")
+            best = Tensor(self.newName("J"), ("p",), "i32", -1, 50)
+            self.lines.append(f"%{best.name} = attn.einsum [p] = "
+                              f"%{source.name}[p,m] reduce(argmax m)")
+            self.made.append(best)
+            self.output(best)
+            return
+        self.saw("statement topk")
+        self.usedRanks.add("e")
+        W = Tensor(self.newName("L"), ("p", "e"), source.type, -2, 2)
+        self.made.append(W)
+        J = Tensor(self.newName("J"), ("p", "e"), "i32", 0, 50)
+        self.made.append(J)
+        self.lines.append(f"%{W.name}, %{J.name} = attn.topk m to e of "
+                          f"%{source.name}")
+        self.output(W)
+        if self.chance(0.5):
+            self.output(J)
+        if self.chance(0.5):
+            V = self.addInput(("m", "f"), "f32", (-2, 2), "V")
+            self.usedRanks.update(("m", "f"))
+            self.saw("access gather")
+            V.uses += 1
+            J.uses += 1
+            value = Ex(f"%{V.name}[%{J.name}[p,e],f]", "f", -2, 2)
+            self.output(self.emit(("p", "e", "f"), value) if self.chance(0.5)
+                        else self.emit(("p", "f"), value, [("add", "e")],
+                                       bounds=(-32, 32)))
 
     #===------------------------------------------------------------------===#
     # The cascade
@@ -777,7 +807,7 @@ class Generator:
     def make(self):
         recipes = [(self.softmax, 0.4), (self.moments, 0.1),
                    (self.recurrence, 0.03), (self.integers, 0.06),
-                   (self.choose, 0.005)]
+                   (self.choose, 0.08)]
         for recipe, share in recipes:
             if self.chance(share):
                 recipe()

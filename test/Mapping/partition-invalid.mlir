@@ -1,8 +1,9 @@
 // RUN: attn-opt %s --split-input-file --verify-diagnostics --pass-pipeline="builtin.module(attn.cascade(attn-form-nests,attn-one-pass),attn-partition)"
 
-attn.cascade @topk(%A: !attn.tensor<[p, m], f32>) -> !attn.tensor<[p, s], f32>
-    ranks(p, m, s = 4) {
-  // expected-error @+1 {{orders the entries of a list, which no target lowers yet}}
-  %W, %I = attn.topk m to s of %A
-  attn.yield %W
+attn.cascade @bytes(%A: !attn.tensor<[p, m], i32>) -> !attn.tensor<[p], i8>
+    ranks(p, m) {
+  %T = attn.einsum [p, m] = %A[p, m] + 1 : i8
+  // expected-error @-1 {{makes 'i8' elements inside a nest, which cannot be lowered yet}}
+  %S = attn.einsum [p] = %T[p, m] reduce(max m)
+  attn.yield %S
 }

@@ -8,6 +8,7 @@
 // RUN: attn-run %t.so --cascade=read --size p=19,m=21
 // RUN: attn-run %t.so --cascade=through --size p=19,m=21
 // RUN: attn-run %t.so --cascade=through --size p=0,m=21
+// RUN: attn-run %t.so --cascade=filters --size p=19,m=21 --fill I=bool:0.5 --slice Y:p:3=9
 
 attn.cascade @cut(%X: !attn.tensor<[m], f32>, %Y: !attn.tensor<[p], f32>)
     -> !attn.tensor<[], f32> ranks(p, m) {
@@ -30,4 +31,15 @@ attn.cascade @through(%X: !attn.tensor<[m], f32>, %Y: !attn.tensor<[p], f32>)
   %U = attn.einsum [] = tanh(0.1 * %T[m] * %Y[p] - 0.01 * %S[])
   %M = attn.einsum [] = %Y[p] * %U[] reduce(max p)
   attn.yield %U, %M
+}
+
+// Two filters on the outer loop: each holds for its own reduction.
+attn.cascade @filters(%X: !attn.tensor<[m], f32>, %Y: !attn.tensor<[p], f32>,
+                      %I: !attn.tensor<[p], i1>)
+    -> (!attn.tensor<[], f32>, !attn.tensor<[], f32>, !attn.tensor<[], f32>)
+    ranks(p, m) {
+  %T = attn.einsum [] = tanh(%X[m] * %Y[p])
+  %U = attn.einsum [] = %Y[p] where (p ne 3) reduce(max p)
+  %W = attn.einsum [] = exp(%Y[p]) * %X[m] where (%I[p])
+  attn.yield %T, %U, %W
 }

@@ -1,0 +1,24 @@
+// Lists of what a filter leaves, along a streamed and along a resident rank.
+attn.cascade @streamed(%X: !attn.tensor<[p, m], f32>, %n: i32)
+    -> (!attn.tensor<[p, s], f32>, !attn.tensor<[p, s], i32>)
+    ranks(p, m, s = 5) {
+  %Y = attn.einsum [p, m] = %X[p, m] where (m ne 3 and m < p + %n)
+  %W, %I = attn.topk m to s of %Y
+  attn.yield %W, %I
+}
+
+attn.cascade @resident(%X: !attn.tensor<[p, m], f32>, %n: i32)
+    -> (!attn.tensor<[p, s], f32>, !attn.tensor<[p, s], i32>)
+    ranks(p, m = 37, s = 5) {
+  %Y = attn.einsum [p, m] = %X[p, m] where (m ne 3 and m < p + %n)
+  %W, %I = attn.topk m to s of %Y
+  attn.yield %W, %I
+}
+
+attn.cascade @whole(%X: !attn.tensor<[p, m], i32>, %n: i32)
+    -> (!attn.tensor<[p, s], i32>, !attn.tensor<[p, s], i32>)
+    ranks(p, m, s = 5) {
+  %Y = attn.einsum [p, m] = %X[p, m] where (m ne 3 and m < p + %n)
+  %W, %I = attn.topk m to s of %Y
+  attn.yield %W, %I
+}

@@ -1,0 +1,76 @@
+"""The lists that compiled kernels make are those that NumPy sorts.
+
+Values are whole numbers, so that many are equal, with infinities and NaN among
+them; tiles are small, so that a list is joined from many, over split streams,
+too. Every place must be the same.
+"""
+import os
+import sys
+
+import numpy as np
+
+import compiled
+
+SPEC = os.path.join(os.path.dirname(os.path.abspath(__file__)), "Inputs",
+                    "lists.mlir")
+TILES = ["lane-tile=16 stream-tile=8 split=2", "lane-tile=32 stream-tile=4",
+         "lane-tile=16 stream-tile=64 one-pass=false"]
+LENGTH = 5
+
+
+def expect(X, n):
+    """Largest first, the smaller coordinate first, NaN last; 0 where none."""
+    W = np.zeros((len(X), LENGTH), X.dtype)
+    I = np.zeros((len(X), LENGTH), np.int32)
+    for p, row in enumerate(X):
+        found = [m for m in range(len(row)) if m != 3 and m < p + n]
+        found.sort(key=lambda m: (np.isnan(row[m]), 0 if np.isnan(row[m])
+                                  else -float(row[m]), m))
+        W[p, :len(found)] = row[found[:LENGTH]]
+        I[p, :len(found)] = found[:LENGTH]
+    return W, I
+
+
+def draw(rng, shape, name):
+    X = rng.integers(-2, 3, shape)
+    if name == "whole":
+        X[rng.random(shape) < 0.2] = np.iinfo(np.int32).min
+        X[rng.random(shape) < 0.1] = np.iinfo(np.int32).max
+        return X.astype(np.int32)
+    X = X.astype(np.float32)
+    for value, share in [(-np.inf, 0.2), (np.inf, 0.1), (np.nan, 0.3)]:
+        X[rng.random(shape) < share] = value
+    X[rng.random(shape[0]) < 0.1] = np.nan
+    return X
+
+
+def main():
+    rng = np.random.default_rng(7)
+    checked, failures = 0, []
+    for tiles in TILES:
+        object = compiled.compile(SPEC, f"--options={tiles}")
+        for name in ("streamed", "resident", "whole"):
+            kernel = compiled.Kernel(object, name)
+            for p, m, n in [(1, 37, 40), (19, 37, 2), (33, 37, -7), (3, 37, 37),
+                            (0, 37, 1), (16, 3, 9), (5, 0, 9), (2, 700, 650)]:
+                if name == "resident" and m != 37:
+                    continue
+                X = draw(rng, (p, m), name)
+                expected = expect(X, n)
+                for isa in kernel.isas:
+                    W = compiled.poisoned((p, LENGTH), X.dtype)
+                    I = compiled.poisoned((p, LENGTH), np.int32)
+                    kernel(isa=isa, threads=4, X=X, n=n, W=W, I=I)
+                    checked += 1
+                    if not (np.array_equal(I, expected[1]) and np.array_equal(
+                            W, expected[0], equal_nan=name != "whole")):
+                        failures.append(f"{name} {tiles} {isa} p={p} m={m} "
+                                        f"n={n}\n{X}\n{W}\n{expected[0]}\n"
+                                        f"{I}\n{expected[1]}")
+    print(f"{checked} runs have the lists that NumPy has")
+    print("\n".join(failures[:3]))
+    return bool(failures) or not checked
+
+
+if __name__ == "__main__":
+    sys.exit(main())
