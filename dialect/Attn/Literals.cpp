@@ -24,18 +24,26 @@ bool attn::isReservedWord(StringRef text) {
 }
 
 bool attn::isCName(StringRef text) {
-  static const llvm::StringSet<> keywords = {
-      "auto",     "break",    "case",     "char",      "const",    "continue",
-      "default",  "do",       "double",   "else",      "enum",     "extern",
-      "float",    "for",      "goto",     "if",        "inline",   "int",
-      "long",     "register", "restrict", "return",    "short",    "signed",
-      "sizeof",   "static",   "struct",   "switch",    "typedef",  "union",
-      "unsigned", "void",     "volatile", "while",     "bool",     "class",
-      "delete",   "explicit", "export",   "friend",    "mutable",  "namespace",
-      "new",      "operator", "private",  "protected", "public",   "template",
-      "this",     "throw",    "try",      "catch",     "typename", "using",
-      "virtual",  "asm"};
-  return isIdentifier(text) && !keywords.contains(text);
+  // The keywords of C and C++, then what a header uses.
+  constexpr llvm::StringLiteral taken =
+      " alignas alignof and and_eq asm auto bitand bitor bool break case"
+      " catch char char8_t char16_t char32_t class co_await co_return"
+      " co_yield compl concept const const_cast consteval constexpr"
+      " constinit continue decltype default delete do double dynamic_cast"
+      " else enum explicit export extern false float for friend goto if"
+      " inline int long mutable namespace new noexcept not not_eq nullptr"
+      " operator or or_eq private protected public register"
+      " reinterpret_cast requires restrict return short signed sizeof"
+      " static static_assert static_cast struct switch template this"
+      " thread_local throw true try typedef typeid typename typeof union"
+      " unsigned using virtual void volatile wchar_t while xor xor_eq NULL"
+      " DLTensor int32_t int64_t size_t uint32_t ";
+  // Names that the languages keep to themselves.
+  bool isReserved =
+      text.starts_with("__") ||
+      (text.starts_with("_") && text.size() > 1 && llvm::isUpper(text[1]));
+  return isIdentifier(text) && !isReserved &&
+         !taken.contains((" " + text + " ").str());
 }
 
 std::string attn::getLiteral(TypedAttr attr) {

@@ -21,7 +21,8 @@ bool isIdentifier(llvm::StringRef text);
 /// Whether `text` is a word of expressions, such as `mod`.
 bool isReservedWord(llvm::StringRef text);
 
-/// Whether `text` can name a function or a field in the C interface.
+/// Whether `text` can name a function or a field in the C interface: no keyword
+/// of C or C++, and nothing that a header uses.
 bool isCName(llvm::StringRef text);
 
 /// The shortest decimal that reads as `value`; of a float, one with a point.

@@ -173,6 +173,25 @@ attn.cascade @cascade_c5_keyword(%int: !attn.tensor<[m], f32>)
 
 // -----
 
+/// A header is C++, too.
+// expected-error @+1 {{argument `constexpr` must be a C name}}
+attn.cascade @cascade_c5_cpp(%constexpr: !attn.tensor<[m], f32>)
+    -> !attn.tensor<[m], f32> ranks(m) {
+  %Y = attn.einsum [m] = %constexpr[m]
+  attn.yield %Y
+}
+
+// -----
+
+// expected-error @+1 {{argument `DLTensor` must be a C name}}
+attn.cascade @cascade_c5_type(%DLTensor: !attn.tensor<[m], f32>)
+    -> !attn.tensor<[m], f32> ranks(m) {
+  %Y = attn.einsum [m] = %DLTensor[m]
+  attn.yield %Y
+}
+
+// -----
+
 // expected-error @+1 {{argument `size` must be a C name, and not `size`, which the arguments have}}
 attn.cascade @cascade_c5_size(%X: !attn.tensor<[m], f32>, %size: i32)
     -> !attn.tensor<[m], f32> ranks(m) {
