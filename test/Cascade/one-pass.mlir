@@ -166,6 +166,29 @@ attn.cascade @variance(%X: !attn.tensor<[p, m], f32>)
 
 // -----
 
+/// Higher moments move by Pascal's matrix: 1 3 3 1 and 1 4 6 4 1, without the
+/// first moment, which is 0 about the mean.
+// CHECK-LABEL: attn.cascade @moments
+//       CHECK: attn.stream m init(add %rc = 0.0, add %rs = 0.0, add %rm2 = 0.0, add %rm3 = 0.0, add %rm4 = 0.0)
+//       CHECK:   %[[U:.*]] = attn.einsum [p] = %RS1[p] / %RC1[p] - %rs[p] / %rc[p]
+//       CHECK:   %[[UU:.*]] = attn.einsum [p] = %[[U]][p] * %[[U]][p]
+//       CHECK:   %RM2_1 = attn.einsum [p] = %rm2[p] + %rc[p] * %[[UU]][p] + %LM2[p]
+//       CHECK:   %RM3_1 = attn.einsum [p] = %rm3[p] - 3.0 * (%rm2[p] * %[[U]][p]) - %rc[p] * (%[[U]][p] * %[[U]][p] * %[[U]][p]) + %LM3[p]
+//       CHECK:   %RM4_1 = attn.einsum [p] = %rm4[p] + %rc[p] * (%[[U]][p] * %[[U]][p] * %[[U]][p] * %[[U]][p]) + 6.0 * (%rm2[p] * %[[UU]][p]) - 4.0 * (%rm3[p] * %[[U]][p]) + %LM4[p]
+attn.cascade @moments(%X: !attn.tensor<[p, m], f32>)
+    -> (!attn.tensor<[p], f32>, !attn.tensor<[p], f32>, !attn.tensor<[p], f32>)
+    ranks(p, m) {
+  %C = attn.einsum [p] = 1.0 where (m <= p) reduce(add m)
+  %S = attn.einsum [p] = %X[p, m] where (m <= p)
+  %D = attn.einsum [p, m] = %X[p, m] - %S[p] / %C[p] where (m <= p)
+  %M2 = attn.einsum [p] = pow(%D[p, m], 2.0) reduce(add m)
+  %M3 = attn.einsum [p] = pow(%D[p, m], 3.0) reduce(add m)
+  %M4 = attn.einsum [p] = pow(%D[p, m], 4.0) reduce(add m)
+  attn.yield %M2, %M3, %M4
+}
+
+// -----
+
 /// Two softmaxes in one sum of products are two sums (differential attention).
 // CHECK-LABEL: attn.cascade @difference
 //       CHECK: attn.stream m init(max %rx = -inf, max %ry = -inf, add %rdx = 0.0, add %rdy = 0.0, add %rav_1 = 0.0, add %rav_2 = 0.0)

@@ -489,3 +489,27 @@ attn.cascade @payload(%X: !attn.tensor<[p, e], f32>, %K: !attn.tensor<[m, e], f3
   %S = attn.einsum [p] = sigmoid(%Y[p, s])
   attn.yield %W, %A, %S
 }
+
+// Moments about the mean up to the fourth, by Pascal's matrix.
+attn.cascade @kurtosis(%X: !attn.tensor<[p, m], f32>)
+    -> (!attn.tensor<[p], f32>, !attn.tensor<[p], f32>, !attn.tensor<[p], f32>)
+    ranks(p, m) {
+  %C = attn.einsum [p] = 1.0 where (m <= p + 1) reduce(add m)
+  %S = attn.einsum [p] = %X[p, m] where (m <= p + 1)
+  %D = attn.einsum [p, m] = %X[p, m] - %S[p] / %C[p] where (m <= p + 1)
+  %M2 = attn.einsum [p] = pow(%D[p, m], 2.0) reduce(add m)
+  %M3 = attn.einsum [p] = pow(%D[p, m], 3.0) reduce(add m)
+  %M4 = attn.einsum [p] = pow(%D[p, m], 4.0) reduce(add m)
+  attn.yield %M2, %M3, %M4
+}
+
+// A mean of each of two, and what they have in common.
+attn.cascade @covariance(%X: !attn.tensor<[p, m], f32>, %Y: !attn.tensor<[p, m], f32>)
+    -> !attn.tensor<[p], f32>
+    ranks(p, m) {
+  %C = attn.einsum [p] = 1.0 where (m <= p + 2) reduce(add m)
+  %SX = attn.einsum [p] = %X[p, m] where (m <= p + 2)
+  %SY = attn.einsum [p] = %Y[p, m] where (m <= p + 2)
+  %COV = attn.einsum [p] = (%X[p, m] - %SX[p] / %C[p]) * (%Y[p, m] - %SY[p] / %C[p]) where (m <= p + 2)
+  attn.yield %COV
+}
