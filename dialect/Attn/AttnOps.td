@@ -38,7 +38,9 @@ def Attn_CascadeOp : Attn_Op<"cascade", [
     argument, or a factor of a product that is; cascade_c4 the yielded values
     have the declared results' ranks, and are floats or integers as they are;
     cascade_c5 the cascade and its arguments have names that C can have, and an
-    output is neither an argument nor another output.
+    output is neither an argument nor another output; cascade_c6 what is
+    read is an argument or computed above, so a cycle goes through the state of
+    an iteration, which lies one coordinate back.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name,
                        TypeAttrOf<FunctionType>:$function_type,

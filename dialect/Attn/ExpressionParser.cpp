@@ -400,7 +400,7 @@ TermOr ExpressionParser::parseGroup() {
 
 TermOr ExpressionParser::parseInput(OpAsmParser::UnresolvedOperand operand) {
   Type type = scope.lookup(operand.name, operand.number);
-  if (!type) {
+  if (!type) { // cascade_c6
     error(operand.location)
         << "use of undeclared tensor `" << operand.name << "`";
     return failure();

@@ -58,7 +58,7 @@ attn::resolveInScope(OpAsmParser &parser,
   ParseScope *scope = ParseScope::current();
   for (const OpAsmParser::UnresolvedOperand &operand : operands) {
     Type type = scope ? scope->lookup(operand.name, operand.number) : Type();
-    if (!type)
+    if (!type) // cascade_c6
       return parser.emitError(operand.location)
              << "use of undeclared tensor `" << operand.name << "`";
     if (parser.resolveOperand(operand, type, values))

@@ -249,6 +249,55 @@ attn.cascade @tensor_element(%X: !attn.tensor<[m], i16>)
 
 // -----
 
+/// A cycle without progress: each needs the other first.
+attn.cascade @cascade_c6_cycle(%X: !attn.tensor<[m], f32>)
+    -> !attn.tensor<[m], f32> ranks(m) {
+  // expected-error @+1 {{use of undeclared tensor `%Z`}}
+  %Y = attn.einsum [m] = %X[m] + %Z[m]
+  %Z = attn.einsum [m] = %Y[m] * 2.0
+  attn.yield %Z
+}
+
+// -----
+
+/// Nor may an Einsum read itself, were it at other coordinates.
+attn.cascade @cascade_c6_itself(%X: !attn.tensor<[m], f32>)
+    -> !attn.tensor<[m], f32> ranks(m) {
+  // expected-error @+1 {{use of undeclared tensor `%Y`}}
+  %Y = attn.einsum [m] = %X[m] + %Y[m - 1]
+  attn.yield %Y
+}
+
+// -----
+
+/// What an iteration collects is there once it is done.
+attn.cascade @cascade_c6_collected(%X: !attn.tensor<[m], f32>,
+                                   %S: !attn.tensor<[], f32>)
+    -> !attn.tensor<[m], f32> ranks(m) {
+  %T, %Y = attn.iterate m init(%s = %S)
+      -> (!attn.tensor<[], f32>, !attn.tensor<[m], f32>) {
+    // expected-error @+1 {{use of undeclared tensor `%Y`}}
+    %s1 = attn.einsum [] = %s[] + %X[m] * %Y[m - 1]
+    attn.yield %s1, %s1
+  }
+  attn.yield %Y
+}
+
+// -----
+
+/// An initial value comes before the first coordinate.
+attn.cascade @cascade_c6_initial(%X: !attn.tensor<[m], f32>)
+    -> !attn.tensor<[], f32> ranks(m) {
+  // expected-error @+1 {{use of undeclared tensor `%T`}}
+  %T = attn.iterate m init(%s = %T) -> !attn.tensor<[], f32> {
+    %s1 = attn.einsum [] = %s[] + %X[m]
+    attn.yield %s1
+  }
+  attn.yield %T
+}
+
+// -----
+
 attn.cascade @yields_undeclared(%X: !attn.tensor<[m], f32>)
     -> !attn.tensor<[m], f32> ranks(m) {
   // expected-error @+1 {{use of undeclared tensor `%Y`}}
