@@ -455,12 +455,34 @@ static LogicalResult explainCascades(const CommandLine &line, ModuleOp module,
   auto calls = explain::bindSizes(module, line.sizes);
   if (failed(calls))
     return failure();
-  OwningOpRef<ModuleOp> derived = module.clone();
+  std::optional<MachineDescription> machine;
+  if (!line.sizes.empty()) {
+    llvm::Expected<MachineDescription> loaded = loadMachine(line.machine);
+    if (!loaded)
+      return fail(llvm::toString(loaded.takeError()));
+    machine = std::move(*loaded);
+  }
+  OwningOpRef<ModuleOp> derived = module.clone(), levels = module.clone(),
+                        unfused = module.clone();
   explain::RemarkCollector remarks(module.getContext());
   if (failed(runStages(*derived, Stage::Parse, lastCascadeStage, options, {})))
     return failure();
+  std::vector<explain::Alternative> alternatives;
+  if (machine) {
+    explain::RemarkCollector unheard(module.getContext());
+    PipelineOptions other;
+    other.copyOptionValuesFrom(options);
+    other.onePass = false;
+    if (failed(runStages(*levels, Stage::Parse, lastCascadeStage, other, {})))
+      return failure();
+    other.fuse = false;
+    if (failed(runStages(*unfused, Stage::Parse, lastCascadeStage, other, {})))
+      return failure();
+    alternatives = {{"traversals as written", *levels}, {"unfused", *unfused}};
+  }
   explain::Report report =
-      explain::explain(module, *derived, *calls, remarks.take());
+      explain::explain({module, *derived, alternatives, *calls,
+                        machine ? &*machine : nullptr, remarks.take()});
   report.version = getVersion();
   report.file = line.input;
   std::string text;

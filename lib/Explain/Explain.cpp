@@ -2,6 +2,7 @@
 
 #include "lib/Explain/Explain.h"
 #include "lib/Explain/DescribeForm.h"
+#include "lib/Explain/DescribeMachine.h"
 
 using namespace mlir;
 using namespace attn;
@@ -132,7 +133,8 @@ static Argument describeArgument(StringRef name, Type type, bool isOutput) {
 }
 
 static explain::Cascade describe(CascadeOp written, CascadeOp derived,
-                                 const std::optional<CallExtents> &call) {
+                                 std::optional<CallExtents> call,
+                                 const MachineDescription *machine) {
   auto extentOf = [&](StringRef name) {
     return call ? call->lookup(name)
                 : written.getFixedExtent(
@@ -156,6 +158,10 @@ static explain::Cascade describe(CascadeOp written, CascadeOp derived,
     cascade.arguments.push_back(
         describeArgument(names.getName(value), type, /*isOutput=*/true));
   cascade.written = describeForm(written, call);
+  if (call && machine)
+    derived.walk([&](StreamOp stream) {
+      call->setChunk(stream.getRank(), machine->chunk);
+    });
   cascade.derived = describeForm(derived, call);
   return cascade;
 }
@@ -172,14 +178,44 @@ static void distribute(std::vector<Remark> remarks, Report &report) {
   }
 }
 
-Report explain::explain(ModuleOp written, ModuleOp derived,
-                        ArrayRef<std::optional<CallExtents>> calls,
-                        std::vector<Remark> remarks) {
+/// Estimates the derived form, then the others, the fastest first.
+static void addEstimates(explain::Cascade &cascade, CascadeOp written,
+                         CascadeOp derived, const CallExtents &call,
+                         const Subject &subject, const Machine &machine) {
+  const MachineDescription &description = *subject.machine;
+  cascade.estimates.push_back(
+      estimateForm("derived", derived, call, description));
+  cascade.estimates.front().isChosen = true;
+  for (const Alternative &alternative : subject.alternatives)
+    if (auto other = SymbolTable::lookupNearestSymbolFrom<CascadeOp>(
+            alternative.module, written.getSymNameAttr()))
+      cascade.estimates.push_back(
+          estimateForm(alternative.form, other, call, description));
+  llvm::sort(llvm::drop_begin(cascade.estimates),
+             [](const Estimate &a, const Estimate &b) {
+               return std::tuple(a.problem.empty() ? 0 : 1, a.seconds, a.form) <
+                      std::tuple(b.problem.empty() ? 0 : 1, b.seconds, b.form);
+             });
+  cascade.bounds =
+      findBounds(written, call, description, cascade.estimates.front());
+  cascade.roofline = makeRoofline(machine, cascade.derived.costs,
+                                  cascade.estimates, cascade.bounds);
+}
+
+Report explain::explain(Subject subject) {
   Report report;
-  for (auto [before, after, known] : llvm::zip(
-           written.getOps<CascadeOp>(), derived.getOps<CascadeOp>(), calls))
-    report.cascades.push_back(describe(before, after, known));
+  if (subject.machine)
+    report.machine = describeMachine(*subject.machine);
+  for (auto [written, derived, call] :
+       llvm::zip(subject.written.getOps<CascadeOp>(),
+                 subject.derived.getOps<CascadeOp>(), subject.calls)) {
+    report.cascades.push_back(
+        describe(written, derived, call, subject.machine));
+    if (call && subject.machine)
+      addEstimates(report.cascades.back(), written, derived, *call, subject,
+                   *report.machine);
+  }
   if (!report.cascades.empty())
-    distribute(std::move(remarks), report);
+    distribute(std::move(subject.remarks), report);
   return report;
 }

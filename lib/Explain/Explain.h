@@ -6,6 +6,7 @@
 #include "dialect/Attn/AttnOps.h"
 #include "lib/Analysis/CallExtents.h"
 #include "lib/Explain/Report.h"
+#include "lib/Machine/MachineDescription.h"
 #include "mlir/IR/BuiltinOps.h"
 
 namespace attn::explain {
@@ -29,11 +30,27 @@ private:
 mlir::FailureOr<std::vector<std::optional<CallExtents>>>
 bindSizes(mlir::ModuleOp module, llvm::ArrayRef<std::string> texts);
 
-/// Reports on the cascades of `written`, and on what became of them in
-/// `derived`; `calls` has one for each.
-Report explain(mlir::ModuleOp written, mlir::ModuleOp derived,
-               llvm::ArrayRef<std::optional<CallExtents>> calls,
-               std::vector<Remark> remarks);
+/// A form that a mapping could start from.
+struct Alternative {
+  /// `unfused`.
+  std::string form;
+  mlir::ModuleOp module;
+};
+
+/// What a report is made of.
+struct Subject {
+  /// The cascades as written, and what became of them.
+  mlir::ModuleOp written, derived;
+  /// Other forms than `derived`, whose Einsums stand in nests.
+  llvm::ArrayRef<Alternative> alternatives;
+  /// One for each cascade.
+  llvm::ArrayRef<std::optional<CallExtents>> calls;
+  /// Null where none was asked for.
+  const MachineDescription *machine;
+  std::vector<Remark> remarks;
+};
+
+Report explain(Subject subject);
 
 void printText(const Report &report, llvm::raw_ostream &os);
 void printJson(const Report &report, llvm::raw_ostream &os);

@@ -15,6 +15,10 @@ std::string escape(llvm::StringRef text);
 /// is that of its title on the page.
 void drawGraph(const Graph &graph, llvm::StringRef id, llvm::raw_ostream &os);
 
+/// Draws forms under the roofs of a machine.
+void drawRoofline(const Roofline &roofline, llvm::StringRef id,
+                  llvm::raw_ostream &os);
+
 } // namespace attn::explain
 
 #endif // LIB_EXPLAIN_HTML_H

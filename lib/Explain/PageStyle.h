@@ -54,6 +54,13 @@ marker.next path { fill: var(--state); }
 text.phase { font-size: 13px; font-weight: 600; fill: var(--quiet); }
 line.barrier { stroke: var(--accent); stroke-width: 2; stroke-dasharray: 8 5; }
 text.barrier { font-size: 12px; fill: var(--accent); }
+.roofline text { font-size: 12px; } .roofline .grid { stroke: var(--band); }
+.roofline text.tick { fill: var(--quiet); } line.roof { stroke: var(--edge); stroke-width: 2; }
+.roofline text.limit { fill: var(--accent); }
+line.limit { stroke: var(--accent); stroke-width: 1.5; stroke-dasharray: 6 4; }
+circle.point { fill: var(--ground); stroke: var(--input); stroke-width: 2; }
+circle.chosen { fill: var(--output); stroke: var(--output); }
+.roofline text.point { font-weight: 600; }
 )css";
 
 } // namespace attn::explain

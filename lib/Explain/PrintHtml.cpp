@@ -58,6 +58,7 @@ private:
   void printReasons(const char *stage, const Form &form);
   void printCosts(const Cascade &cascade);
   void printEinsumCosts(const char *stage, const Form &form, bool withBytes);
+  void printMapping(const Cascade &cascade);
   void printRemarks(const Cascade &cascade);
   void beginScroll(const std::string &label) {
     os << "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\""
@@ -225,6 +226,43 @@ void PagePrinter::printEinsumCosts(const char *stage, const Form &form,
   os << "</details>\n";
 }
 
+void PagePrinter::printMapping(const Cascade &cascade) {
+  if (cascade.estimates.empty())
+    return;
+  os << "<h3>On " << escape(report.machine->name) << "</h3>\n<p>"
+     << escape(report.machine->description) << "</p>\n";
+  beginScroll("Mappings");
+  os << "<table><thead><tr>";
+  for (const char *column : estimateColumns)
+    os << (*column ? "<th scope=\"col\">" : "<td>") << column
+       << (*column ? "</th>" : "</td>");
+  os << "</tr></thead><tbody>\n";
+  for (const Estimate &estimate : cascade.estimates) {
+    os << "<tr>";
+    for (const std::string &cell : describe(estimate))
+      printCell(cell);
+    os << "</tr>\n";
+  }
+  os << "</tbody></table></div>\n<ul>\n";
+  for (const KernelEstimate &kernel : cascade.estimates.front().kernels)
+    os << "<li>kernel " << escape(describe(kernel)) << "</li>\n";
+  os << "</ul>\n";
+  if (cascade.roofline) {
+    beginScroll("Roofline plot");
+    drawRoofline(*cascade.roofline, cascade.name + "-roofline", os);
+    os << "</div>\n";
+  }
+  os << "<h4>Roofs</h4>\n<ul>\n";
+  for (const Roof &roof : report.machine->roofs)
+    os << "<li>" << escape(describe(roof)) << "</li>\n";
+  os << "</ul>\n";
+  if (!cascade.bounds.empty())
+    os << "<h4>Bytes that no mapping goes below</h4>\n<ul>\n";
+  for (const Bound &bound : cascade.bounds)
+    os << "<li>" << escape(describe(bound)) << "</li>\n";
+  os << (cascade.bounds.empty() ? "" : "</ul>\n");
+}
+
 void PagePrinter::printRemarks(const Cascade &cascade) {
   if (cascade.remarks.empty())
     return;
@@ -240,6 +278,7 @@ void PagePrinter::print(const Cascade &cascade) {
   printHead(cascade);
   printTraversals(cascade);
   printCosts(cascade);
+  printMapping(cascade);
   printForm(cascade, cascade.written, "written", "As written");
   printForm(cascade, cascade.derived, "derived", "Derived");
   printRemarks(cascade);

@@ -156,6 +156,77 @@ static void printForm(OStream &json, llvm::StringRef key, const Form &form) {
   });
 }
 
+static void printEstimate(OStream &json, const Estimate &estimate) {
+  json.attribute("form", estimate.form);
+  json.attribute("chosen", estimate.isChosen);
+  json.attribute("problem", estimate.problem);
+  json.attribute("certainty", estimate.certainty);
+  json.attribute("seconds", estimate.seconds);
+  json.attribute("joules", estimate.joules);
+  print(json, "kernels", estimate.kernels,
+        [](OStream &json, const KernelEstimate &kernel) {
+          json.attribute("name", kernel.name);
+          json.attribute("laneRank", kernel.laneRank);
+          json.attribute("streamRank", kernel.streamRank);
+          json.attribute("laneBlock", kernel.laneBlock);
+          json.attribute("seconds", kernel.seconds);
+          json.attribute("bound", kernel.bound);
+        });
+  print(json, "units", estimate.units,
+        [](OStream &json, const UnitEstimate &unit) {
+          json.attribute("name", unit.name);
+          json.attribute("seconds", unit.seconds);
+          json.attribute("utilization", unit.utilization);
+        });
+  print(json, "memories", estimate.memories,
+        [](OStream &json, const MemoryEstimate &memory) {
+          json.attribute("name", memory.name);
+          json.attribute("bytes", memory.bytes);
+          printOptional(json, "seconds", memory.seconds);
+        });
+}
+
+static void printBound(OStream &json, const Bound &bound) {
+  json.attribute("memory", bound.memory);
+  json.attribute("reason", bound.reason);
+  json.attribute("formula", bound.formula);
+  json.attribute("bytes", bound.bytes);
+  printOptional(json, "distance", bound.distance);
+}
+
+static void printRoofline(OStream &json, const Roofline &roofline) {
+  json.attributeObject("roofline", [&] {
+    json.attribute("memory", roofline.memory);
+    printOptional(json, "mostFlopsPerByte", roofline.mostFlopsPerByte);
+    print(json, "roofs", roofline.roofs,
+          [](OStream &json, const RooflineRoof &roof) {
+            json.attribute("name", roof.name);
+            json.attribute("slope", roof.isSlope);
+            json.attribute("perSecond", roof.perSecond);
+          });
+    print(json, "points", roofline.points,
+          [](OStream &json, const RooflinePoint &point) {
+            json.attribute("name", point.name);
+            json.attribute("flopsPerByte", point.flopsPerByte);
+            json.attribute("flopsPerSecond", point.flopsPerSecond);
+          });
+  });
+}
+
+static void printMachine(OStream &json, const Machine &machine) {
+  json.attributeObject("machine", [&] {
+    json.attribute("name", machine.name);
+    json.attribute("description", machine.description);
+    print(json, "sources", machine.sources);
+    print(json, "memories", machine.memories);
+    print(json, "roofs", machine.roofs, [](OStream &json, const Roof &roof) {
+      json.attribute("name", roof.name);
+      json.attribute("kind", roof.kind);
+      json.attribute("perSecond", roof.perSecond);
+    });
+  });
+}
+
 static void printCascade(OStream &json, const Cascade &cascade) {
   json.attribute("name", cascade.name);
   json.attribute("line", cascade.place.line);
@@ -173,6 +244,10 @@ static void printCascade(OStream &json, const Cascade &cascade) {
         });
   printForm(json, "written", cascade.written);
   printForm(json, "derived", cascade.derived);
+  print(json, "estimates", cascade.estimates, printEstimate);
+  print(json, "bounds", cascade.bounds, printBound);
+  if (cascade.roofline)
+    printRoofline(json, *cascade.roofline);
   print(json, "remarks", cascade.remarks,
         [](OStream &json, const Remark &remark) {
           json.attribute("line", remark.place.line);
@@ -188,6 +263,8 @@ void explain::printJson(const Report &report, llvm::raw_ostream &os) {
     json.attribute("schema", schemaVersion);
     json.attribute("attnc", report.version);
     json.attribute("file", report.file);
+    if (report.machine)
+      printMachine(json, *report.machine);
     print(json, "cascades", report.cascades, printCascade);
   });
   os << "\n";

@@ -28,6 +28,7 @@ private:
   void printReasons(const char *stage, const Form &form);
   void printCosts(const Cascade &cascade);
   void printEinsumCosts(const char *stage, const Form &form, bool withBytes);
+  void printMapping(const Cascade &cascade);
   void printRemarks(const Cascade &cascade);
 
   const Report &report;
@@ -182,6 +183,37 @@ void TextPrinter::printEinsumCosts(const char *stage, const Form &form,
     printWrapped(set, 4, 6);
 }
 
+void TextPrinter::printMapping(const Cascade &cascade) {
+  if (cascade.estimates.empty())
+    return;
+  os << "\nON " << report.machine->name << "\n";
+  printWrapped(report.machine->description, 2, 2);
+  std::vector<std::string> roofs;
+  for (const Roof &roof : report.machine->roofs)
+    roofs.push_back(describe(roof));
+  printWrapped("roofs: " + join(roofs, "; "), 2, 4);
+  os << "\n";
+  std::vector<std::vector<std::string>> rows = {
+      {std::begin(estimateColumns), std::end(estimateColumns)}};
+  std::vector<std::string> problems;
+  for (const Estimate &estimate : cascade.estimates) {
+    if (estimate.problem.empty())
+      rows.push_back(describe(estimate));
+    else
+      problems.push_back(join(describe(estimate), " "));
+  }
+  if (rows.size() > 1)
+    printTable(rows);
+  for (const std::string &problem : problems)
+    printWrapped(problem, 2, 4);
+  for (const KernelEstimate &kernel : cascade.estimates.front().kernels)
+    printWrapped("kernel " + describe(kernel), 2, 4);
+  if (!cascade.bounds.empty())
+    os << "\n  Bytes that no mapping goes below:\n";
+  for (const Bound &bound : cascade.bounds)
+    printWrapped(describe(bound), 4, 6);
+}
+
 void TextPrinter::printRemarks(const Cascade &cascade) {
   if (cascade.remarks.empty())
     return;
@@ -203,6 +235,7 @@ void TextPrinter::print(const Cascade &cascade) {
   printLines(cascade.derived);
   printTraversals(cascade);
   printCosts(cascade);
+  printMapping(cascade);
   printRemarks(cascade);
 }
 

@@ -187,6 +187,102 @@ struct Form {
   std::vector<std::string> dead;
 };
 
+/// So many operations, or bytes, a second.
+struct Roof {
+  /// The unit and the operation, or the memory: `vector mac`, `DRAM`.
+  std::string name;
+  /// `mac`, a function's name, or `bytes`.
+  std::string kind;
+  double perSecond = 0;
+};
+
+struct Machine {
+  std::string name, description;
+  /// Where its numbers come from.
+  std::vector<std::string> sources;
+  /// From the outermost inwards.
+  std::vector<std::string> memories;
+  std::vector<Roof> roofs;
+};
+
+/// A kernel of a mapping, on the machine.
+struct KernelEstimate {
+  std::string name;
+  /// The rank that fills the lanes, and how many of its coordinates share what
+  /// is loaded of the streamed rank; empty where there is none.
+  std::string laneRank, streamRank;
+  int64_t laneBlock = 0;
+  double seconds = 0;
+  /// The unit or memory that takes all of the time.
+  std::string bound;
+};
+
+struct UnitEstimate {
+  std::string name;
+  double seconds = 0;
+  /// The part of its lanes that work.
+  double utilization = 0;
+};
+
+/// The bytes between a memory and the next inner one.
+struct MemoryEstimate {
+  std::string name;
+  double bytes = 0;
+  std::optional<double> seconds;
+};
+
+/// A form with its mapping on the machine.
+struct Estimate {
+  /// `derived`, `traversals as written`, `unfused`.
+  std::string form;
+  /// Whether attnc takes this one.
+  bool isChosen = false;
+  /// Why there are no numbers; empty where there are.
+  std::string problem;
+  /// Of the numbers, as in Amount.
+  std::string certainty = "exact";
+  double seconds = 0, joules = 0;
+  std::vector<KernelEstimate> kernels;
+  std::vector<UnitEstimate> units;
+  std::vector<MemoryEstimate> memories;
+};
+
+/// At least so many bytes move between a memory and the next inner one.
+struct Bound {
+  std::string memory;
+  /// What forces them: `every argument and result once`, `products of Q and K`.
+  std::string reason;
+  /// In words, with its source.
+  std::string formula;
+  double bytes = 0;
+  /// The traffic of the chosen mapping over this.
+  std::optional<double> distance;
+};
+
+/// What is drawn over the roofs: operations a byte and operations a second.
+struct RooflinePoint {
+  std::string name;
+  double flopsPerByte = 0, flopsPerSecond = 0;
+};
+
+/// A roof over FLOPs: so many a second, or so many a second for each FLOP that
+/// a byte gives.
+struct RooflineRoof {
+  std::string name;
+  /// Else FLOPs a second.
+  bool isSlope = false;
+  double perSecond = 0;
+};
+
+struct Roofline {
+  /// The memory whose bytes count.
+  std::string memory;
+  /// More FLOPs for each of its bytes no mapping has.
+  std::optional<double> mostFlopsPerByte;
+  std::vector<RooflineRoof> roofs;
+  std::vector<RooflinePoint> points;
+};
+
 struct Remark {
   Place place;
   /// `remark`, `warning` or `note`.
@@ -200,6 +296,12 @@ struct Cascade {
   std::vector<Rank> ranks;
   std::vector<Argument> arguments;
   Form written, derived;
+  /// With a machine and sizes: the mapping chosen, then the others; what no
+  /// mapping goes below; the chosen one's bytes between the outermost memory
+  /// and the next, under the machine's roofs.
+  std::vector<Estimate> estimates;
+  std::vector<Bound> bounds;
+  std::optional<Roofline> roofline;
   std::vector<Remark> remarks;
 };
 
@@ -208,6 +310,7 @@ struct Report {
   std::string version;
   /// The spec's name, as given.
   std::string file;
+  std::optional<Machine> machine;
   std::vector<Cascade> cascades;
 };
 

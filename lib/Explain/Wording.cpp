@@ -164,3 +164,51 @@ std::vector<CostRow> explain::compareCosts(const Costs &before,
           {"bytes if every Einsum stores its result",
            describeBytes(before.unfused), ""}};
 }
+
+std::string explain::inSeconds(double seconds) {
+  if (seconds >= 1)
+    return scale(seconds, 1e300, {"s"});
+  return scale(seconds * 1e9, 1000, {"ns", "us", "ms"});
+}
+
+std::string explain::describe(const Roof &roof) {
+  bool isBytes = roof.kind == "bytes";
+  return roof.name + (isBytes ? "" : " " + roof.kind) + ": " +
+         inThousands(roof.perSecond) + (isBytes ? "B/s" : "/s");
+}
+
+std::string explain::describe(const KernelEstimate &kernel) {
+  std::string text = kernel.name + ": " + inSeconds(kernel.seconds) +
+                     ", bound by " + kernel.bound;
+  if (!kernel.laneRank.empty())
+    text += "; " + kernel.laneRank + " fills the lanes";
+  if (!kernel.streamRank.empty())
+    text += ", " + kernel.streamRank + " streams past " +
+            std::to_string(kernel.laneBlock) + " rows at once";
+  return text;
+}
+
+std::vector<std::string> explain::describe(const Estimate &estimate) {
+  std::string mark = estimate.isChosen ? "chosen" : "";
+  if (!estimate.problem.empty())
+    return {mark, estimate.form, "not estimated: " + estimate.problem};
+  const KernelEstimate *longest = nullptr;
+  for (const KernelEstimate &kernel : estimate.kernels)
+    if (!longest || kernel.seconds > longest->seconds)
+      longest = &kernel;
+  std::string bytes;
+  for (const MemoryEstimate &memory : estimate.memories)
+    bytes +=
+        (bytes.empty() ? "" : ", ") + memory.name + " " + inBytes(memory.bytes);
+  return {mark, estimate.form, inSeconds(estimate.seconds),
+          longest ? longest->bound : "", bytes};
+}
+
+std::string explain::describe(const Bound &bound) {
+  std::string text = bound.memory + ": at least " + inBytes(bound.bytes) +
+                     " (" + bound.reason + "; " + bound.formula + ")";
+  if (bound.distance)
+    text += "; derived: " +
+            std::string(llvm::formatv("{0:f2} times that", *bound.distance));
+  return text;
+}

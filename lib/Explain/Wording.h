@@ -58,6 +58,19 @@ struct CostRow {
 };
 std::vector<CostRow> compareCosts(const Costs &before, const Costs &after);
 
+/// `1.50 ms`.
+std::string inSeconds(double seconds);
+/// A roof: `vector mac: 1.2 T/s`.
+std::string describe(const Roof &roof);
+/// What a kernel does: `AV: 1.5 ms, bound by vector; p fills the lanes, ..`.
+std::string describe(const KernelEstimate &kernel);
+/// Cells of a table of estimates, under `estimateColumns`.
+inline constexpr const char *estimateColumns[] = {"", "mapping", "time",
+                                                  "bound by", "bytes moved"};
+std::vector<std::string> describe(const Estimate &estimate);
+/// `DRAM: at least 160 MiB (every argument and result once); derived: 1.2 x`.
+std::string describe(const Bound &bound);
+
 } // namespace attn::explain
 
 #endif // LIB_EXPLAIN_WORDING_H
