@@ -71,7 +71,7 @@ struct CommandLine {
                "json; --stop-after chooses the form")};
   cl::opt<std::string> machine{
       "machine", cl::value_desc("name"), cl::cat(category),
-      cl::desc("For --cost: a machine of machines/, a .json file, or host")};
+      cl::desc("For --cost, --explain: one of machines/, a .json file, host")};
   cl::opt<Stage> stopAfter{"stop-after", cl::init(Stage::LLVM),
                            cl::cat(category), getStageValues(),
                            cl::desc("Write the IR after a stage:")};
@@ -372,8 +372,9 @@ static LogicalResult writeCode(const CommandLine &line, const char *program,
 /// Checks what --cost goes together with.
 static LogicalResult checkCost(const CommandLine &line) {
   if (!line.cost.getNumOccurrences())
-    return line.machine.getNumOccurrences() ? fail("--machine is for --cost")
-                                            : success();
+    return line.machine.getNumOccurrences() && !line.explain.getNumOccurrences()
+               ? fail("--machine is for --cost and --explain")
+               : success();
   if (line.machine.empty())
     return fail(
         "--cost needs --machine: " + llvm::join(getBuiltinMachines(), ", ") +
@@ -445,6 +446,9 @@ static LogicalResult checkExplain(const CommandLine &line) {
       !line.dumpTo.empty())
     return fail("--explain writes a report and no code, so it excludes --emit, "
                 "--stop-after and --dump-to");
+  if (!line.machine.empty() && line.sizes.empty())
+    return fail("--machine needs --size: what a cascade costs depends on its "
+                "extents");
   return success();
 }
 
@@ -456,7 +460,7 @@ static LogicalResult explainCascades(const CommandLine &line, ModuleOp module,
   if (failed(calls))
     return failure();
   std::optional<MachineDescription> machine;
-  if (!line.sizes.empty()) {
+  if (!line.machine.empty()) {
     llvm::Expected<MachineDescription> loaded = loadMachine(line.machine);
     if (!loaded)
       return fail(llvm::toString(loaded.takeError()));

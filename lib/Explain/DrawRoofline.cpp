@@ -104,20 +104,25 @@ void RooflineDrawer::drawText(llvm::StringRef kind, double x, double y,
                       kind, x, y, anchor, escape(text));
 }
 
+/// A power of ten: `0.01`, `100 G`.
+static std::string getTick(int power) {
+  if (power < 0)
+    return "0." + std::string(-power - 1, '0') + "1";
+  static const char *const units[] = {"", " k", " M", " G", " T", " P", " E"};
+  int unit = std::min(power / 3, 6);
+  return "1" + std::string(power - 3 * unit, '0') + units[unit];
+}
+
 void RooflineDrawer::drawAxes() {
   for (int power = int(across.low); power <= int(across.high); ++power) {
     double x = getX(std::pow(10.0, power));
     drawLine("grid", x, top, x, height - bottom);
-    drawText("tick", x, height - bottom + 18,
-             power < 0 ? llvm::formatv("{0}", std::pow(10.0, power)).str()
-                       : inThousands(std::pow(10.0, power)),
-             "middle");
+    drawText("tick", x, height - bottom + 18, getTick(power), "middle");
   }
   for (int power = int(up.low); power <= int(up.high); ++power) {
     double y = getY(std::pow(10.0, power));
     drawLine("grid", left, y, width - right, y);
-    drawText("tick", left - 8, y + 4, inThousands(std::pow(10.0, power)),
-             "end");
+    drawText("tick", left - 8, y + 4, getTick(power), "end");
   }
   drawText("axis", (left + width - right) / 2, height - 10,
            "FLOPs a byte of " + roofline.memory, "middle");
@@ -134,10 +139,12 @@ void RooflineDrawer::drawRoof(const RooflineRoof &roof, double lowestSlope,
     double begin = std::pow(10, across.low), end = std::pow(10, across.high);
     begin = std::max(begin, std::pow(10, up.low) / roof.perSecond);
     end = std::min(end, std::pow(10, up.high) / roof.perSecond);
-    double x = getX(begin), y = getY(begin * roof.perSecond);
-    drawLine("roof", x, y, getX(end), getY(end * roof.perSecond));
-    drawText("roof", x + 10, std::min(y + 4, height - bottom - 8),
-             roof.name + ", " + inThousands(roof.perSecond) + " B/s");
+    drawLine("roof", getX(begin), getY(begin * roof.perSecond), getX(end),
+             getY(end * roof.perSecond));
+    // Nothing else lies left of it.
+    double middle = std::sqrt(begin * end);
+    drawText("roof", getX(middle) - 10, getY(middle * roof.perSecond) - 4,
+             roof.name + ", " + inThousands(roof.perSecond, "B/s"), "end");
     return;
   }
   double begin =
@@ -150,16 +157,17 @@ void RooflineDrawer::drawRoof(const RooflineRoof &roof, double lowestSlope,
     place = labelled + 15;
   labelled = place;
   drawText("roof", right - 4, place,
-           roof.name + ", " + inThousands(roof.perSecond) + "FLOP/s", "end");
+           roof.name + ", " + inThousands(roof.perSecond, "FLOP/s"), "end");
 }
 
 void RooflineDrawer::drawPoint(const RooflinePoint &point, unsigned number) {
   double x = getX(point.flopsPerByte), y = getY(point.flopsPerSecond);
   os << llvm::formatv(
       "<circle class=\"point{0}\" cx=\"{1:f1}\" cy=\"{2:f1}\" r=\"6\">"
-      "<title>{3}: {4} FLOPs a byte, {5}FLOP/s</title></circle>\n",
+      "<title>{3}: {4} FLOPs a byte, {5}</title></circle>\n",
       number == 0 ? " chosen" : "", x, y, escape(point.name),
-      inThousands(point.flopsPerByte), inThousands(point.flopsPerSecond));
+      inThousands(point.flopsPerByte),
+      inThousands(point.flopsPerSecond, "FLOP/s"));
   bool isRight = x > width * 0.6;
   drawText("point", isRight ? x - 11 : x + 11, y + 18, point.name,
            isRight ? "end" : "start");

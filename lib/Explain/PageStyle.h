@@ -30,6 +30,7 @@ pre { margin: 0; padding: 12px 14px; background: var(--raised); font-size: 13px;
 .quiet, caption { color: var(--quiet); } .why { margin: 4px 0; }
 a { color: var(--input); } :focus-visible { outline: 2px solid var(--input); }
 .scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: 6px; }
+.scroll > table { margin: 4px 14px; }
 table { border-collapse: collapse; font-size: 15px; }
 caption { text-align: left; padding: 4px 0; }
 th, td { text-align: left; padding: 4px 18px 4px 0; vertical-align: top;

@@ -195,17 +195,14 @@ void TextPrinter::printMapping(const Cascade &cascade) {
   os << "\n";
   std::vector<std::vector<std::string>> rows = {
       {std::begin(estimateColumns), std::end(estimateColumns)}};
-  std::vector<std::string> problems;
-  for (const Estimate &estimate : cascade.estimates) {
+  for (const Estimate &estimate : cascade.estimates)
     if (estimate.problem.empty())
       rows.push_back(describe(estimate));
-    else
-      problems.push_back(join(describe(estimate), " "));
-  }
   if (rows.size() > 1)
     printTable(rows);
-  for (const std::string &problem : problems)
-    printWrapped(problem, 2, 4);
+  for (const Estimate &estimate : cascade.estimates)
+    if (!estimate.problem.empty())
+      printWrapped(estimate.form + ": no estimate, " + estimate.problem, 2, 4);
   for (const KernelEstimate &kernel : cascade.estimates.front().kernels)
     printWrapped("kernel " + describe(kernel), 2, 4);
   if (!cascade.bounds.empty())

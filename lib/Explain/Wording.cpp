@@ -2,8 +2,10 @@
 
 #include "lib/Explain/Wording.h"
 #include "llvm/ADT/STLExtras.h"
-#include "llvm/ADT/StringRef.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
+
+#include <cmath>
 
 using namespace attn;
 using namespace attn::explain;
@@ -26,9 +28,10 @@ static std::string scale(double number, double step,
     ++unit;
   }
   // Three digits say what an estimate can.
-  const char *format = number >= 99.95 || unit == 0 ? "{0:f0} {1}"
-                       : number >= 9.995            ? "{0:f1} {1}"
-                                                    : "{0:f2} {1}";
+  bool isWhole = unit == 0 && number == std::floor(number);
+  const char *format = number >= 99.95 || isWhole ? "{0:f0} {1}"
+                       : number >= 9.995          ? "{0:f1} {1}"
+                                                  : "{0:f2} {1}";
   std::string text = llvm::formatv(format, number, units[unit]);
   return llvm::StringRef(text).rtrim().str();
 }
@@ -37,8 +40,13 @@ std::string explain::inBytes(double bytes) {
   return scale(bytes, 1024, {"B", "KiB", "MiB", "GiB", "TiB", "PiB"});
 }
 
-std::string explain::inThousands(double number) {
-  return scale(number, 1000, {"", "k", "M", "G", "T", "P", "E"});
+std::string explain::inThousands(double number, const char *unit) {
+  std::string text =
+      number > 0 && number < 1
+          ? scale(number * 1e9, 1000, {"n", "u", "m"})
+          : scale(number, 1000, {"", "k", "M", "G", "T", "P", "E"});
+  bool hasPrefix = !llvm::isDigit(text.back());
+  return text + (*unit && !hasPrefix ? " " : "") + unit;
 }
 
 std::string explain::describe(const Live &live) {
@@ -129,22 +137,20 @@ std::string explain::describe(const Argument &argument) {
          " " + argument.type;
 }
 
-static std::string getPrefix(const Amount &amount) {
-  return amount.certainty == "exact"     ? ""
-         : amount.certainty == "at most" ? "<= "
-                                         : "~ ";
+static std::string getPrefix(const std::string &certainty) {
+  return certainty == "exact" ? "" : certainty == "at most" ? "<= " : "~ ";
 }
 
 std::string explain::describe(const Amount &amount) {
   if (!amount.value)
     return amount.formula;
-  return getPrefix(amount) + inThousands(*amount.value);
+  return getPrefix(amount.certainty) + inThousands(*amount.value);
 }
 
 std::string explain::describeBytes(const Amount &amount) {
   if (!amount.value)
     return amount.formula + " B";
-  return getPrefix(amount) + inBytes(*amount.value);
+  return getPrefix(amount.certainty) + inBytes(*amount.value);
 }
 
 std::string explain::describe(const std::vector<Operations> &operations) {
@@ -174,7 +180,7 @@ std::string explain::inSeconds(double seconds) {
 std::string explain::describe(const Roof &roof) {
   bool isBytes = roof.kind == "bytes";
   return roof.name + (isBytes ? "" : " " + roof.kind) + ": " +
-         inThousands(roof.perSecond) + (isBytes ? "B/s" : "/s");
+         inThousands(roof.perSecond, isBytes ? "B/s" : "/s");
 }
 
 std::string explain::describe(const KernelEstimate &kernel) {
@@ -191,7 +197,7 @@ std::string explain::describe(const KernelEstimate &kernel) {
 std::vector<std::string> explain::describe(const Estimate &estimate) {
   std::string mark = estimate.isChosen ? "chosen" : "";
   if (!estimate.problem.empty())
-    return {mark, estimate.form, "not estimated: " + estimate.problem};
+    return {mark, estimate.form, "no estimate, " + estimate.problem};
   const KernelEstimate *longest = nullptr;
   for (const KernelEstimate &kernel : estimate.kernels)
     if (!longest || kernel.seconds > longest->seconds)
@@ -200,8 +206,12 @@ std::vector<std::string> explain::describe(const Estimate &estimate) {
   for (const MemoryEstimate &memory : estimate.memories)
     bytes +=
         (bytes.empty() ? "" : ", ") + memory.name + " " + inBytes(memory.bytes);
-  return {mark, estimate.form, inSeconds(estimate.seconds),
-          longest ? longest->bound : "", bytes};
+  return {mark,
+          estimate.form,
+          getPrefix(estimate.certainty) + inSeconds(estimate.seconds),
+          longest ? longest->bound : "",
+          estimate.joules ? inThousands(estimate.joules, "J") : "",
+          bytes};
 }
 
 std::string explain::describe(const Bound &bound) {

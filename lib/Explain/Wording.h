@@ -18,8 +18,8 @@ std::string join(const std::vector<std::string> &words,
 std::string count(unsigned number, const char *noun);
 /// `1.5 KiB`.
 std::string inBytes(double bytes);
-/// Three digits: `12.3 G`.
-std::string inThousands(double number);
+/// Three digits: `12.3 G`, `12.3 GB/s`.
+std::string inThousands(double number, const char *unit = "");
 
 /// `one tile + 3`, `|m| x |d|`.
 std::string describe(const Live &live);
@@ -65,8 +65,8 @@ std::string describe(const Roof &roof);
 /// What a kernel does: `AV: 1.5 ms, bound by vector; p fills the lanes, ..`.
 std::string describe(const KernelEstimate &kernel);
 /// Cells of a table of estimates, under `estimateColumns`.
-inline constexpr const char *estimateColumns[] = {"", "mapping", "time",
-                                                  "bound by", "bytes moved"};
+inline constexpr const char *estimateColumns[] = {
+    "", "mapping", "time", "bound by", "energy", "bytes moved"};
 std::vector<std::string> describe(const Estimate &estimate);
 /// `DRAM: at least 160 MiB (every argument and result once); derived: 1.2 x`.
 std::string describe(const Bound &bound);

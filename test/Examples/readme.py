@@ -49,11 +49,19 @@ def main():
     expect_same("the cascade", cascade, re.sub(r"^//.*\n", "", spec, flags=re.M))
 
     make_clone(root, build, work)
-    message, = get_blocks(readme, "text")
+    message, report = get_blocks(readme, "text")
     said = subprocess.run(["build/bin/attnc", "mad.mlir", "--emit=nests"],
                           cwd=work, capture_output=True, text=True).stderr
     expect_same("the message", " ".join(message.split()),
                 said.splitlines()[0])
+
+    # What it leaves out is `..` there.
+    command, *parts = re.split(r"^\.\.\n", report, flags=re.M)
+    said = subprocess.run(["sh", "-ec", command.removeprefix("$ ")], cwd=work,
+                          capture_output=True, text=True, check=True).stdout
+    for part in parts:
+        if part not in said:
+            sys.exit(f"README.md: the report does not have\n{part}\nbut\n{said}")
 
     for section in SECTIONS:
         text = readme.split(f"\n## {section}\n")[1].split("\n## ")[0]

@@ -3,6 +3,7 @@
     numbers.py VARIANTS
 """
 import json
+import math
 import os
 import subprocess
 import sys
@@ -104,3 +105,16 @@ expect("without maximum: dead", bare["written"]["dead"], ["GM"])
 
 # The derived form divides each output once, not each weight.
 expect("derived: div", costs(naive, "derived")["div"], 2 * 3 * 5 * 64)
+
+# At 2^20 queries and keys the products of Q and K need more than one load of
+# each: 16 MiB hold S elements of 2 bytes, and a score is a sum of 64 products.
+million = explain("softmax_naive", "--size=b=64,h=12,p=1048576,m=1048576",
+                  "--machine=fusemax-cloud")
+products, S = 64 * 12 * 2**40 * 64, 2**23
+[bound] = million["bounds"]
+expect("bound: reason", bound["reason"], "products of Q and K")
+fewest = 2 * (products / (S / 64 + math.sqrt(3 * S)) - S)
+assert math.isclose(bound["bytes"], fewest), (bound["bytes"], fewest)
+moved = million["estimates"][0]["memories"][0]["bytes"]
+assert math.isclose(bound["distance"], moved / fewest)
+assert 1 < bound["distance"] < 11, bound["distance"]
