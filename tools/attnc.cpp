@@ -394,10 +394,8 @@ static LogicalResult checkCost(const CommandLine &line) {
   return success();
 }
 
-/// Writes what the cascades of `module` cost on a machine.
-static LogicalResult estimateCosts(const CommandLine &line, ModuleOp module,
-                                   const PipelineOptions &options,
-                                   StringRef output) {
+/// The machine that --machine names.
+static FailureOr<MachineDescription> getMachine(const CommandLine &line) {
   std::string name = line.machine;
   if (name == "host")
     if (std::optional<CpuDescription> host = lookupCpu("host"))
@@ -405,6 +403,16 @@ static LogicalResult estimateCosts(const CommandLine &line, ModuleOp module,
   llvm::Expected<MachineDescription> machine = loadMachine(name);
   if (!machine)
     return fail(llvm::toString(machine.takeError()));
+  return std::move(*machine);
+}
+
+/// Writes what the cascades of `module` cost on a machine.
+static LogicalResult estimateCosts(const CommandLine &line, ModuleOp module,
+                                   const PipelineOptions &options,
+                                   StringRef output) {
+  FailureOr<MachineDescription> machine = getMachine(line);
+  if (failed(machine))
+    return failure();
   auto sizes = parseExtents(line.sizes, "--size", module.getContext());
   Stage form = line.stopAfter.getNumOccurrences() ? Stage(line.stopAfter)
                                                   : lastCascadeStage;
@@ -461,9 +469,9 @@ static LogicalResult explainCascades(const CommandLine &line, ModuleOp module,
     return failure();
   std::optional<MachineDescription> machine;
   if (!line.machine.empty()) {
-    llvm::Expected<MachineDescription> loaded = loadMachine(line.machine);
-    if (!loaded)
-      return fail(llvm::toString(loaded.takeError()));
+    FailureOr<MachineDescription> loaded = getMachine(line);
+    if (failed(loaded))
+      return failure();
     machine = std::move(*loaded);
   }
   OwningOpRef<ModuleOp> derived = module.clone(), levels = module.clone(),

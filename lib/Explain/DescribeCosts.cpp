@@ -31,9 +31,11 @@ Amount Amounts::get(const Polynomial &polynomial) {
 /// choosing and comparing, nothing for functions.
 static std::optional<int64_t> getFlops(StringRef kind) {
   return llvm::StringSwitch<std::optional<int64_t>>(kind)
-      .Case("mac", 2)
+      .StartsWith("mac", 2)
       .Cases({"add", "mul", "max", "div"}, 1)
-      .Cases({"compare", "select", "logic", "convert", "abs", "round"}, 0)
+      .Cases({"compare", "select", "logic", "convert", "abs", "round", "floor",
+              "ceil"},
+             0)
       .Default(std::nullopt);
 }
 

@@ -15,7 +15,8 @@ using namespace attn::explain;
 /// adder computes.
 static bool isRoof(StringRef operation) {
   return !llvm::is_contained({"add", "mul", "max", "div", "compare", "select",
-                              "logic", "convert", "abs", "round"},
+                              "logic", "convert", "abs", "round", "floor",
+                              "ceil"},
                              operation);
 }
 
@@ -75,7 +76,8 @@ static void addFunctionRoofs(Roofline &roofline, const Machine &machine,
   for (const Operations &operations : costs.operations) {
     const Roof *best = nullptr;
     for (const Roof &roof : machine.roofs)
-      if (roof.kind == operations.kind && roof.kind != "mac" &&
+      if (roof.kind == operations.kind &&
+          !StringRef(roof.kind).starts_with("mac") &&
           (!best || roof.perSecond > best->perSecond))
         best = &roof;
     if (best && *operations.amount.value > 0)
@@ -94,8 +96,9 @@ explain::makeRoofline(const Machine &machine, const Costs &costs,
   Roofline roofline;
   roofline.memory = machine.memories.front();
   for (const Roof &roof : machine.roofs) {
-    if (roof.kind == "mac")
-      roofline.roofs.push_back({roof.name + " mac", false, 2 * roof.perSecond});
+    if (StringRef(roof.kind).starts_with("mac"))
+      roofline.roofs.push_back(
+          {roof.name + " " + roof.kind, false, 2 * roof.perSecond});
     if (roof.kind == "bytes" && roof.name == roofline.memory)
       roofline.roofs.push_back({roof.name, true, roof.perSecond});
   }

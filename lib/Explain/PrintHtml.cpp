@@ -253,8 +253,9 @@ void PagePrinter::printMapping(const Cascade &cascade) {
     os << "</div>\n";
   }
   os << "<h4>Roofs</h4>\n<ul>\n";
-  for (const Roof &roof : report.machine->roofs)
-    os << "<li>" << escape(describe(roof)) << "</li>\n";
+  for (const std::string &roof :
+       listRoofs(*report.machine, cascade.derived.costs))
+    os << "<li>" << escape(roof) << "</li>\n";
   os << "</ul>\n";
   if (!cascade.bounds.empty())
     os << "<h4>Bytes that no mapping goes below</h4>\n<ul>\n";

@@ -188,10 +188,9 @@ void TextPrinter::printMapping(const Cascade &cascade) {
     return;
   os << "\nON " << report.machine->name << "\n";
   printWrapped(report.machine->description, 2, 2);
-  std::vector<std::string> roofs;
-  for (const Roof &roof : report.machine->roofs)
-    roofs.push_back(describe(roof));
-  printWrapped("roofs: " + join(roofs, "; "), 2, 4);
+  printWrapped(
+      "roofs: " + join(listRoofs(*report.machine, cascade.derived.costs), "; "),
+      2, 4);
   os << "\n";
   std::vector<std::vector<std::string>> rows = {
       {std::begin(estimateColumns), std::end(estimateColumns)}};

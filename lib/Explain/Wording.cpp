@@ -177,10 +177,24 @@ std::string explain::inSeconds(double seconds) {
   return scale(seconds * 1e9, 1000, {"ns", "us", "ms"});
 }
 
-std::string explain::describe(const Roof &roof) {
+static std::string describeRoof(const Roof &roof) {
   bool isBytes = roof.kind == "bytes";
   return roof.name + (isBytes ? "" : " " + roof.kind) + ": " +
          inThousands(roof.perSecond, isBytes ? "B/s" : "/s");
+}
+
+std::vector<std::string> explain::listRoofs(const Machine &machine,
+                                            const Costs &costs) {
+  std::vector<std::string> list;
+  for (const Roof &roof : machine.roofs) {
+    bool isFunction =
+        roof.kind != "bytes" && !llvm::StringRef(roof.kind).starts_with("mac");
+    if (!isFunction || llvm::any_of(costs.operations, [&](auto &operations) {
+          return operations.kind == roof.kind;
+        }))
+      list.push_back(describeRoof(roof));
+  }
+  return list;
 }
 
 std::string explain::describe(const KernelEstimate &kernel) {

@@ -60,8 +60,8 @@ std::vector<CostRow> compareCosts(const Costs &before, const Costs &after);
 
 /// `1.50 ms`.
 std::string inSeconds(double seconds);
-/// A roof: `vector mac: 1.2 T/s`.
-std::string describe(const Roof &roof);
+/// The roofs over what a form computes: `vector mac: 1.2 T/s`.
+std::vector<std::string> listRoofs(const Machine &machine, const Costs &costs);
 /// What a kernel does: `AV: 1.5 ms, bound by vector; p fills the lanes, ..`.
 std::string describe(const KernelEstimate &kernel);
 /// Cells of a table of estimates, under `estimateColumns`.
