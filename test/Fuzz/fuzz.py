@@ -4,8 +4,8 @@
   fuzz.py [--seed=N] [--count=N | --seconds=N] [--jobs=N] [--keep=FOLDER]
   fuzz.py --show=NUMBER           prints one cascade and how to run it
 
-attnc and attn-run are those in PATH. Cascade i of a seed is always the same. Each batch is compiled to one object,
-for one CPU level, with tile sizes so small that a few dozen coordinates have
+attnc and attn-run are those in PATH. Cascade i of a seed is always the same.
+Each batch is compiled to one object, for one CPU level, with tile sizes so small that a few dozen coordinates have
 full tiles, tails and split streams. A cascade that attnc refuses must be
 refused with an error at one of its lines; that is counted apart. What the
 cascades had in them is printed, and the run fails where a kind is missing or
@@ -33,15 +33,16 @@ INTERNAL = re.compile(r"failed to legalize|unrealized_conversion|LLVM ERROR|"
                       r"PLEASE submit|does not dominate|failed to verify")
 # At most so many are refused, and at least so many of what the others had, for
 # each cascade that was generated.
-MAX_REFUSED = 0.05
+MAX_REFUSED = 0.06
 MINIMA = {
     "nests": 1.0, "streams": 0.3, "inner streams": 0.05, "contractions": 0.3,
     "filtered": 0.3, "kernels": 1.5, "several nests": 0.2, "softmax": 0.25,
-    "moments": 0.05, "statement iterate": 0.01, "dead einsum": 0.05,
+    "moments": 0.05, "statement iterate": 0.01, "statement topk": 0.03,
+    "reduce argmax": 0.005, "dead einsum": 0.05,
     "outputs 1": 0.1, "outputs 2": 0.1, "outputs 3": 0.05,
     "rank free": 1.5, "rank fixed": 0.5, "rank product": 0.15,
-    "rank ceildiv": 0.03, "access gather": 0.02, "access shifted": 0.05,
-    "access partition": 0.03, "access group": 0.1,
+    "rank ceildiv": 0.015, "access gather": 0.02, "access shifted": 0.05,
+    "access partition": 0.015, "access group": 0.1,
     "reduce add": 0.7, "reduce max": 0.3, "reduce min": 0.1, "reduce mul": 0.02,
     "reduce two ways": 0.01,
     "filter diagonal": 0.15, "filter constant": 0.1, "filter and": 0.1,

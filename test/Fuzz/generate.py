@@ -30,6 +30,7 @@ class Tensor:
     hi: float
     infinite: bool = False  # may hold infinities
     uses: int = 0
+    hidden: bool = False  # from later Einsums
 
 
 @dataclass
@@ -452,7 +453,8 @@ class Generator:
     def pool(self, scope=None, finite=True):
         """Tensors to read: mostly what was made last."""
         floats = [t for t in self.inputs + self.made
-                  if t.type[0] in "fb" and (not finite or not t.infinite)]
+                  if t.type[0] in "fb" and not t.hidden
+                  and (not finite or not t.infinite)]
         return floats
 
     def draw(self, finite=True):
@@ -788,6 +790,9 @@ class Generator:
             self.output(self.emit(("p", "e", "f"), value) if self.chance(0.5)
                         else self.emit(("p", "f"), value, [("add", "e")],
                                        bounds=(-32, 32)))
+        # What is absent by a list is refused in other nests: little of that.
+        for tensor in self.outputs[-3:] + [W]:
+            tensor.hidden = self.chance(0.8)
 
     #===------------------------------------------------------------------===#
     # The cascade
@@ -807,7 +812,7 @@ class Generator:
     def make(self):
         recipes = [(self.softmax, 0.4), (self.moments, 0.1),
                    (self.recurrence, 0.03), (self.integers, 0.06),
-                   (self.choose, 0.08)]
+                   (self.choose, 0.07)]
         for recipe, share in recipes:
             if self.chance(share):
                 recipe()
