@@ -51,11 +51,11 @@ private:
 
 /// An Einsum's name; for a loop, which stands for its states, its rank.
 std::string FormDescriber::getName(Operation *op) const {
-  if (isa<EinsumOp, TopKOp>(op))
-    return lines.getName(op->getResult(0));
   if (auto stream = dyn_cast<StreamOp>(op))
     return "stream " + stream.getRank().str();
-  return "iterate " + cast<IterateOp>(op).getRank().str();
+  if (auto iterate = dyn_cast<IterateOp>(op))
+    return "iterate " + iterate.getRank().str();
+  return lines.getName(op->getResult(0));
 }
 
 std::string FormDescriber::getName(const GraphTensor &tensor) const {
@@ -175,6 +175,7 @@ void FormDescriber::addNodes(Graph &graph) {
     Node drawnNode;
     drawnNode.kind = node.isCopy            ? "state"
                      : isa<TopKOp>(node.op) ? "topk"
+                     : isa<JoinOp>(node.op) ? "join"
                                             : "einsum";
     drawnNode.name = getName(tensor);
     drawnNode.ranks = toStrings(type.getRanks());

@@ -47,7 +47,7 @@ void Lines::add(StringRef kind, unsigned depth, const Twine &text) {
 /// Bodies nest 64 deep at most, and so does this.
 void Lines::visit(Block &block, unsigned depth) {
   for (Operation &op : block) {
-    if (isa<EinsumOp, TopKOp>(op))
+    if (isa<EinsumOp, TopKOp, JoinOp>(op))
       visitEinsum(&op, depth);
     else if (auto nest = dyn_cast<NestOp>(op))
       visitNest(nest, depth);
@@ -66,9 +66,9 @@ void Lines::visitEinsum(Operation *op, unsigned depth) {
   text.erase(std::remove(text.begin(), text.end(), '%'), text.end());
   StringRef rest = StringRef(text).split(" = ").second;
   std::string name = list(op->getResults());
-  if (isa<TopKOp>(op)) {
+  if (!isa<EinsumOp>(op)) {
     rest.consume_front("attn.");
-    add("topk", depth, name + " = " + rest);
+    add(isa<TopKOp>(op) ? "topk" : "join", depth, name + " = " + rest);
     formulas[op] = rest.str();
     return;
   }

@@ -42,8 +42,9 @@ struct Argument {
 
 /// One line of a cascade, as it is read from top to bottom.
 struct Line {
-  /// `einsum`, `topk`, or what holds the lines that are deeper: `kernel`,
-  /// `stream`, `merge`, `iterate`; and `next`, what a loop's states become.
+  /// `einsum`, `topk`, `join`, or what holds the lines that are deeper:
+  /// `kernel`, `stream`, `merge`, `iterate`; and `next`, what a loop's states
+  /// become.
   std::string kind;
   unsigned depth = 0;
   std::string text;
@@ -106,7 +107,7 @@ struct RankFacts {
 
 /// The cascade as a graph: inputs, Einsums and the states of loops.
 struct Node {
-  /// `input`, `einsum`, `topk` or `state`.
+  /// `input`, `einsum`, `topk`, `join` or `state`.
   std::string kind;
   std::string name;
   /// The variables of its result, and those that it reduces.

@@ -86,3 +86,16 @@ attn.cascade @decay(%X: !attn.tensor<[t], f32>, %Z0: !attn.tensor<[], f32>)
   }
   attn.yield %O
 }
+
+/// The best of a rank, along a stream.
+//  CHECK-LABEL: @best
+//        CHECK: W, I = topk m to s of X
+//        CHECK: RW, RI = stream m from rw = -inf, ri = -1
+//        CHECK: RW1, RI1 = join s of (rw, ri) and (LW, LI)
+//        CHECK: merge of (rw_a, ri_a) and (rw_b, ri_b)
+attn.cascade @best(%X: !attn.tensor<[p, m], f32>)
+    -> (!attn.tensor<[p, s], f32>, !attn.tensor<[p, s], i32>)
+    ranks(p, m, s = 4) {
+  %W, %I = attn.topk m to s of %X
+  attn.yield %W, %I
+}
