@@ -85,6 +85,8 @@ static void buildOnePassStage(OpPassManager &pm,
   OnePassOptions onePass;
   onePass.onePass = options.onePass;
   onePass.unproved = options.unproved;
+  onePass.maximum = options.maximum;
+  onePass.maximumBound = options.maximumBound;
   pm.addNestedPass<CascadeOp>(createOnePass(onePass));
 }
 

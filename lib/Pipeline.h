@@ -8,6 +8,7 @@
 #ifndef LIB_PIPELINE_H
 #define LIB_PIPELINE_H
 
+#include "lib/Cascade/Passes.h"
 #include "lib/Machine/CpuModel.h"
 #include "lib/Machine/GpuModel.h"
 #include "lib/Package/Interface.h"
@@ -64,6 +65,15 @@ struct PipelineOptions : mlir::PassPipelineOptions<PipelineOptions> {
       *this, "unproved", llvm::cl::init(false),
       llvm::cl::desc(
           "take corrections that held at random points without a proof")};
+  Option<MaximumChoice> maximum{
+      *this, "maximum",
+      llvm::cl::desc(
+          "what stands for maxima that only keep exponentials in range"),
+      llvm::cl::init(MaximumChoice::Running), getMaximumValues()};
+  Option<std::string> maximumBound{
+      *this, "maximum-bound",
+      llvm::cl::desc(
+          "a scalar that no element of a maximum exceeds, for static")};
   Option<int64_t> laneTile{
       *this, "lane-tile", llvm::cl::init(0),
       llvm::cl::desc(

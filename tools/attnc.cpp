@@ -514,6 +514,8 @@ static LogicalResult formMonoid(ModuleOp module, StringRef rank,
   FormMonoidOptions monoid;
   monoid.rank = rank.str();
   monoid.unproved = options.unproved;
+  monoid.maximum = options.maximum;
+  monoid.maximumBound = options.maximumBound;
   PassManager pm(module->getName());
   pm.addPass(createFormMonoid(monoid));
   return success(succeeded(applyPassManagerCLOptions(pm)) &&

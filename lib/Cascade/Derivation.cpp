@@ -9,6 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "lib/Cascade/ChooseMaximum.h"
 #include "lib/Cascade/DerivationRules.h"
 
 #include "llvm/ADT/STLExtras.h"
@@ -349,14 +350,22 @@ Derivation Deriver::run() {
   return std::move(result);
 }
 
-Derivation attn::derive(const NormalForm &form,
-                        const DerivationOptions &options) {
+static Derivation deriveRunning(const NormalForm &form,
+                                const DerivationOptions &options) {
   for (const Reduction &reduction : form.reductions)
     return Deriver(form, options, reduction.result.context()).run();
   for (Expr output : form.outputs)
     if (output)
       return Deriver(form, options, output.context()).run();
   return Derivation();
+}
+
+Derivation attn::derive(const NormalForm &form,
+                        const DerivationOptions &options) {
+  Derivation derivation = deriveRunning(form, options);
+  if (options.maximum == MaximumChoice::Running)
+    return derivation;
+  return chooseMaxima(form, std::move(derivation), options);
 }
 
 unsigned Derivation::getNumTraversals() const {
@@ -369,13 +378,15 @@ unsigned Derivation::getNumTraversals() const {
 
 void attn::print(const Derivation &derivation, llvm::raw_ostream &os) {
   for (auto [i, phase] : llvm::enumerate(derivation.phases)) {
-    os << "phase " << i << ":\n";
+    os << "phase " << i << (phase.isMerged ? ", chunks merged" : "") << ":\n";
     for (const Accumulator &a : phase.accumulators) {
       os << "  " << a.leaf << " = ";
       llvm::StringRef name = getReducer(a.reducer).name;
       os << name << "(" << a.body << ")";
       if (a.kind != CorrectionKind::None)
         os << ", old: " << a.corrected;
+      if (a.staleness > 0)
+        os << ", stale by " << a.staleness;
       os << "\n";
     }
   }

@@ -43,6 +43,7 @@
 
 #include "lib/Analysis/ExprReducer.h"
 #include "lib/Analysis/ScalarExpr.h"
+#include "lib/Cascade/MaximumChoice.h"
 
 namespace attn {
 
@@ -68,9 +69,9 @@ struct NormalForm {
 };
 
 struct DerivationOptions {
-  /// An argument of exp within +-expLimit needs no stabiliser. 80 keeps f32
-  /// from overflowing and from flushing to 0.
-  double expLimit = 80;
+  /// An argument of exp within +-expLimit needs no stabiliser. 64 keeps sums of
+  /// 2^32 in f32 from overflowing, and none flushes to 0.
+  double expLimit = 64;
   /// The most accumulators that `close` may carry for one reduction.
   unsigned maxClosure = 6;
   /// Corrects exponentials that no running maximum is proved to bound, too.
@@ -79,6 +80,13 @@ struct DerivationOptions {
   bool allowUnstabilised = false;
   /// Takes corrections that held on random data but that no rule proves.
   bool allowUnproved = false;
+  MaximumChoice maximum = MaximumChoice::Running;
+  /// A scalar that is said to be above every element of a maximum, and to
+  /// stay within expLimit of the largest; null if there is none.
+  Expr maximumBound;
+  /// By how much elements may exceed a stale maximum: ln 256, so that 2^120 of
+  /// their exponentials fit into f32.
+  double staleness = 5.545177444479562;
 };
 
 enum class CorrectionKind { None, Multiply, Add, Keep, Linear };
@@ -115,12 +123,20 @@ struct Accumulator {
   /// rule proves; 0 where one does.
   unsigned unprovedPoints = 0;
 
+  /// If positive, a maximum that is replaced only by one that exceeds it by
+  /// more. It lies between the maximum less this and the maximum.
+  double staleness = 0;
+
   double getIdentity() const { return getReducer(reducer).identity; }
 };
 
 /// One traversal of the rank.
 struct Phase {
   llvm::SmallVector<Accumulator> accumulators;
+  /// Each chunk is reduced alone, with its own values of the accumulators, and
+  /// then merged:
+  ///   new = correct(old -> new)  reduce  correct(chunk -> new)
+  bool isMerged = false;
 };
 
 struct FinishedOutput {
@@ -176,8 +192,21 @@ struct Rewrite {
   Expr detail;
 };
 
+/// What became of a maximum where another choice than Running was asked for.
+struct ChosenMaximum {
+  unsigned reduction;
+  /// The name of the reduction.
+  std::string name;
+  MaximumChoice choice = MaximumChoice::Running;
+  /// Of Static: what stands for it.
+  Expr bound;
+  /// Of Running: what forbids the choice that was asked for.
+  std::string reason;
+};
+
 struct Derivation {
   llvm::SmallVector<Phase> phases;
+  llvm::SmallVector<ChosenMaximum> maxima;
   llvm::SmallVector<FinishedOutput> outputs;
   llvm::SmallVector<Refusal> refusals;
   llvm::SmallVector<Rewrite> rewrites;
@@ -192,6 +221,7 @@ Derivation derive(const NormalForm &form,
 /// The accumulators and outputs as text, one a line.
 void print(const Derivation &derivation, llvm::raw_ostream &os);
 llvm::StringRef stringify(RefusalRule rule);
+llvm::StringRef stringify(MaximumChoice choice);
 
 } // namespace attn
 

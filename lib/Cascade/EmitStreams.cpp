@@ -135,6 +135,7 @@ State StreamFormer::makeState(const Accumulator &accumulator,
   if (accumulator.kind != CorrectionKind::None)
     state.corrected = accumulator.corrected;
   state.isUnproved = accumulator.unprovedPoints > 0;
+  state.staleness = accumulator.staleness;
 
   // The ranks in the order that the source gives them.
   RankSet ranks = accumulator.leaf.ranks();
@@ -198,6 +199,16 @@ static EinsumJob makeUpdate(const State &state, Expr previous, Expr local,
   job.other = local;
   job.combiner = state.reducer;
   return job;
+}
+
+/// The state stays what it is while `local` does not exceed it by much. Only
+/// within a chunk: merged twice, it would lag behind twice as far.
+static void makeStale(const State &state, EinsumJob &update) {
+  ExprContext &context = update.value.context();
+  Expr stays = context.compare(ExprKind::LessEqual, update.other,
+                               update.value + state.staleness);
+  update.value = context.select(stays, update.value, update.other);
+  update.other = Expr();
 }
 
 /// Calls the factor that corrects for a change of `RM`, `PRM`.
@@ -282,6 +293,9 @@ void StreamFormer::emitStep(StreamOp stream, ArrayRef<State> states,
 
   std::vector<EinsumJob> jobs;
   llvm::DenseSet<Expr> moving;
+  // Where chunks are merged, what a chunk has instead of the joint values, and
+  // instead of the old ones.
+  ExprMap own, side;
   for (auto [state, argument] : llvm::zip(states, step->getArguments())) {
     emitter.bind(state.previous, {argument, state.groups, {}});
     moving.insert(state.previous);
@@ -299,6 +313,12 @@ void StreamFormer::emitStep(StreamOp stream, ArrayRef<State> states,
     if (state.local) {
       jobs.push_back(*state.local);
       local = state.local->result;
+      if (state.isMerged) {
+        jobs.back().substitute(own);
+        own[state.leaf] = side[state.previous] = local;
+        if (state.corrected)
+          local = substitute(state.corrected, side);
+      }
     } else {
       provide(getReads(state.plain), &inside, outside);
       auto copy = cast<EinsumOp>(emitter.clone(state.plain, inside));
@@ -311,8 +331,12 @@ void StreamFormer::emitStep(StreamOp stream, ArrayRef<State> states,
     }
     jobs.push_back(makeUpdate(
         state, state.corrected ? state.corrected : state.previous, local, loc));
+    if (state.staleness > 0)
+      makeStale(state, jobs.back());
   }
   nameCorrections(states, ExprMap(), "");
+  if (!side.empty())
+    nameCorrections(states, side, "_l");
   llvm::append_range(jobs, collected);
   provide(jobs, &inside, outside);
   emitter.emit(jobs, inside, &outside, walked, moving);
@@ -411,10 +435,12 @@ std::vector<State> StreamFormer::makeStates(const Derivation &derivation,
   if (traversal < derivation.phases.size())
     for (const Accumulator &a : derivation.phases[traversal].accumulators) {
       const Member &member = *segment.reductions[a.reduction];
-      if (member.getList())
+      if (member.getList()) {
         addListStates(a, member, states);
-      else
-        states.push_back(makeState(a, member));
+        continue;
+      }
+      states.push_back(makeState(a, member));
+      states.back().isMerged = derivation.phases[traversal].isMerged;
     }
   if (traversal > 0)
     return states;

@@ -182,6 +182,24 @@ void StreamFormer::explain(const Derivation &derivation,
             << "the correction `" << a.correction.str() << "` of `"
             << a.body.str() << "` held at " << a.unprovedPoints
             << " random points, but no rule proves it (unproved)";
+  for (const ChosenMaximum &maximum : derivation.maxima) {
+    InFlightDiagnostic remark =
+        segment.reductions[maximum.reduction]->op->emitRemark();
+    StringRef choice = stringify(options.derivation.maximum);
+    if (!maximum.reason.empty())
+      remark << "`" << maximum.name << "` stays a running maximum, not "
+             << choice << ": " << maximum.reason;
+    else if (maximum.bound && maximum.bound == options.derivation.maximumBound)
+      remark << "`" << maximum.bound.str() << "` stands for `" << maximum.name
+             << "` (static), on the word that no element exceeds it, and the "
+                "largest comes within "
+             << int64_t(options.derivation.expLimit);
+    else if (maximum.bound)
+      remark << "`" << maximum.bound.str() << "` stands for `" << maximum.name
+             << "` (static), by the range of its elements";
+    else
+      remark << "`" << maximum.name << "` is " << choice;
+  }
   llvm::DenseSet<unsigned> priced;
   for (const Refusal &refusal : derivation.refusals) {
     ArrayRef<Member *> owners =

@@ -339,6 +339,9 @@ LogicalResult FormMonoid::split(CascadeOp cascade) {
   }
   StreamOptions streaming;
   streaming.derivation.allowUnproved = unproved;
+  streaming.derivation.maximum = maximum;
+  streaming.derivation.expLimit = getExpLimit(cascade);
+  streaming.maximumBound = maximumBound;
   StreamFormer former(*scratch, scratch->getBody().front(), name, name,
                       getFloatType(cascade), streaming);
   if (failed(former.formMonoid(monoid)) || failed(checkWalks(monoid, name)))

@@ -61,6 +61,21 @@ Type attn::getFloatType(Operation *op) {
   return isWide ? builder.getF64Type() : builder.getF32Type();
 }
 
+double attn::getExpLimit(Operation *op) {
+  bool isHalf = false;
+  auto check = [&](Type type) {
+    if (auto tensor = dyn_cast<attn::TensorType>(type))
+      isHalf |= tensor.getElementType().isF16();
+  };
+  op->walk([&](Operation *inner) {
+    llvm::for_each(inner->getOperandTypes(), check);
+    llvm::for_each(inner->getResultTypes(), check);
+  });
+  // exp(8) and exp(-8) are normal numbers of f16, exp(64) of f32 and bf16,
+  // exp(680) of f64, and so are sums of 2^32 of them in f32 or f64.
+  return isHalf ? 8 : getFloatType(op).isF64() ? 680 : 64;
+}
+
 Groups attn::getGroups(EinsumOp einsum) {
   Groups groups;
   for (auto group : einsum.getOut().getAsRange<ArrayAttr>())
@@ -361,9 +376,22 @@ std::optional<NormalForm> StreamFormer::splitTerms(const NormalForm &form,
   return split;
 }
 
+/// The leaf of a scalar argument of the cascade that `form` reads, or null.
+Expr StreamFormer::findScalar(const NormalForm &form, StringRef name) {
+  for (const Reduction &reduction : form.reductions)
+    for (Expr leaf : getLeaves(reduction.body)) {
+      const LeafSource *source = importer.lookup(leaf);
+      if (source && source->inputs.size() == 1 && leaf.leaf().name == name &&
+          isa<FloatType>(source->inputs.front().getType()))
+        return leaf;
+    }
+  return Expr();
+}
+
 /// Derives the form, or one with sums taken apart that needs fewer traversals.
 Derivation StreamFormer::deriveBest(NormalForm &form, Segment &segment) {
   constexpr unsigned maxAttempts = 8;
+  options.derivation.maximumBound = findScalar(form, options.maximumBound);
   Derivation best = derive(form, options.derivation);
   unsigned attempts = 0;
   for (unsigned i = 0; i < best.refusals.size() && attempts < maxAttempts;) {

@@ -19,12 +19,23 @@ namespace attn {
 using namespace mlir;
 using namespace attn;
 
+llvm::cl::ValuesClass attn::getMaximumValues() {
+  return llvm::cl::values(
+      clEnumValN(MaximumChoice::Running, "running", "of all that was seen"),
+      clEnumValN(MaximumChoice::TileLocal, "tile-local",
+                 "each chunk's own, merged"),
+      clEnumValN(MaximumChoice::Static, "static",
+                 "a number that bounds the elements"),
+      clEnumValN(MaximumChoice::Stale, "stale",
+                 "an old one until it is exceeded by ln 256"));
+}
+
 namespace {
 struct OnePass : attn::impl::OnePassBase<OnePass> {
   using OnePassBase::OnePassBase;
   void runOnOperation() override;
   SmallVector<StringAttr> getLoops(Block *block);
-  void formStreams(Block &block, Type floatType);
+  void formStreams(Block &block, NestOp nest);
 };
 } // namespace
 
@@ -48,8 +59,14 @@ SmallVector<StringAttr> OnePass::getLoops(Block *block) {
 }
 
 /// Streams the loop ranks that are reduced in `block`, then those in the steps.
-void OnePass::formStreams(Block &block, Type floatType) {
+void OnePass::formStreams(Block &block, NestOp nest) {
   CascadeOp cascade = getOperation();
+  StreamOptions options;
+  options.derives = onePass;
+  options.derivation.allowUnproved = unproved;
+  options.derivation.maximum = maximum;
+  options.derivation.expLimit = getExpLimit(nest);
+  options.maximumBound = maximumBound;
   SmallVector<Block *> worklist{&block};
   while (!worklist.empty()) {
     Block *next = worklist.pop_back_val();
@@ -63,10 +80,8 @@ void OnePass::formStreams(Block &block, Type floatType) {
       });
       if (!isReduced)
         continue;
-      StreamOptions options;
-      options.derives = onePass;
-      options.derivation.allowUnproved = unproved;
-      StreamFormer(cascade, *next, rank, loops, floatType, options).run();
+      StreamFormer(cascade, *next, rank, loops, getFloatType(nest), options)
+          .run();
     }
     for (auto stream : next->getOps<StreamOp>())
       worklist.push_back(&stream.getStep().front());
@@ -89,8 +104,22 @@ static LogicalResult checkExpanded(CascadeOp cascade) {
   return failure(result.wasInterrupted());
 }
 
+/// A bound is an argument of the cascade.
+static LogicalResult checkBound(CascadeOp cascade, StringRef bound) {
+  if (bound.empty())
+    return success();
+  for (auto [name, argument] :
+       llvm::zip_equal(cascade.getArgNames().getAsRange<StringAttr>(),
+                       cascade.getBody().getArguments()))
+    if (name == bound && isa<FloatType>(argument.getType()))
+      return success();
+  return cascade.emitOpError("has no scalar argument `")
+         << bound << "` to bound a maximum by";
+}
+
 void OnePass::runOnOperation() {
-  if (failed(checkExpanded(getOperation())))
+  if (failed(checkExpanded(getOperation())) ||
+      failed(checkBound(getOperation(), maximumBound)))
     return signalPassFailure();
   if (onePass)
     explainKeptRanks(getOperation(), maxResident);
@@ -98,6 +127,6 @@ void OnePass::runOnOperation() {
     // An iteration walks its rank by itself.
     if (!nest.getBody().getOps<IterateOp>().empty())
       continue;
-    formStreams(nest.getBody().front(), getFloatType(nest));
+    formStreams(nest.getBody().front(), nest);
   }
 }

@@ -191,6 +191,13 @@ def OnePass : Pass<"attn-one-pass", "::attn::CascadeOp"> {
     refused, unless `unproved=true` asks for it. The stream's attribute
     `attn.unproved` then names the states.
 
+    A maximum that only keeps exponentials in range, and cancels in all that is
+    yielded, may be another number. `maximum=static` takes one that bounds its
+    elements by range analysis, or the scalar that `maximum-bound` names;
+    `stale` an old maximum as long as no element exceeds it by more than ln 256;
+    `tile-local` each chunk's own, merged with the state by the stream's merge.
+    A remark says what was taken, or why the running maximum stays.
+
     With `one-pass=false` nothing is derived: every level of reductions is a
     traversal of its own, to compare with. Reassociates floating point.
   }];
@@ -199,6 +206,12 @@ def OnePass : Pass<"attn-one-pass", "::attn::CascadeOp"> {
            "derive the form with the fewest traversals">,
     Option<"unproved", "unproved", "bool", "false",
            "take corrections that held at random points without a proof">,
+    Option<"maximum", "maximum", "::attn::MaximumChoice",
+           "::attn::MaximumChoice::Running",
+           "what stands for maxima that only keep exponentials in range",
+           [{::attn::getMaximumValues()}]>,
+    Option<"maximumBound", "maximum-bound", "std::string", "",
+           "a scalar that no element of a maximum exceeds, for static">,
     Option<"maxResident", "max-resident", "int64_t", "512",
            "largest fixed extent that one tile may span">,
   ];
@@ -233,6 +246,12 @@ def FormMonoid : Pass<"attn-form-monoid", "::mlir::ModuleOp"> {
     Option<"rank", "rank", "std::string", "", "the rank that is cut">,
     Option<"unproved", "unproved", "bool", "false",
            "take corrections that held at random points without a proof">,
+    Option<"maximum", "maximum", "::attn::MaximumChoice",
+           "::attn::MaximumChoice::Running",
+           "what stands for maxima that only keep exponentials in range",
+           [{::attn::getMaximumValues()}]>,
+    Option<"maximumBound", "maximum-bound", "std::string", "",
+           "a scalar that no element of a maximum exceeds, for static">,
   ];
 }
 

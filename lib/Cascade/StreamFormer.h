@@ -99,6 +99,9 @@ struct State {
   Expr corrected;
   /// Nothing proves that.
   bool isUnproved = false;
+  /// Accumulator::staleness, Phase::isMerged.
+  double staleness = 0;
+  bool isMerged = false;
 };
 
 /// The members that one segment computes.
@@ -119,6 +122,8 @@ struct StreamOptions {
   /// If not, every level of reductions is a traversal of its own.
   bool derives = true;
   DerivationOptions derivation;
+  /// The scalar argument that DerivationOptions::maximumBound is, or empty.
+  std::string maximumBound;
 };
 
 /// Streams one rank in one block.
@@ -148,6 +153,7 @@ private:
   void importReduction(Member &member, EinsumOp einsum);
   Expr splitInvariant(Expr body, const RankSet &reduced, Expr &factor);
   void markNeeded();
+  Expr findScalar(const NormalForm &form, llvm::StringRef name);
   Segment getSegment(unsigned number);
   NormalForm makeNormalForm(const Segment &segment);
   std::optional<NormalForm> splitTerms(const NormalForm &form, unsigned index);
@@ -242,6 +248,9 @@ Groups getGroups(llvm::ArrayRef<mlir::StringAttr> vars);
 
 /// The type that float arithmetic below `op` is done in.
 mlir::Type getFloatType(mlir::Operation *op);
+/// The largest and least exponents whose exponentials below `op` are in range,
+/// also where they are rounded to the type of another operand (S10).
+double getExpLimit(mlir::Operation *op);
 mlir::ArrayAttr getArrayAttr(mlir::Builder &builder, const Groups &groups);
 
 /// What `op` reads that it does not make itself.

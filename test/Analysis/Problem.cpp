@@ -58,6 +58,12 @@ static llvm::DenseMap<Expr, double> getEmpty(const Phase &phase) {
 Problem::State Problem::update(const Phase &phase, const State &old,
                                const State &finished, unsigned begin,
                                unsigned end) const {
+  if (phase.isMerged) {
+    Phase alone = phase;
+    alone.isMerged = false;
+    State chunk = update(alone, getEmpty(phase), finished, begin, end);
+    return merge(phase, old, chunk, finished);
+  }
   State values = finished, result;
   for (const Accumulator &a : phase.accumulators)
     values[a.previous] = old.lookup(a.leaf);
@@ -65,7 +71,9 @@ Problem::State Problem::update(const Phase &phase, const State &old,
     double chunk =
         reduceOver(a.reducer, a.body, a.presence, values, begin, end);
     double corrected = evaluateAt(a.corrected, values, 0);
-    values[a.leaf] = result[a.leaf] = reduce(a.reducer, corrected, chunk);
+    bool stays = a.staleness > 0 && chunk <= corrected + a.staleness;
+    values[a.leaf] = result[a.leaf] =
+        stays ? corrected : reduce(a.reducer, corrected, chunk);
   }
   return result;
 }

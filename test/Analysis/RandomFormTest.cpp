@@ -164,3 +164,44 @@ TEST(RandomFormTest, derived_value_is_the_value_as_written) {
   EXPECT_GT(closed, 50u);
   EXPECT_GT(refused, 300u);
 }
+
+/// Whatever stands for a maximum, the values are the same.
+TEST(RandomFormTest, chosen_maxima) {
+  unsigned taken[4] = {}, kept = 0;
+  for (unsigned seed = 0; seed < 300; ++seed) {
+    for (MaximumChoice choice : {MaximumChoice::TileLocal, MaximumChoice::Stale,
+                                 MaximumChoice::Static}) {
+      RandomForm form(seed);
+      Problem &p = form.problem;
+      // Only what no output yields can be a gauge.
+      p.form.outputs.erase(p.form.outputs.begin(), p.form.outputs.end() - 1);
+      DerivationOptions options;
+      options.maximum = choice;
+      options.staleness = 0.5;
+      Derivation d = derive(p.form, options);
+      for (const ChosenMaximum &maximum : d.maxima) {
+        ++taken[unsigned(maximum.choice)];
+        kept += maximum.choice == MaximumChoice::Running;
+      }
+      std::vector<double> naive = p.evaluateNaive();
+      // A chunk alone may overflow where all together do not.
+      Derivation running = derive(p.form);
+      if (!std::isfinite(naive[0]) || std::fabs(naive[0]) > 1e8 ||
+          !std::isfinite(p.evaluateTree(running, 1)[0]))
+        continue;
+      std::string text = "seed " + std::to_string(seed) + "\n";
+      llvm::raw_string_ostream os(text);
+      for (const Reduction &r : p.form.reductions)
+        os << r.result << " = " << getReducer(r.reducer).name << "(" << r.body
+           << ")\n";
+      print(d, os);
+      for (auto &values : {p.evaluateStream(d, 1), p.evaluateStream(d, 5),
+                           p.evaluateTree(d, 4)})
+        ASSERT_NEAR(values[0], naive[0], getTolerance(naive[0]))
+            << stringify(choice).str() << "\n"
+            << text;
+    }
+  }
+  EXPECT_GT(taken[unsigned(MaximumChoice::TileLocal)], 50u);
+  EXPECT_GT(kept, 50u);
+}
