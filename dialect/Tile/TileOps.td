@@ -260,7 +260,8 @@ def Tile_ConvertOp : Tile_Op<"convert", [Pure]> {
     ```mlir
     %n = tile.convert %w : !tile.tile<[m: 64, p: 128], f32> -> !tile.tile<[m: 64, p: 128], bf16>
     ```
-    What a matrix unit multiplies: rounds to nearest even.
+    What a matrix unit multiplies: rounds floats to nearest even; integers keep
+    their low bits, so that those of the narrower type stay what they are.
   }];
   let arguments = (ins Tile_Tile:$input);
   let results = (outs Tile_Tile:$result);

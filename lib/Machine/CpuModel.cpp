@@ -64,5 +64,8 @@ int64_t CpuModel::getRowTile() const { return 2 * cpu.lanes; }
 int64_t CpuModel::getMaxTileElements() const { return cpu.l2Bytes / 4; }
 
 bool CpuModel::hasMatrixUnit(Type element, int64_t contracted) const {
-  return cpu.hasTiles && element.isBF16() && contracted % 2 == 0;
+  if (!cpu.hasTiles)
+    return false;
+  return (element.isBF16() && contracted % 2 == 0) ||
+         (element.isSignlessInteger(8) && contracted % 4 == 0);
 }

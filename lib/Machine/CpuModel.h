@@ -22,7 +22,7 @@ struct CpuDescription {
   /// at most; of a row of a sweep, and its rows.
   int64_t laneTile, minStreamTile, maxStreamTile, sweepTile, sweepRows;
   /// Whether it has AMX: tiles of 16 rows of 64 bytes, multiplied in pairs of
-  /// 16-bit elements.
+  /// bf16 or in fours of 8-bit integers.
   bool hasTiles = false;
 };
 

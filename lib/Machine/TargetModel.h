@@ -32,8 +32,8 @@ public:
   /// nest that only sweeps over memory.
   virtual int64_t getSweepTile() const = 0;
   virtual int64_t getSweepRows() const = 0;
-  /// Whether the matrix unit sums, in f32, products of two `element`s over
-  /// `contracted` coordinates of one rank.
+  /// Whether the matrix unit sums, in f32 (of integers: in i32), products of
+  /// two `element`s over `contracted` coordinates of one rank.
   virtual bool hasMatrixUnit(mlir::Type element, int64_t contracted) const {
     return false;
   }

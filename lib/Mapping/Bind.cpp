@@ -17,6 +17,21 @@ namespace {
 
 using RankSet = llvm::SmallSetVector<StringAttr, 4>;
 
+/// Whether sums of products of `type` become contractions.
+bool hasContraction(Type type) { return type.isF32() || type.isInteger(32); }
+
+Value multiply(OpBuilder &b, Location loc, Value x, Value y) {
+  if (isa<FloatType>(x.getType()))
+    return arith::MulFOp::create(b, loc, x, y);
+  return arith::MulIOp::create(b, loc, x, y);
+}
+
+Value add(OpBuilder &b, Location loc, Value x, Value y) {
+  if (isa<FloatType>(x.getType()))
+    return arith::AddFOp::create(b, loc, x, y);
+  return arith::AddIOp::create(b, loc, x, y);
+}
+
 /// A factor of the sum's product, and the tile ranks along which it varies.
 struct Factor {
   Value value;
@@ -59,7 +74,8 @@ bool ContractionBinder::isSum() {
     reduced.insert(reducer.getVar());
   }
   tile::TileType type = map.getResult().getType();
-  return type.getElementType().isF32() && type.getRankPosition(lanes) >= 0;
+  return hasContraction(type.getElementType()) &&
+         type.getRankPosition(lanes) >= 0;
 }
 
 /// The tile ranks on which a value of the region depends.
@@ -93,9 +109,10 @@ void ContractionBinder::collectFactors() {
   SmallVector<Value> worklist{map.getYield().getValue()};
   while (!worklist.empty()) {
     Value value = worklist.pop_back_val();
-    if (auto product = value.getDefiningOp<arith::MulFOp>()) {
-      worklist.push_back(product.getRhs());
-      worklist.push_back(product.getLhs());
+    Operation *product = value.getDefiningOp();
+    if (isa_and_present<arith::MulFOp, arith::MulIOp>(product)) {
+      worklist.push_back(product->getOperand(1));
+      worklist.push_back(product->getOperand(0));
       continue;
     }
     // -x is -1 times x.
@@ -217,8 +234,9 @@ Value ContractionBinder::makeOperand(ArrayRef<Factor> some, Value filter) {
                    map.getOffsets()))
       if (used.contains(rank) && (rank == lanes) == wantsLanes)
         add(rank, size, offset);
-  auto type = tile::TileType::get(builder.getContext(), names, sizes,
-                                  builder.getF32Type(), tile::Space::Scratch);
+  Type element = map.getResult().getType().getElementType();
+  auto type = tile::TileType::get(builder.getContext(), names, sizes, element,
+                                  tile::Space::Scratch);
   // Only the inputs that the factors read.
   SmallVector<Value> inputs;
   SmallVector<BlockArgument> arguments;
@@ -274,12 +292,11 @@ Value ContractionBinder::makeOperand(ArrayRef<Factor> some, Value filter) {
   Value value;
   for (const Factor &factor : some) {
     Value mapped = mapping.lookupOrDefault(factor.value);
-    value = value ? Value(arith::MulFOp::create(builder, loc, value, mapped))
-                  : mapped;
+    value = value ? multiply(builder, loc, value, mapped) : mapped;
   }
   if (filter) {
     Value zero =
-        arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(0));
+        arith::ConstantOp::create(builder, loc, builder.getZeroAttr(element));
     value = arith::SelectOp::create(
         builder, loc, mapping.lookupOrDefault(filter), value, zero);
   }
@@ -364,12 +381,11 @@ bool ContractionBinder::bind() {
     OpBuilder::InsertionGuard guard(builder);
     Block *block = builder.createBlock(&finish.getBody());
     for (Value input : inputs)
-      block->addArgument(builder.getF32Type(), input.getLoc());
-    Value value = arith::MulFOp::create(
-        builder, map.getLoc(), block->getArgument(0), block->getArgument(1));
+      block->addArgument(type.getElementType(), input.getLoc());
+    Value value = multiply(builder, map.getLoc(), block->getArgument(0),
+                           block->getArgument(1));
     if (map.getAcc())
-      value = arith::AddFOp::create(builder, map.getLoc(),
-                                    block->getArgument(2), value);
+      value = add(builder, map.getLoc(), block->getArgument(2), value);
     tile::YieldOp::create(builder, map.getLoc(), value, Value());
     result = finish.getResult();
   }
@@ -383,14 +399,14 @@ bool ContractionBinder::bind() {
 static void foldAccumulator(tile::MapOp map) {
   Block &body = map.getBody().front();
   if (!map.getReducers().empty() || map.getInputs().size() < 2 ||
-      !map.getResult().getType().getElementType().isF32())
+      !hasContraction(map.getResult().getType().getElementType()))
     return;
-  auto sum = map.getYield().getValue().getDefiningOp<arith::AddFOp>();
-  if (!sum)
+  Operation *sum = map.getYield().getValue().getDefiningOp();
+  if (!isa_and_present<arith::AddFOp, arith::AddIOp>(sum))
     return;
   for (bool swapped : {false, true}) {
-    Value addend = swapped ? sum.getLhs() : sum.getRhs();
-    Value rest = swapped ? sum.getRhs() : sum.getLhs();
+    Value addend = sum->getOperand(swapped ? 0 : 1);
+    Value rest = sum->getOperand(swapped ? 1 : 0);
     auto argument = dyn_cast<BlockArgument>(addend);
     if (!argument || argument.getOwner() != &body || !argument.hasOneUse())
       continue;
@@ -402,7 +418,7 @@ static void foldAccumulator(tile::MapOp map) {
       continue;
     // acc = what is added to it, as a map of its own, before the contraction.
     map.getYield().getValueMutable().assign(rest);
-    sum.erase();
+    sum->erase();
     body.eraseArgument(argument.getArgNumber());
     map.getInputsMutable().erase(argument.getArgNumber());
     map.replaceAllUsesWith(contract.getResult());

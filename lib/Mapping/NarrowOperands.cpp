@@ -8,6 +8,8 @@
 // A constant times what memory holds is not rounded: the constant multiplies
 // the sum instead, where that is read.
 //
+// Integers are never rounded: both operands must be 8-bit integers in memory.
+//
 //===----------------------------------------------------------------------===//
 
 #include "lib/Machine/TargetModel.h"
@@ -34,7 +36,8 @@ static Type getExactType(Value tile) {
     return {};
   // `select(condition, x, 0)`: a load with some of its coordinates removed.
   auto select = map.getYield().getValue().getDefiningOp<arith::SelectOp>();
-  if (!select || !matchPattern(select.getFalseValue(), m_AnyZeroFloat()))
+  if (!select || (!matchPattern(select.getFalseValue(), m_AnyZeroFloat()) &&
+                  !matchPattern(select.getFalseValue(), m_Zero())))
     return {};
   auto argument = dyn_cast<BlockArgument>(select.getTrueValue());
   if (!argument || argument.getOwner() != &map.getBody().front())
@@ -150,6 +153,7 @@ private:
   OpBuilder builder;
 
   StringAttr getWalkedRank();
+  void narrowOperands(Type element, StringAttr walked);
   tile::TileType getNarrowType(tile::TileType type, Type element,
                                StringAttr walked);
   Value narrow(Value tile, Type element, StringAttr walked);
@@ -197,16 +201,29 @@ Value OperandNarrower::narrow(Value tile, Type element, StringAttr walked) {
   return tile::ConvertOp::create(builder, op.getLoc(), narrow, tile);
 }
 
+void OperandNarrower::narrowOperands(Type element, StringAttr walked) {
+  Value lhs = narrow(op.getLhs(), element, walked);
+  Value rhs = narrow(op.getRhs(), element, walked);
+  op.getLhsMutable().assign(lhs);
+  op.getRhsMutable().assign(rhs);
+}
+
 void OperandNarrower::run() {
   tile::TileType type = op.getLhs().getType();
-  bool isWide = type.getElementType().isF32() &&
-                op.getResult().getType().getElementType().isF32();
-  if (!isWide || !lanes || type.getRankPosition(lanes) >= 0)
+  if (!lanes || type.getRankPosition(lanes) >= 0 ||
+      type.getElementType() != op.getResult().getType().getElementType())
     return;
   StringAttr walked = getWalkedRank();
   int64_t size = type.getSizes()[type.getRankPosition(walked)];
-  for (OpOperand *operand : {&op.getLhsMutable(), &op.getRhsMutable()}) {
-    Type element = getExactType(operand->get());
+  Type left = getExactType(op.getLhs()), right = getExactType(op.getRhs());
+  if (type.getElementType().isInteger(32)) {
+    if (left && left == right && machine.hasMatrixUnit(left, size))
+      narrowOperands(left, walked);
+    return;
+  }
+  if (!type.getElementType().isF32())
+    return;
+  for (Type element : {left, right}) {
     if (!element || !machine.hasMatrixUnit(element, size))
       continue;
     for (OpOperand *other : {&op.getLhsMutable(), &op.getRhsMutable()}) {
@@ -216,11 +233,7 @@ void OperandNarrower::run() {
       other->set(scaled.tile);
       multiplyWhereRead(op, scaled);
     }
-    Value lhs = narrow(op.getLhs(), element, walked);
-    Value rhs = narrow(op.getRhs(), element, walked);
-    op.getLhsMutable().assign(lhs);
-    op.getRhsMutable().assign(rhs);
-    return;
+    return narrowOperands(element, walked);
   }
 }
 

@@ -233,6 +233,41 @@ NestEmitter::Access NestEmitter::classify(EinsumOp einsum, ReadOp read,
   return access;
 }
 
+/// What a general access reads (`K[table[b, m1], m0, e]`), as a tile along the
+/// ranks that it mentions, so that points that differ in other ranks share it
+/// and a contraction may take it. Null where it mentions all ranks of the
+/// Einsum: then every point reads for itself.
+Value NestEmitter::gatherTile(EinsumOp einsum, ReadOp read,
+                              ArrayRef<Dim> dims) {
+  SmallVector<StringAttr> vars;
+  for (Value index : read.getIndices())
+    llvm::append_range(vars, getVars(index));
+  SmallVector<Dim> own;
+  int64_t elements = 1;
+  for (const Dim &dim : dims)
+    if (llvm::is_contained(vars, dim.rank)) {
+      own.push_back(dim);
+      elements *= dim.size;
+    }
+  if (own.empty() || own.size() == dims.size() ||
+      elements > sizes.maxElements || read.getType().isInteger(1))
+    return {};
+  Value tile =
+      emitMap(einsum.getLoc(), own, {}, read.getType(), std::nullopt,
+              [&](tile::MapOp, ValueRange) {
+                Coordinates coordinates = getUniformCoordinates();
+                for (const Dim &dim : own)
+                  coordinates[dim.rank] = tile::CoordOp::create(
+                      builder, read.getLoc(), builder.getIndexType(), dim.rank);
+                return Element{readAt(einsum, read, coordinates), Value()};
+              });
+  auto map = tile.getDefiningOp<tile::MapOp>();
+  if (map.getYield().getValue())
+    return tile;
+  map.erase();
+  return {};
+}
+
 Value NestEmitter::readTile(tile::MapOp map, EinsumOp owner, ReadOp read,
                             const Coordinates &at) {
   Value made = tiles.lookup(getTensor(owner, read));

@@ -77,6 +77,8 @@ NestEmitter::EinsumInputs NestEmitter::gatherInputs(EinsumOp einsum,
                                    getTileType(access.tileDims, read.getType()),
                                    externals.lookup(tensor), access.offsets,
                                    builder.getArrayAttr(access.dims)));
+    else if (Value gathered = gatherTile(einsum, read, dims))
+      addTile(read, gathered);
   }
   return inputs;
 }

@@ -86,6 +86,8 @@ private:
   mlir::FailureOr<mlir::Value> emitEinsum(EinsumOp einsum, const Scope &scope);
   EinsumInputs gatherInputs(EinsumOp einsum, llvm::ArrayRef<Dim> dims,
                             const Scope &scope);
+  mlir::Value gatherTile(EinsumOp einsum, ReadOp read,
+                         llvm::ArrayRef<Dim> dims);
   mlir::Value readElement(EinsumOp einsum, ReadOp read, mlir::Block *block,
                           const EinsumInputs &inputs,
                           const Coordinates &coordinates);

@@ -73,7 +73,8 @@ def NarrowOperands : Pass<"tile-narrow-operands", "::attn::tile::KernelOp"> {
     %s = tile.contract %k, %n over ["e"] : ..
     ```
     Only a contraction with one operand that memory holds in that type is
-    rounded (S10). Other uses of the operands keep theirs.
+    rounded (S10). Other uses of the operands keep theirs. Integers are never
+    rounded: both operands must be 8-bit integers in memory.
   }];
   let options = [
     Option<"target", "target", "std::string", "\"host\"",

@@ -334,6 +334,19 @@ def int8_block_scales():
             Q, K8, V8, causal(3, 150))
 
 
+def int8_scores():
+    Q = rng.integers(-128, 128, (2, 4, 3, 8)).astype(np.int8)
+    K = rng.integers(-128, 128, (2, 2, 150, 8)).astype(np.int8)
+    V, v = to_bf16(normal(2, 2, 150, 6))
+    Qscale, Kscale = [rng.uniform(0.005, 0.02, (2, h, blocks)).astype(
+        np.float32) for h, blocks in ((4, 1), (2, 3))]
+    q = Q * np.float64(Qscale)[..., None]
+    k = K * np.repeat(np.float64(Kscale), 64, axis=2)[:, :, :150, None]
+    yield variant("int8_scores", e=8, f=6)(
+        Q=Q, K=K, V=v, Qscale=Qscale, Kscale=Kscale)["AV"], attend(
+            q, k, V, causal(3, 150))
+
+
 def softmax_backward():
     """Against central differences of the forward pass."""
     shape = dict(b=1, h=2, k=2, p=3, m=4, e=5, f=6)
@@ -560,7 +573,8 @@ def agrees(actual, expected, tolerance):
 CASES = [softmax_naive, large_scores, causal_variants, causal_gqa, multi_query,
          alibi, softcap, sliding_window_sinks, sigmoid, cross_attention,
          additive_bias, key_padding, logsumexp, paged_keys, retention,
-         recurrences, int8_block_scales, softmax_backward, minilm, streams,
+         recurrences, int8_block_scales, int8_scores, softmax_backward,
+         minilm, streams,
          top_keys, top_payload, best_key, log_sums, expressions,
          filtered_contraction, nested_reducers]
 

@@ -257,6 +257,27 @@ def int8_block_scales():
     return case
 
 
+def int8_scores():
+    case = Case("int8_scores")
+    for p, m in [(30, 150), (257, 129), (1, 300)]:
+        Q = rng.integers(-128, 128, (2, 4, p, 128)).astype(np.int8)
+        K = rng.integers(-128, 128, (2, 2, m, 128)).astype(np.int8)
+        V = compiled.to_bf16(normal(2, 2, m, 128))
+        Qscale = normal(2, 4, -(-p // 128), scale=0.01)
+        Kscale = normal(2, 2, -(-m // 64), scale=0.01)
+        q = Q * np.repeat(np.float64(Qscale), 128, axis=2)[:, :, :p, None]
+        k = K * np.repeat(np.float64(Kscale), 64, axis=2)[:, :, :m, None]
+        v = compiled.from_bf16(V)
+        expected = attend(q, k, v, causal(p, m))
+        # Weights may be rounded before they multiply (S10), and the result is.
+        rounded = attend(q, k, abs(v), causal(p, m)) + abs(expected)
+        for results in case({"AV": (Q.shape, np.uint16)}, Q=Q, K=K, V=V,
+                            Qscale=Qscale, Kscale=Kscale):
+            case.compare(compiled.from_bf16(results["AV"]), expected,
+                         2 ** -8 / 2e-6 * rounded)
+    return case
+
+
 def gradients(Q, K, V, dAV):
     """The textbook formulas, and what the kernel wants besides."""
     scores = scores_of(Q, K)
@@ -324,8 +345,8 @@ def minilm():
 
 CASES = [softmax_naive, causal_gqa, multi_query, cross_attention, alibi,
          softcap, sliding_window_sinks, sigmoid, additive_bias, key_padding,
-         logsumexp, paged_keys, retention, int8_block_scales, softmax_backward,
-         minilm]
+         logsumexp, paged_keys, retention, int8_block_scales, int8_scores,
+         softmax_backward, minilm]
 
 
 def main():

@@ -1,4 +1,5 @@
-// Contractions on a machine with a matrix unit for bf16, and on one without.
+// Contractions on a machine with a matrix unit for bf16 and i8, and on one
+// without.
 
 // RUN: attn-opt %s --pass-pipeline='builtin.module(tile.kernel(tile-narrow-operands{target=sapphirerapids}),canonicalize)' \
 // RUN:   --split-input-file | FileCheck %s
@@ -84,4 +85,57 @@ tile.kernel @negative_odd grid(%p0 = p: 32) lanes p
   %w = tile.fill 1.000000e+00 : f32 : !tile.tile<[m: 63, p: 32], f32>
   %o = tile.contract %v, %w over ["m"] : !tile.tile<[m: 63, f: 128], f32>, !tile.tile<[m: 63, p: 32], f32> -> !tile.tile<[f: 128, p: 32], f32>
   tile.store %o, %O[%p0, %c0] dims ["p", "f"] : !tile.tile<[f: 128, p: 32], f32>, !tile.view<[p, f], f32>
+}
+
+// -----
+
+// Both operands are 8-bit integers in memory. What a filter removes is 0.
+// CHECK-LABEL: tile.kernel @integers
+// CHECK: %[[K:.*]] = tile.load %K{{.*}} -> <[m: 64, e: 64], i8>
+// CHECK: %[[N:.*]] = tile.convert %{{.*}} : <[e: 64, p: 32], i32> -> <[e: 64, p: 32], i8>
+// CHECK: tile.contract %[[K]], %[[N]] over ["e"]
+// CHECK-SAME: -> <[m: 64, p: 32], i32>
+tile.kernel @integers grid(%p0 = p: 32) lanes p
+    (%Q: !tile.view<[p, e], i8>, %K: !tile.view<[m, e], i8>, %O: !tile.view<[p, m], i32>) attributes {ranks = [#attn.rank<"p", free, 0>, #attn.rank<"m", fixed, 64>, #attn.rank<"e", fixed, 64>]} {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0 : i32
+  %k = tile.load %K[%c0, %c0] dims ["m", "e"] : !tile.view<[m, e], i8> -> !tile.tile<[m: 64, e: 64], i32>
+  %q = tile.load %Q[%p0, %c0] dims ["p", "e"] : !tile.view<[p, e], i8> -> !tile.tile<[e: 64, p: 32], i32>
+  %f = tile.map ranks ["e", "p"] sizes [64, 32] at(%c0, %p0) ins(%q : !tile.tile<[e: 64, p: 32], i32>) reducers [] {
+  ^bb0(%a: i32):
+    %e = tile.coord "e"
+    %c = arith.cmpi sgt, %e, %c0 : index
+    %x = arith.select %c, %a, %zero : i32
+    tile.yield %x : i32
+  } : !tile.tile<[e: 64, p: 32], i32>
+  %s = tile.contract %k, %f over ["e"] : !tile.tile<[m: 64, e: 64], i32>, !tile.tile<[e: 64, p: 32], i32> -> !tile.tile<[m: 64, p: 32], i32>
+  tile.store %s, %O[%p0, %c0] dims ["p", "m"] : !tile.tile<[m: 64, p: 32], i32>, !tile.view<[p, m], i32>
+}
+
+// -----
+
+// The right operand may be any i32: integers are not rounded.
+// CHECK-LABEL: tile.kernel @negative_integers
+// CHECK-NOT: tile.convert
+tile.kernel @negative_integers grid(%p0 = p: 32) lanes p
+    (%Q: !tile.view<[p, e], i32>, %K: !tile.view<[m, e], i8>, %O: !tile.view<[p, m], i32>) attributes {ranks = [#attn.rank<"p", free, 0>, #attn.rank<"m", fixed, 64>, #attn.rank<"e", fixed, 64>]} {
+  %c0 = arith.constant 0 : index
+  %k = tile.load %K[%c0, %c0] dims ["m", "e"] : !tile.view<[m, e], i8> -> !tile.tile<[m: 64, e: 64], i32>
+  %q = tile.load %Q[%p0, %c0] dims ["p", "e"] : !tile.view<[p, e], i32> -> !tile.tile<[e: 64, p: 32], i32>
+  %s = tile.contract %k, %q over ["e"] : !tile.tile<[m: 64, e: 64], i32>, !tile.tile<[e: 64, p: 32], i32> -> !tile.tile<[m: 64, p: 32], i32>
+  tile.store %s, %O[%p0, %c0] dims ["p", "m"] : !tile.tile<[m: 64, p: 32], i32>, !tile.view<[p, m], i32>
+}
+
+// -----
+
+// A product of 62 needs rows of whole fours.
+// CHECK-LABEL: tile.kernel @negative_odd_integers
+// CHECK-NOT: tile.convert
+tile.kernel @negative_odd_integers grid(%p0 = p: 32) lanes p
+    (%Q: !tile.view<[p, e], i8>, %K: !tile.view<[m, e], i8>, %O: !tile.view<[p, m], i32>) attributes {ranks = [#attn.rank<"p", free, 0>, #attn.rank<"m", fixed, 64>, #attn.rank<"e", fixed, 62>]} {
+  %c0 = arith.constant 0 : index
+  %k = tile.load %K[%c0, %c0] dims ["m", "e"] : !tile.view<[m, e], i8> -> !tile.tile<[m: 64, e: 62], i32>
+  %q = tile.load %Q[%p0, %c0] dims ["p", "e"] : !tile.view<[p, e], i8> -> !tile.tile<[e: 62, p: 32], i32>
+  %s = tile.contract %k, %q over ["e"] : !tile.tile<[m: 64, e: 62], i32>, !tile.tile<[e: 62, p: 32], i32> -> !tile.tile<[m: 64, p: 32], i32>
+  tile.store %s, %O[%p0, %c0] dims ["p", "m"] : !tile.tile<[m: 64, p: 32], i32>, !tile.view<[p, m], i32>
 }

@@ -61,6 +61,27 @@ attn.cascade @gather(%A: !attn.tensor<[n], f32>, %I: !attn.tensor<[p], i32>) -> 
 
 // -----
 
+/// A gather that mentions some of an Einsum's ranks is a tile of its own, once
+/// for all queries; one along the queries alone moves out of the loop.
+// CHECK-LABEL: tile.kernel @pages_0
+//       CHECK:   %[[S:.*]] = tile.map ranks ["p"] {{.*}}
+//       CHECK:     tile.read %S
+//       CHECK:   scf.for
+//       CHECK:     %[[K:.*]] = tile.map ranks ["m", "e"] sizes [{{.*}}] at({{.*}}) reducers [] {
+//  CHECK-NEXT:       tile.coord "m"
+//  CHECK-NEXT:       tile.coord "e"
+//       CHECK:       tile.read %T
+//       CHECK:       tile.read %K
+//       CHECK:     tile.map ranks ["m", "e", "p"] {{.*}} ins(%{{.*}}, %[[K]]
+attn.cascade @pages(%Q: !attn.tensor<[p, e], f32>, %K: !attn.tensor<[n, e], f32>, %T: !attn.tensor<[m], i32>, %S: !attn.tensor<[p1], f32>) -> !attn.tensor<[p], f32>
+    ranks(p, p1 = ceildiv(p, 64), n, m, e = 64) {
+  %QK = attn.einsum [p,m] = %Q[p,e] * %K[%T[m],e]
+  %O  = attn.einsum [p]   = %QK[p,m] * %S[p floordiv 64]  reduce(max m)
+  attn.yield %O
+}
+
+// -----
+
 /// What another nest made keeps its presence: the filter comes again.
 // CHECK-LABEL: tile.kernel @stored_
 //       CHECK: tile.program @stored

@@ -23,7 +23,9 @@ TileLayout TileLayout::get(tile::TileType type, StringAttr laneRank,
     int64_t vectors = llvm::divideCeil(layout.laneSize, lanes);
     layout.panelVectors = vectors == 1 || vectors == 3 ? vectors : 2;
     layout.numPanels = llvm::divideCeil(vectors, layout.panelVectors);
-    layout.pack = type.getElementType().isBF16() ? 2 : 1;
+    bool isPacked = element.getIntOrFloatBitWidth() < 32 &&
+                    !type.getElementType().isInteger(1);
+    layout.pack = isPacked ? 4 / layout.elementBytes : 1;
     layout.strides[layout.lanePosition] = layout.pack;
     count = layout.panelVectors * lanes;
   }

@@ -9,7 +9,8 @@
 //   [e: 2, p: 64], panels of 32:  e0 p0..31 | e1 p0..31 || e0 p32..63 | ..
 //
 // 16-bit elements with lanes are what a matrix unit multiplies: two rows lie
-// as one, lane by lane, so that a lane takes 32 bits in every tile.
+// as one, lane by lane, so that a lane takes 32 bits in every tile. Of 8-bit
+// elements four rows do.
 //
 //   [e: 2, p: 64], 16 bits:  e0 p0, e1 p0, e0 p1, e1 p1, .. || e0 p32, e1 p32,
 //   ..

@@ -1,8 +1,8 @@
-//===- LowerConvert.cpp - Tiles rounded to what a matrix unit takes -------===//
+//===- LowerConvert.cpp - Tiles narrowed to what a matrix unit takes ------===//
 //
 // With the lane rank, two rows become one row of pairs: each vector of either
-// is rounded, and the two are interleaved (Layout.h). Without it, element by
-// element.
+// is rounded, and the two are interleaved (Layout.h). Of 8-bit integers four
+// rows do. Without the lane rank, element by element.
 //
 //===----------------------------------------------------------------------===//
 
@@ -34,6 +34,25 @@ void KernelLowering::storePairs(ValueRange even, ValueRange odd,
   }
 }
 
+/// The low bytes of four vectors of i32, in turn, as vectors of i32.
+static Value makeFours(KernelLowering &k, ArrayRef<Value> rows) {
+  ImplicitLocOpBuilder &b = k.b;
+  auto number = [&](int64_t n) {
+    return makeInteger(b, k.vectorOf(b.getI32Type()), n);
+  };
+  Value fours;
+  for (auto [i, row] : llvm::enumerate(rows)) {
+    // The last one's upper bytes are shifted out.
+    Value byte = row;
+    if (i + 1 != rows.size())
+      byte = arith::AndIOp::create(b, row, number(0xff));
+    if (i != 0)
+      byte = arith::ShLIOp::create(b, byte, number(8 * i));
+    fours = fours ? Value(arith::OrIOp::create(b, fours, byte)) : byte;
+  }
+  return fours;
+}
+
 LogicalResult KernelLowering::lowerConvert(tile::ConvertOp op) {
   Buffer from = getBuffer(op.getInput()), to = getBuffer(op.getResult());
   SmallVector<std::pair<StringAttr, int64_t>> ranks;
@@ -41,7 +60,10 @@ LogicalResult KernelLowering::lowerConvert(tile::ConvertOp op) {
     if (rank != getLaneRank())
       ranks.push_back({rank, size});
   Type element = to.getElementType();
-  if (!from.getElementType().isF32() || !element.isBF16())
+  bool isRounded = from.getElementType().isF32() && element.isBF16();
+  bool isCut =
+      from.getElementType().isInteger(32) && element.isSignlessInteger(8);
+  if (!isRounded && !isCut)
     return op.emitOpError("turns ") << from.getElementType() << " into "
                                     << element << ", which the CPU can't do";
   Position at;
@@ -52,21 +74,25 @@ LogicalResult KernelLowering::lowerConvert(tile::ConvertOp op) {
     });
     return success();
   }
-  auto [pairRank, pairSize] = ranks.pop_back_val();
-  int64_t next = from.layout.strides[from.type.getRankPosition(pairRank)];
+  auto [packRank, packSize] = ranks.pop_back_val();
+  int64_t next = from.layout.strides[from.type.getRankPosition(packRank)];
+  int64_t pack = to.layout.pack, vectors = to.layout.panelVectors;
   Type wide = vectorOf(from.getElementType());
-  loopNest(ranks, at, [&, pairRank = pairRank, pairSize = pairSize] {
+  loopNest(ranks, at, [&, packRank = packRank, packSize = packSize] {
     loop(to.layout.numPanels, 1, [&](Value panel) {
       at[getLaneRank()] = panel;
-      loop(pairSize, 2, [&](Value row) {
-        at[pairRank] = row;
-        SmallVector<Value> even, odd;
-        for (int64_t v = 0; v != to.layout.panelVectors; ++v) {
+      loop(packSize, pack, [&](Value first) {
+        at[packRank] = first;
+        for (int64_t v = 0; v != vectors; ++v) {
           int64_t lane = v * unit.lanes;
-          even.push_back(loadElements(wide, address(from, at, lane)));
-          odd.push_back(loadElements(wide, address(from, at, lane + next)));
+          SmallVector<Value> rows;
+          for (int64_t row = 0; row != pack; ++row)
+            rows.push_back(
+                loadElements(wide, address(from, at, lane + row * next)));
+          Value packed = isCut ? makeFours(*this, rows)
+                               : makePairs(*this, rows[0], rows[1], element);
+          store(packed, address(to, at, lane * pack), 64);
         }
-        storePairs(even, odd, to, at);
       });
     });
   });

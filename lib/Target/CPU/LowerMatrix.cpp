@@ -4,9 +4,9 @@
 //
 // A tile register has 16 rows of 64 bytes. Rows of the result are i, columns
 // the lanes l: the layout that tiles have in scratch already. The left operand
-// is rows of 32 consecutive c as memory holds them, the right one pairs of c
-// for 16 lanes (Layout.h). Of the eight registers four hold sums, two by two,
-// so that each operand loaded serves twice.
+// is rows of consecutive c as memory holds them (32 in bf16, 64 in i8), the
+// right one pairs or fours of c for 16 lanes (Layout.h). Of the eight registers
+// four hold sums, two by two, so that each operand loaded serves twice.
 //
 //===----------------------------------------------------------------------===//
 
@@ -59,6 +59,10 @@ private:
   Value loadTile(const Buffer &buffer, const Position &at, int64_t extra,
                  int64_t rows, int64_t bytes, int64_t stride);
   Value number(int64_t n) { return makeInteger(b, b.getI16Type(), n); }
+  StringRef getProductName() const {
+    return lhs.getElementType().isBF16() ? "llvm.x86.tdpbf16ps.internal"
+                                         : "llvm.x86.tdpbssd.internal";
+  }
   Type getTileType() { return LLVM::LLVMX86AMXType::get(b.getContext()); }
   int64_t getStride(const Buffer &buffer, StringAttr rank) const;
   /// How far the lanes of the register number `v` of a panel are, in elements.
@@ -132,9 +136,10 @@ std::string MatrixLowering::getKey() {
 }
 
 LogicalResult MatrixLowering::run() {
-  if (!k.unit.hasTiles)
+  Type element = lhs.getElementType();
+  if (!k.unit.hasTiles || !(element.isBF16() || element.isSignlessInteger(8)))
     return op.emitOpError("multiplies ")
-           << lhs.getElementType() << ", which this CPU has no unit for";
+           << element << ", which this CPU has no unit for";
   if (failed(classifyRanks()))
     return failure();
   if (tile::MapOp map = getFusedAccumulator(op)) {
@@ -252,7 +257,7 @@ void MatrixLowering::emitStep(Position &at, int64_t first, int64_t size,
         loadTile(lhs, at, first + t * rows * rowStride, rows, bytes, rowStride);
     for (int64_t v = 0; v != vectors; ++v) {
       Value &sum = sums[t * vectors + v];
-      sum = call("llvm.x86.tdpbf16ps.internal", getTileType(),
+      sum = call(getProductName(), getTileType(),
                  {number(rows), number(tileBytes), number(bytes), sum, left,
                   right[v]});
     }

@@ -46,6 +46,31 @@ tile.kernel @product grid(%j0 = j: 32) lanes j
   tile.store %r, %R[%c0, %j0] dims ["i", "j"] : !tile.tile<[i: 36, j: 32], f32>, !tile.view<[i, j], f32>
 }
 
+/// Rows of fours; 80 coordinates of c are a step of 64 and one of 16.
+//   CHECK-LABEL: llvm.func hidden @integers(
+//         CHECK:   scf.for
+// CHECK-COUNT-3:   arith.andi %{{.*}} : vector<16xi32>
+//         CHECK:   arith.shli
+//         CHECK:   llvm.call @[[INTEGERS:attn.matrix.[0-9]+]](
+//         CHECK: llvm.func internal @[[INTEGERS]](
+// CHECK-COUNT-2: tdpbssd
+//     CHECK-NOT: tdpbssd
+tile.kernel @integers grid(%j0 = j: 16) lanes j
+    (%A: !tile.view<[i, c], i8>, %B: !tile.view<[c, j], i8>, %R: !tile.view<[i, j], i32>)
+    attributes {ranks = []} {
+  %c0 = arith.constant 0 : index
+  %a = tile.load %A[%c0, %c0] dims ["i", "c"] : !tile.view<[i, c], i8> -> !tile.tile<[i: 16, c: 80], i8>
+  %b = tile.load %B[%c0, %j0] dims ["c", "j"] : !tile.view<[c, j], i8> -> !tile.tile<[c: 80, j: 16], i32>
+  %n = tile.convert %b : !tile.tile<[c: 80, j: 16], i32> -> !tile.tile<[c: 80, j: 16], i8>
+  %r = tile.contract %a, %n over ["c"] : !tile.tile<[i: 16, c: 80], i8>, !tile.tile<[c: 80, j: 16], i8> -> !tile.tile<[i: 16, j: 16], i32>
+  tile.store %r, %R[%c0, %j0] dims ["i", "j"] : !tile.tile<[i: 16, j: 16], i32>, !tile.view<[i, j], i32>
+}
+
+tile.program @q(%A: !tile.view<[i, c], i8>, %B: !tile.view<[c, j], i8>) -> (%R: !tile.view<[i, j], i32>)
+    attributes {ranks = [#attn.rank<"i", free, 0>, #attn.rank<"j", free, 0>, #attn.rank<"c", free, 0>]} {
+  tile.launch @integers(%A, %B, %R) : !tile.view<[i, c], i8>, !tile.view<[c, j], i8>, !tile.view<[i, j], i32>
+}
+
 tile.program @p(%A: !tile.view<[i, c], bf16>, %B: !tile.view<[c, j], f32>, %S: !tile.view<[i, j], f32>) -> (%R: !tile.view<[i, j], f32>)
     attributes {ranks = [#attn.rank<"i", free, 0>, #attn.rank<"j", free, 0>, #attn.rank<"c", free, 0>]} {
   tile.launch @product(%A, %B, %S, %R) : !tile.view<[i, c], bf16>, !tile.view<[c, j], f32>, !tile.view<[i, j], f32>, !tile.view<[i, j], f32>
