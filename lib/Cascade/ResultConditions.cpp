@@ -334,19 +334,3 @@ FailureOr<EinsumOp> attn::copyAbsentRead(EinsumOp consumer, ReadOp read) {
   readCopy(consumer, read, copy);
   return copy;
 }
-
-LogicalResult attn::addResultConditions(EinsumOp einsum, EinsumOp maker) {
-  Value value = einsum.getValue(), filter = einsum.getFilter();
-  einsum.getBody().front().getTerminator()->erase();
-  ConditionEmitter emitter(einsum);
-  ConditionEmitter::Coordinates at;
-  for (StringAttr var : einsum.getOutVars())
-    at[var] = RankVarOp::create(emitter.getBuilder(), einsum.getLoc(),
-                                emitter.getBuilder().getIndexType(), var);
-  LogicalResult added = emitter.add(maker, at);
-  SmallVector<Value> conditions(emitter.getConditions());
-  if (filter)
-    conditions.insert(conditions.begin(), filter);
-  endRegion(emitter.getBuilder(), einsum.getLoc(), value, conditions);
-  return added;
-}

@@ -31,10 +31,6 @@ bool readsInPlace(mlir::Operation *producer, mlir::Operation *consumer);
 /// have.
 mlir::FailureOr<EinsumOp> copyAbsentRead(EinsumOp consumer, ReadOp read);
 
-/// Adds to the filter of `einsum` where the result of `maker` is present, at
-/// the variables that both have on the left.
-mlir::LogicalResult addResultConditions(EinsumOp einsum, EinsumOp maker);
-
 } // namespace attn
 
 #endif // LIB_CASCADE_RESULTCONDITIONS_H

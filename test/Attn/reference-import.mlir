@@ -1,11 +1,11 @@
 // RUN: attn-opt %s --attn-print-reference -o /dev/null | FileCheck %s
 // RUN: attn-opt %s --cse --canonicalize --attn-print-reference -o /dev/null \
 // RUN:   | FileCheck %s
-// RUN: cat %variants/*.mlir | attn-opt --attn-print-reference -o /dev/null \
-// RUN:   | FileCheck %s --check-prefix=VARIANTS
-
 // One model for each variant.
-// VARIANTS-COUNT-16: "version":1
+// RUN: cat %variants/*.mlir | attn-opt --attn-print-reference -o /dev/null \
+// RUN:   | grep -c '"version":1' > %t.models
+// RUN: cat %variants/*.mlir | grep -c '^attn.cascade' > %t.cascades
+// RUN: diff %t.models %t.cascades
 
 /// Ranks of every kind, scalars, an access through a group.
 //      CHECK: "inputs":[0]

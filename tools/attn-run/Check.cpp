@@ -50,8 +50,12 @@ bool check(const Arguments &arguments, const Options &options) {
     passed &= comparison.passed();
     std::string text =
         comparison.numCompared ? describe(comparison) : "no values to compare";
+    const char *verdict = comparison.isUnchecked()
+                              ? "NOT CHECKED, most values have no error bound"
+                          : comparison.passed() ? "ok"
+                                                : "FAILED";
     std::printf("check %s: %s: %s\n", arguments.outputs[yield].name.c_str(),
-                comparison.passed() ? "ok" : "FAILED", text.c_str());
+                verdict, text.c_str());
   }
   if (!selection.isWhole())
     std::printf("checked %s\n", selection.describe().c_str());

@@ -19,7 +19,13 @@ struct Comparison {
   int64_t numUnbounded = 0; // places of which no bound can be stated
   double largestError = 0;  // in absolute terms, of finite values
 
-  bool passed() const { return numWrong == 0; }
+  /// Whether more than half of the places had no bound, so that little is
+  /// known of a result without a wrong one: of enormous inputs, say, which
+  /// overflow.
+  bool isUnchecked() const {
+    return numWrong == 0 && numUnbounded > numCompared / 2;
+  }
+  bool passed() const { return numWrong == 0 && !isUnchecked(); }
 };
 
 /// Compares the places that `expected`, evaluated with error bounds, has with
