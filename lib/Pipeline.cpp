@@ -62,6 +62,8 @@ llvm::cl::ValuesClass attn::getStageValues() {
 static void buildNestsStage(OpPassManager &pm, const PipelineOptions &options) {
   OpPassManager &cascades = pm.nest<CascadeOp>();
   // Before anything is split or grouped: it reads the body as it was written.
+  if (options.scan)
+    cascades.addPass(createFormScans());
   if (options.chunk) {
     ChunkwiseOptions chunkwise;
     chunkwise.chunk = options.chunk;

@@ -42,6 +42,10 @@ llvm::cl::ValuesClass getStageValues();
 
 /// What can be chosen: `attnc --options=...`, `attn-opt --attn-pipeline=...`.
 struct PipelineOptions : mlir::PassPipelineOptions<PipelineOptions> {
+  Option<bool> scan{
+      *this, "scan", llvm::cl::init(false),
+      llvm::cl::desc("carry sums over prefixes along, step by step or in "
+                     "chunks")};
   Option<int64_t> chunk{
       *this, "chunk", llvm::cl::init(0),
       llvm::cl::desc("steps of a chunk of a linear recurrence; 0: walk it step "

@@ -33,8 +33,8 @@
 // that holds on random data without a proof is used only if that is allowed.
 //
 // Sources: FuseMax (MICRO 2024) section III-C; Milakov and Gimelshein, "Online
-// normalizer calculation for softmax" (2018); Neptune (PLDI 2026); RedFuser
-// (ASPLOS 2026); Flashlight (arXiv 2511.02043).
+// normalizer calculation for softmax" (2018); Neptune (arXiv 2510.08726);
+// RedFuser (ASPLOS 2026); Flashlight (arXiv 2511.02043).
 //
 //===----------------------------------------------------------------------===//
 

@@ -76,6 +76,34 @@ def ExpandReducers : Pass<"attn-expand-reducers", "::attn::CascadeOp"> {
   }];
 }
 
+def FormScans : Pass<"attn-form-scans", "::attn::CascadeOp"> {
+  let summary = "Carry a sum over a prefix along";
+  let description = [{
+    A sum over the `m` up to a bound that moves with `p`, of factors that have
+    one of the two each, gets one more term at every `p`: it becomes the state
+    of an `attn.iterate`. The Einsums between the filter and the sum may only
+    multiply and add; else a remark names what has both variables.
+
+    Before:
+    ```mlir
+    %QK = attn.einsum [p, m] = %Q[p, e] * %K[m, e] where (m <= p)
+    %AV = attn.einsum [p, f] = %QK[p, m] * %V[m, f]
+    ```
+    After, with a rank `m_term = 1`, over which a term that is absent sums to 0:
+    ```mlir
+    %K_p = attn.einsum [p, e] = %K[p + m_term, e]
+    %V_p = attn.einsum [p, f] = %V[p + m_term, f]
+    %S0 = attn.einsum [e, f] = 0.0
+    %S, %AV = attn.iterate p init(%s = %S0) -> (..) {
+      %s1 = attn.einsum [e, f] = %s[e, f] + %K_p[p, e] * %V_p[p, f]
+      %o = attn.einsum [f] = %Q[p, e] * %s1[e, f]
+      attn.yield %s1, %o
+    }
+    ```
+    `attn-chunkwise` walks that in chunks. Reassociates floating point.
+  }];
+}
+
 def Chunkwise : Pass<"attn-chunkwise", "::attn::CascadeOp"> {
   let summary = "Walk a linear recurrence in chunks of steps";
   let description = [{

@@ -84,6 +84,8 @@ Value StepEmitter::makeIndex(EinsumRegion &region, StringAttr var) {
   if (it == parts.end())
     return region.makeVar(var);
   const Part &part = it->second;
+  if (part.kind == Part::Computed)
+    return part.make(region);
   Type index = region.builder.getIndexType();
   Value first = region.makeVar(part.of.front());
   Value second =
@@ -130,7 +132,9 @@ Value StepEmitter::emitTensor(StringRef name, Expr value, const Shape &shape) {
   EinsumRegion region(loc);
   Lowering lowering(*this, region);
   Value result = lowering.lower(value);
-  Value filter = shape.filter ? lowering.lower(shape.filter) : Value();
+  Value filter = shape.filter       ? lowering.lower(shape.filter)
+                 : shape.makeFilter ? shape.makeFilter(region)
+                                    : Value();
   Block &block = region.region.front();
   region.builder.setInsertionPointToEnd(&block);
   ValueOp::create(region.builder, loc, result, filter);

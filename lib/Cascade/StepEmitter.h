@@ -10,6 +10,8 @@
 
 #include "lib/Cascade/StepLeaves.h"
 
+#include <functional>
+
 namespace attn {
 
 class StepEmitter {
@@ -24,6 +26,8 @@ public:
     llvm::SmallVector<mlir::StringAttr> more = {};
     /// The left-hand side, if it is not these in order.
     Groups groups = {};
+    /// Makes the filter where it is no expression.
+    std::function<mlir::Value(EinsumRegion &)> makeFilter = {};
   };
 
   StepEmitter(StepLeaves &leaves, mlir::Type floatType, mlir::Location loc,
@@ -44,6 +48,12 @@ public:
                 mlir::StringAttr step, int64_t chunk) {
     parts[outer] = {Part::Quotient, {step}, chunk};
     parts[inner] = {Part::Remainder, {step}, chunk};
+  }
+
+  /// `var` is the coordinate that `make` computes of the variables `of`.
+  void setIndex(mlir::StringAttr var, llvm::ArrayRef<mlir::StringAttr> of,
+                std::function<mlir::Value(EinsumRegion &)> make) {
+    parts[var] = {Part::Computed, llvm::to_vector<2>(of), 1, std::move(make)};
   }
 
   Expr emit(llvm::StringRef name, Expr value, const Shape &shape);
@@ -78,9 +88,10 @@ public:
 private:
   /// What a variable that is no rank stands for.
   struct Part {
-    enum Kind { Step, Quotient, Remainder } kind;
+    enum Kind { Step, Quotient, Remainder, Computed } kind;
     llvm::SmallVector<mlir::StringAttr, 2> of;
     int64_t chunk;
+    std::function<mlir::Value(EinsumRegion &)> make = {};
   };
   class Lowering;
   Expr emitNew(llvm::StringRef name, Expr value, const Shape &shape);
