@@ -225,6 +225,16 @@ Value MapOp::getOffset(StringAttr rank) {
   return {};
 }
 
+/// A map that gives an input as it is.
+OpFoldResult MapOp::fold(FoldAdaptor) {
+  auto argument = dyn_cast<BlockArgument>(getYield().getValue());
+  if (!getReducers().empty() || !argument ||
+      argument.getOwner() != &getBody().front())
+    return {};
+  Value input = getInputs()[argument.getArgNumber()];
+  return input.getType() == getType() ? input : Value();
+}
+
 LogicalResult MapOp::verify() {
   if (getSizes().size() != getRanks().size() ||
       getOffsets().size() != getRanks().size())

@@ -338,6 +338,7 @@ def Tile_MapOp : Tile_Op<"map", [
     (`acc` `(` $acc^ `:` type($acc) `)`)?
     `reducers` $reducers $body attr-dict `:` type($result)
   }];
+  let hasFolder = 1;
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
   let extraClassDeclaration = [{

@@ -20,11 +20,13 @@ struct CpuLevels {
       machines.push_back(llvm::cantFail(loadMachine(name)));
     for (const MachineDescription &machine : machines) {
       const ProcessorDescription &processor = *machine.processor;
-      cpus.push_back(
-          {machine.name, processor.isa, processor.processor, processor.features,
-           processor.lanes, processor.registers, *machine.memories.back().bytes,
-           processor.laneTile, processor.minStreamTile, processor.maxStreamTile,
-           processor.sweepTile, processor.sweepRows, processor.hasTiles});
+      cpus.push_back({machine.name, processor.isa, processor.processor,
+                      processor.features, processor.lanes, processor.registers,
+                      *machine.memories.back().bytes, processor.laneTile,
+                      processor.minStreamTile, processor.maxStreamTile,
+                      processor.productLaneTile, processor.productRowTile,
+                      processor.productStreamTile, processor.sweepTile,
+                      processor.sweepRows, processor.hasTiles});
     }
   }
 };
@@ -58,8 +60,6 @@ int64_t CpuModel::getStreamTile() const {
     rows *= 2;
   return rows;
 }
-
-int64_t CpuModel::getRowTile() const { return 2 * cpu.lanes; }
 
 int64_t CpuModel::getMaxTileElements() const { return cpu.l2Bytes / 4; }
 

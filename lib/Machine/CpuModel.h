@@ -19,8 +19,10 @@ struct CpuDescription {
   int64_t lanes, registers;
   int64_t l2Bytes;
   /// Coordinates in a tile: of the lane rank; of a streamed rank, at least and
-  /// at most; of a row of a sweep, and its rows.
-  int64_t laneTile, minStreamTile, maxStreamTile, sweepTile, sweepRows;
+  /// at most; of a product's lane rank, rows and streamed rank; of a row of a
+  /// sweep, and its rows.
+  int64_t laneTile, minStreamTile, maxStreamTile, productLaneTile,
+      productRowTile, productStreamTile, sweepTile, sweepRows;
   /// Whether it has AMX: tiles of 16 rows of 64 bytes, multiplied in pairs of
   /// bf16 or in fours of 8-bit integers.
   bool hasTiles = false;
@@ -38,7 +40,11 @@ public:
   int64_t getLaneTile() const override { return cpu.laneTile; }
   int64_t getNarrowLaneTile() const override { return cpu.lanes; }
   int64_t getStreamTile() const override;
-  int64_t getRowTile() const override;
+  int64_t getProductLaneTile() const override { return cpu.productLaneTile; }
+  int64_t getProductRowTile() const override { return cpu.productRowTile; }
+  int64_t getProductStreamTile() const override {
+    return cpu.productStreamTile;
+  }
   int64_t getSweepTile() const override { return cpu.sweepTile; }
   int64_t getSweepRows() const override { return cpu.sweepRows; }
   int64_t getMaxTileElements() const override;

@@ -40,7 +40,7 @@ int64_t GpuModel::getStreamTile() const {
   return getGpuTileChoices().front().stream;
 }
 
-int64_t GpuModel::getRowTile() const { return 16; }
+int64_t GpuModel::getProductRowTile() const { return 16; }
 
 int64_t GpuModel::getSweepTile() const { return 512; }
 

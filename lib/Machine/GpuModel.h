@@ -38,7 +38,9 @@ public:
   int64_t getLaneTile() const override;
   int64_t getNarrowLaneTile() const override;
   int64_t getStreamTile() const override;
-  int64_t getRowTile() const override;
+  int64_t getProductLaneTile() const override { return getLaneTile(); }
+  int64_t getProductRowTile() const override;
+  int64_t getProductStreamTile() const override { return getStreamTile(); }
   int64_t getSweepTile() const override;
   int64_t getSweepRows() const override;
   int64_t getMaxTileElements() const override;

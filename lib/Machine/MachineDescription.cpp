@@ -206,6 +206,9 @@ static bool fromJSON(const json::Value &value, ProcessorDescription &processor,
   members.read("lane_tile", processor.laneTile);
   members.read("min_stream_tile", processor.minStreamTile);
   members.read("max_stream_tile", processor.maxStreamTile);
+  members.read("product_lane_tile", processor.productLaneTile);
+  members.read("product_row_tile", processor.productRowTile);
+  members.read("product_stream_tile", processor.productStreamTile);
   members.read("sweep_tile", processor.sweepTile);
   members.read("sweep_rows", processor.sweepRows);
   members.readIf("has_tiles", processor.hasTiles);

@@ -82,8 +82,10 @@ struct ProcessorDescription {
   std::string isa, processor, features;
   int64_t lanes, registers;
   /// Coordinates in a tile: of the lane rank; of a streamed rank, at least and
-  /// at most; of a row of a sweep, and its rows.
-  int64_t laneTile, minStreamTile, maxStreamTile, sweepTile, sweepRows;
+  /// at most; of a product's lane rank, rows and streamed rank; of a row of a
+  /// sweep, and its rows.
+  int64_t laneTile, minStreamTile, maxStreamTile, productLaneTile,
+      productRowTile, productStreamTile, sweepTile, sweepRows;
   /// Whether it has AMX.
   bool hasTiles = false;
 };

@@ -25,9 +25,12 @@ public:
   virtual int64_t getNarrowLaneTile() const = 0;
   /// Coordinates of a streamed rank in one tile.
   virtual int64_t getStreamTile() const = 0;
-  /// Coordinates of a second parallel rank in one tile, in nests whose results
-  /// have no other rank than the lanes to reuse operands along.
-  virtual int64_t getRowTile() const = 0;
+  /// Coordinates of the lane rank, of a second parallel rank and of a streamed
+  /// rank in one tile, in nests whose results have no other rank than the lanes
+  /// to reuse operands along: products of two tensors.
+  virtual int64_t getProductLaneTile() const = 0;
+  virtual int64_t getProductRowTile() const = 0;
+  virtual int64_t getProductStreamTile() const = 0;
   /// Coordinates of the lane rank, and of the rank before it, in one tile of a
   /// nest that only sweeps over memory.
   virtual int64_t getSweepTile() const = 0;

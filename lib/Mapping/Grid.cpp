@@ -45,12 +45,13 @@ static bool wantsRows(NestOp nest, StringAttr lanes, StringAttr rows,
       return !llvm::is_contained(parallel, var);
     });
     reduces |= !einsum.getReducers().empty();
-    bool lacksLanes = false, lacksRows = false;
+    bool hasLanesOnly = false, hasRowsOnly = false;
     einsum.getBody().walk([&](ReadOp read) {
-      lacksLanes |= !readsAlong(read, lanes);
-      lacksRows |= !readsAlong(read, rows);
+      bool hasLanes = readsAlong(read, lanes), hasRows = readsAlong(read, rows);
+      hasLanesOnly |= hasLanes && !hasRows;
+      hasRowsOnly |= hasRows && !hasLanes;
     });
-    reuses |= lacksLanes && lacksRows;
+    reuses |= hasLanesOnly && hasRowsOnly;
   });
   return !hasOthers && (reuses || !reduces);
 }
@@ -138,8 +139,10 @@ GridChoice attn::chooseGrid(NestOp nest, const TileSizes &sizes) {
     grid.lanes = grid.ranks[i];
     choose(i, sizes.lanes);
     if (i > 0 && !grouped.contains(grid.ranks[i - 1]) &&
-        wantsRows(nest, grid.lanes, grid.ranks[i - 1], grid.ranks))
+        wantsRows(nest, grid.lanes, grid.ranks[i - 1], grid.ranks)) {
       choose(i - 1, sizes.rows);
+      grid.hasRows = true;
+    }
     break;
   }
   return grid;

@@ -18,6 +18,9 @@ struct GridChoice {
   llvm::SmallVector<int64_t> sizes;
   /// One of `ranks`, or the streamed rank of a sweep.
   mlir::StringAttr lanes;
+  /// Whether another rank than the lanes is tiled, so that operands are used
+  /// again along both.
+  bool hasRows = false;
 };
 
 /// Whether a nest only sweeps over memory: it uses no operand's element twice.

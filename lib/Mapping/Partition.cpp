@@ -25,9 +25,10 @@ namespace {
 class CascadePartitioner {
 public:
   CascadePartitioner(CascadeOp cascade, const TargetModel &target,
-                     TileSizes sizes, int64_t split)
-      : cascade(cascade), target(target), sizes(sizes), split(split),
-        builder(cascade), host(cascade) {}
+                     TileSizes sizes, TileSizes productSizes, int64_t split)
+      : cascade(cascade), target(target), sizes(sizes),
+        productSizes(productSizes), split(split), builder(cascade),
+        host(cascade) {}
   LogicalResult run();
 
 private:
@@ -54,7 +55,7 @@ private:
 
   CascadeOp cascade;
   const TargetModel &target;
-  TileSizes sizes;
+  TileSizes sizes, productSizes;
   int64_t split;
   OpBuilder builder;
   tile::ProgramOp program;
@@ -287,7 +288,8 @@ LogicalResult CascadePartitioner::partitionNest(NestOp nest) {
 
   // A sweep takes long rows, for the sake of the memory; the rest takes what
   // is used again.
-  TileSizes wide = sizes, narrow = sizes;
+  TileSizes wide = chooseGrid(nest, sizes).hasRows ? productSizes : sizes;
+  TileSizes narrow = wide;
   if (getSweptRank(nest)) {
     wide.lanes = wide.stream = target.getSweepTile();
     wide.rows = target.getSweepRows();
@@ -403,12 +405,18 @@ struct Partition : attn::impl::PartitionBase<Partition> {
       getOperation().emitError("unknown target `") << target << "`";
       return signalPassFailure();
     }
-    TileSizes sizes{laneTile ? laneTile : model->getLaneTile(),
-                    streamTile ? streamTile : model->getStreamTile(),
-                    model->getRowTile(), model->getMaxTileElements()};
+    auto getSizes = [&](int64_t lanes, int64_t stream) {
+      return TileSizes{laneTile ? laneTile : lanes,
+                       streamTile ? streamTile : stream,
+                       model->getProductRowTile(), model->getMaxTileElements()};
+    };
+    TileSizes sizes = getSizes(model->getLaneTile(), model->getStreamTile());
+    TileSizes productSizes =
+        getSizes(model->getProductLaneTile(), model->getProductStreamTile());
     for (auto cascade :
          llvm::make_early_inc_range(getOperation().getOps<CascadeOp>()))
-      if (failed(CascadePartitioner(cascade, *model, sizes, split).run()))
+      if (failed(CascadePartitioner(cascade, *model, sizes, productSizes, split)
+                     .run()))
         return signalPassFailure();
   }
 };

@@ -44,8 +44,13 @@ SmallVector<Value> KernelLowering::loop(int64_t count, int64_t step,
                                         ValueRange carried, Body body) {
   if (count <= step)
     return body(constant(0), carried);
+  return loopTo(constant(0), constant(count), step, carried, body);
+}
+
+SmallVector<Value> KernelLowering::loopTo(Value first, Value end, int64_t step,
+                                          ValueRange carried, Body body) {
   auto op = scf::ForOp::create(
-      b, constant(0), constant(count), constant(step), carried,
+      b, first, end, constant(step), carried,
       [&](OpBuilder &inner, Location, Value at, ValueRange arguments) {
         OpBuilder::InsertionGuard guard(b);
         b.setInsertionPoint(inner.getInsertionBlock(),
@@ -65,6 +70,15 @@ void KernelLowering::loop(int64_t count, int64_t step,
        });
 }
 
+void KernelLowering::loopTo(Value first, Value end, int64_t step,
+                            llvm::function_ref<void(Value)> body) {
+  loopTo(first, end, step, ValueRange(),
+         [&](Value at, ValueRange) -> SmallVector<Value> {
+           body(at);
+           return {};
+         });
+}
+
 void KernelLowering::loopNest(ArrayRef<std::pair<StringAttr, int64_t>> ranks,
                               Position &at, llvm::function_ref<void()> body) {
   if (ranks.empty())
@@ -76,10 +90,18 @@ void KernelLowering::loopNest(ArrayRef<std::pair<StringAttr, int64_t>> ranks,
   });
 }
 
+Value KernelLowering::countPanels(Value end, const TileLayout &layout) {
+  Value width = constant(layout.panelVectors * unit.lanes);
+  return b.createOrFold<arith::CeilDivSIOp>(end, width);
+}
+
 Buffer KernelLowering::getBuffer(Value tile) {
+  auto it = places.find(tile);
+  return it != places.end() ? it->second : getScratch(tile);
+}
+
+Buffer KernelLowering::getScratch(Value tile) {
   auto type = cast<tile::TileType>(tile.getType());
-  if (Value pointer = directPointers.lookup(tile))
-    return {pointer, type, TileLayout::get(type, getLaneRank(), unit.lanes)};
   return {advance(scratchPointer, constant(plan.offsets.lookup(tile)),
                   b.getI8Type()),
           type, TileLayout::get(type, getLaneRank(), unit.lanes)};
@@ -90,17 +112,27 @@ SmallVector<Buffer> KernelLowering::getBuffers(ValueRange tiles) {
                              [&](Value tile) { return getBuffer(tile); });
 }
 
+Value Buffer::getEnd(StringAttr rank) const {
+  int64_t position = rank && !ends.empty() ? type.getRankPosition(rank) : -1;
+  return position < 0 ? Value() : ends[position];
+}
+
 Value KernelLowering::address(const Buffer &buffer, const Position &at,
-                              int64_t extra) {
+                              int64_t extra, ArrayRef<Step> steps) {
   Value offset = constant(extra);
   for (auto [index, rank] : llvm::enumerate(buffer.type.getRanks())) {
-    auto it = at.find(rank);
-    if (it == at.end())
+    Value position = at.lookup(rank);
+    for (auto [along, count] : steps)
+      if (rank == along && count != 0)
+        position = position ? add(position, constant(count)) : constant(count);
+    if (!position)
       continue;
     bool isLane = int64_t(index) == buffer.layout.lanePosition;
-    int64_t stride =
-        isLane ? buffer.layout.panelStride : buffer.layout.strides[index];
-    offset = add(offset, mul(it->second, constant(stride)));
+    Value stride = constant(isLane ? buffer.layout.panelStride
+                                   : buffer.layout.strides[index]);
+    if (buffer.hasStrides())
+      stride = buffer.strides[index] ? buffer.strides[index] : constant(1);
+    offset = add(offset, mul(position, stride));
   }
   return advance(buffer.pointer, offset,
                  getScratchType(buffer.getElementType()));
@@ -119,28 +151,28 @@ void KernelLowering::store(Value value, Value pointer, int64_t alignment) {
   LLVM::StoreOp::create(b, value, pointer, alignment);
 }
 
-/// Vectors begin at multiples of their size, which may exceed a buffer's
-/// alignment only for 64-bit elements.
-static int64_t getScratchAlignment(Type type) {
+/// In scratch vectors begin at multiples of their size, which may exceed a
+/// buffer's alignment only for 64-bit elements.
+static int64_t getAlignment(Type type, bool isAligned) {
   int64_t bytes = getElementTypeOrSelf(type).getIntOrFloatBitWidth() / 8;
-  if (auto vector = dyn_cast<VectorType>(type))
+  if (auto vector = dyn_cast<VectorType>(type); vector && isAligned)
     bytes *= vector.getNumElements();
   return std::min<int64_t>(bytes, 64);
 }
 
-Value KernelLowering::loadElements(Type type, Value pointer) {
+Value KernelLowering::loadElements(Type type, Value pointer, bool isAligned) {
   Type element = getElementTypeOrSelf(type);
   Type stored = getTypeLike(type, getScratchType(element));
-  Value loaded = load(stored, pointer, getScratchAlignment(stored));
+  Value loaded = load(stored, pointer, getAlignment(stored, isAligned));
   return element.isInteger(1) ? widenElement(b, loaded, element) : loaded;
 }
 
-void KernelLowering::storeElements(Value value, Value pointer) {
+void KernelLowering::storeElements(Value value, Value pointer, bool isAligned) {
   Type element = getElementTypeOrSelf(value);
   if (element.isInteger(1))
     value = arith::ExtUIOp::create(
         b, getTypeLike(value.getType(), b.getI8Type()), value);
-  store(value, pointer, getScratchAlignment(value.getType()));
+  store(value, pointer, getAlignment(value.getType(), isAligned));
 }
 
 void KernelLowering::lowerFill(tile::FillOp op) {

@@ -31,12 +31,24 @@ struct VectorUnit {
   bool isAccurate = false; ///< no function rougher for what is rounded anyway
 };
 
-/// A tile's place in scratch.
+/// A tile's place in scratch, or in a view.
 struct Buffer {
   mlir::Value pointer;
   tile::TileType type;
   TileLayout layout;
+  /// What stands for the layout's strides where only the run shows whether the
+  /// tile is in a view (see InPlace.cpp), one per rank; the lane rank's is from
+  /// panel to panel. A null one is 1. Else empty.
+  llvm::SmallVector<mlir::Value, 2> strides = {};
+  /// Of a tile that is loaded or stored: the positions from which on each rank
+  /// is outside of the view. May be empty.
+  llvm::SmallVector<mlir::Value, 2> ends = {};
 
+  bool hasStrides() const { return !strides.empty(); }
+  /// Whether vectors begin at multiples of their size.
+  bool isAligned() const { return !hasStrides(); }
+  /// Null where the rank has no end but the tile's own.
+  mlir::Value getEnd(mlir::StringAttr rank) const;
   mlir::Type getElementType() const { return type.getElementType(); }
 };
 
@@ -49,6 +61,9 @@ struct ViewOperand {
 
 /// Positions in a tile, by rank. The lane rank's is the panel's number.
 using Position = llvm::SmallDenseMap<mlir::StringAttr, mlir::Value, 4>;
+
+/// From a position on along a rank, which may be null.
+using Step = std::pair<mlir::StringAttr, int64_t>;
 
 class KernelLowering {
 public:
@@ -101,28 +116,41 @@ public:
                                       mlir::ValueRange carried, Body body);
   void loop(int64_t count, int64_t step,
             llvm::function_ref<void(mlir::Value)> body);
+  /// Loops over [first, end) by `step`.
+  void loopTo(mlir::Value first, mlir::Value end, int64_t step,
+              llvm::function_ref<void(mlir::Value)> body);
+  llvm::SmallVector<mlir::Value> loopTo(mlir::Value first, mlir::Value end,
+                                        int64_t step, mlir::ValueRange carried,
+                                        Body body);
   /// Nested loops over the ranks' positions, the last innermost.
   void loopNest(llvm::ArrayRef<std::pair<mlir::StringAttr, int64_t>> ranks,
                 Position &at, llvm::function_ref<void()> body);
 
   //===--- Memory ---------------------------------------------------------===//
 
+  /// How many panels have lanes before `end`.
+  mlir::Value countPanels(mlir::Value end, const TileLayout &layout);
   Buffer getBuffer(mlir::Value tile);
+  Buffer getScratch(mlir::Value tile);
   llvm::SmallVector<Buffer> getBuffers(mlir::ValueRange tiles);
   /// Whether two tiles have one place in scratch.
   bool isSamePlace(mlir::Value x, mlir::Value y) const {
-    return plan.offsets.lookup(x) == plan.offsets.lookup(y);
+    return !places.count(x) && !places.count(y) &&
+           plan.offsets.lookup(x) == plan.offsets.lookup(y);
   }
-  /// The address of an element: that at `at`, and `extra` elements further.
+  /// The address of an element: that at `at`, some steps further along ranks,
+  /// and `extra` elements further.
   mlir::Value address(const Buffer &buffer, const Position &at,
-                      int64_t extra = 0);
+                      int64_t extra = 0, llvm::ArrayRef<Step> steps = {});
   /// `base` and `offset` elements.
   mlir::Value advance(mlir::Value base, mlir::Value offset, mlir::Type element);
   mlir::Value load(mlir::Type type, mlir::Value pointer, int64_t alignment);
   void store(mlir::Value value, mlir::Value pointer, int64_t alignment);
   /// A scalar or a vector of a tile's elements; i1 is a byte in scratch.
-  mlir::Value loadElements(mlir::Type type, mlir::Value pointer);
-  void storeElements(mlir::Value value, mlir::Value pointer);
+  mlir::Value loadElements(mlir::Type type, mlir::Value pointer,
+                           bool isAligned = true);
+  void storeElements(mlir::Value value, mlir::Value pointer,
+                     bool isAligned = true);
 
   //===--- Operations -----------------------------------------------------===//
 
@@ -156,18 +184,29 @@ private:
   ScratchPlan plan;
   mlir::IRMapping values;
   llvm::DenseMap<mlir::Value, ViewOperand> views;
-  /// Tiles that are used where the view has them, not copied.
-  llvm::DenseMap<mlir::Value, mlir::Value> directPointers;
+  /// Tiles that may be worked on where a view has them, not in scratch.
+  llvm::DenseMap<mlir::Value, Buffer> places;
+  /// Whether what a store would write is in its place already.
+  llvm::DenseMap<mlir::Operation *, mlir::Value> writtenInPlace;
+  /// Stores whose place is not known before their tile is made.
+  llvm::DenseSet<mlir::Operation *> placedLate;
   mlir::Value framePointer, scratchPointer;
 
   mlir::Value loadSlot(unsigned slot, mlir::Type type);
   mlir::LogicalResult bindArguments(mlir::Value task);
   mlir::LogicalResult lowerBlock(mlir::Block &block);
   mlir::LogicalResult lowerOp(mlir::Operation *op);
+  void hoistOffsets();
+  void placeResult(mlir::Operation *op);
+  mlir::Value isWanted(tile::StoreOp op);
   mlir::LogicalResult lowerFor(mlir::scf::ForOp op);
   mlir::LogicalResult lowerIf(mlir::scf::IfOp op);
   void copyTiles(mlir::Operation *at);
 };
+
+/// Whether nothing but stores sees the elements of `tile`, as they are or
+/// mapped one by one: those outside of the views need not be computed.
+bool isOnlyStored(mlir::Value tile);
 
 } // namespace attn::cpu
 

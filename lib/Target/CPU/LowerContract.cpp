@@ -40,24 +40,29 @@ private:
   StringAttr rowRank; ///< null where lhs has no rank of its own
   int64_t numRows = 1;
   int64_t vectors = 1; ///< in a panel
+  /// Whether rows that are not in lhs's view need no sums.
+  bool endsWithLhs = false;
   bool hasFailed = false;
   SmallVector<std::pair<StringAttr, int64_t>> outer, contracted;
 
   void classifyRanks();
-  SmallVector<Buffer *> getOperands();
+  SmallVector<Buffer *> getBuffers();
+  SmallVector<Value *> getOperands();
   std::string getKey();
   void emit();
   int64_t getRowBlock() const;
-  void emitRows(Position &at, int64_t first, int64_t count, int64_t block);
+  void emitRows(Position &at, llvm::function_ref<void(int64_t)> body);
+  void emitPanels(Position &at, llvm::function_ref<void()> body);
   void emitBlock(Position &at, int64_t rows);
   SmallVector<Value> getStart(const Position &at, int64_t rows);
   SmallVector<Value> emitSum(Position &at, unsigned depth, int64_t rows,
                              SmallVector<Value> sums);
   void emitStep(Position &at, int64_t step, int64_t rows,
                 MutableArrayRef<Value> sums);
-  Value loadOperand(const Buffer &buffer, const Position &at, int64_t extra,
-                    int64_t vector);
+  Value loadOperand(const Buffer &buffer, const Position &at,
+                    ArrayRef<Step> steps, int64_t vector);
   Value multiplyAdd(Value x, Value y, Value sum);
+  int64_t getUnroll(int64_t size) const;
   int64_t getStride(const Buffer &buffer, StringAttr rank) const;
   Type getRegisterType() const;
 };
@@ -128,22 +133,42 @@ std::string ContractLowering::getKey() {
     }
     os << "]";
   };
-  for (Buffer *buffer : getOperands())
+  for (Buffer *buffer : getBuffers())
     printTile(*buffer);
   for (auto [rank, size] : contracted)
     print(rank);
   os << (accMap ? "map" : acc ? "acc" : "");
+  for (Buffer *buffer : getBuffers()) {
+    os << (buffer->ends.empty() ? "" : "e");
+    for (Value stride : buffer->strides)
+      os << (stride ? "s" : "1");
+    os << ",";
+  }
+  os << endsWithLhs;
   return key;
 }
 
 /// What the code is given the addresses of.
-SmallVector<Buffer *> ContractLowering::getOperands() {
+SmallVector<Buffer *> ContractLowering::getBuffers() {
   SmallVector<Buffer *> buffers{&result, &lhs, &rhs};
   if (acc)
     buffers.push_back(&*acc);
   for (Buffer &input : accInputs)
     buffers.push_back(&input);
   return buffers;
+}
+
+/// What the code is given: addresses, and strides that the run shows.
+SmallVector<Value *> ContractLowering::getOperands() {
+  SmallVector<Value *> operands;
+  for (Buffer *buffer : getBuffers()) {
+    operands.push_back(&buffer->pointer);
+    for (auto *values : {&buffer->strides, &buffer->ends})
+      for (Value &value : *values)
+        if (value)
+          operands.push_back(&value);
+  }
+  return operands;
 }
 
 LogicalResult ContractLowering::run() {
@@ -157,6 +182,12 @@ LogicalResult ContractLowering::run() {
     accInputs = k.getBuffers(accMap.getInputs());
   else if (op.getAcc())
     acc = k.getBuffer(op.getAcc());
+  // Rows of zeros change nothing where the sums start from what is there.
+  endsWithLhs =
+      isOnlyStored(op.getResult()) ||
+      (op.getAcc() && !accMap && k.isSamePlace(op.getAcc(), op.getResult()));
+  if (!endsWithLhs && !lhs.hasStrides())
+    lhs.ends.clear();
   if (result.layout.hasLanes())
     vectors = result.layout.panelVectors;
   classifyRanks();
@@ -166,48 +197,72 @@ LogicalResult ContractLowering::run() {
   }
   std::string key = getKey();
   LLVM::LLVMFuncOp routine = k.routines.lookup(key, accMap);
-  auto pointers = llvm::map_to_vector(
-      getOperands(), [](Buffer *buffer) { return buffer->pointer; });
+  auto values =
+      llvm::map_to_vector(getOperands(), [](Value *value) { return *value; });
   if (!routine) {
     routine = k.makeRoutine(
-        "contract", ValueRange(pointers).getTypes(), [&](ValueRange arguments) {
-          for (auto [buffer, pointer] : llvm::zip(getOperands(), arguments))
-            buffer->pointer = pointer;
+        "contract", ValueRange(values).getTypes(), [&](ValueRange arguments) {
+          for (auto [operand, argument] : llvm::zip(getOperands(), arguments))
+            *operand = argument;
           emit();
         });
     k.routines.add(key, routine, accMap);
   }
-  LLVM::CallOp::create(b, routine, pointers);
+  LLVM::CallOp::create(b, routine, values);
   return failure(hasFailed);
 }
 
 void ContractLowering::emit() {
   if (accMap)
     accRegion.emplace(k, accMap, accInputs);
-  // Blocks of nearly one size: the first few have a row more.
-  int64_t numBlocks = llvm::divideCeil(numRows, getRowBlock());
-  int64_t small = numRows / numBlocks, numLarge = numRows % numBlocks;
   Position at;
   k.loopNest(outer, at, [&] {
-    k.loop(result.layout.numPanels, 1, [&](Value panel) {
-      if (result.layout.hasLanes())
-        at[k.getLaneRank()] = panel;
-      emitRows(at, 0, numLarge, small + 1);
-      emitRows(at, numLarge * (small + 1), numBlocks - numLarge, small);
-    });
+    // A view's rows are long: what is near in memory is written together.
+    if (result.hasStrides())
+      return emitRows(at, [&](int64_t rows) {
+        emitPanels(at, [&] { emitBlock(at, rows); });
+      });
+    emitPanels(
+        at, [&] { emitRows(at, [&](int64_t rows) { emitBlock(at, rows); }); });
   });
 }
 
-/// `count` blocks of `block` rows from the row `first` on.
-void ContractLowering::emitRows(Position &at, int64_t first, int64_t count,
-                                int64_t block) {
-  if (count == 0)
-    return;
-  k.loop(count * block, block, [&](Value row) {
-    if (rowRank)
-      at[rowRank] = k.add(row, k.constant(first));
-    emitBlock(at, block);
-  });
+void ContractLowering::emitPanels(Position &at,
+                                  llvm::function_ref<void()> body) {
+  if (!result.layout.hasLanes())
+    return body();
+  auto emitPanel = [&](Value panel) {
+    at[k.getLaneRank()] = panel;
+    body();
+  };
+  if (Value end = result.getEnd(k.getLaneRank()))
+    return k.loopTo(k.constant(0), k.countPanels(end, result.layout), 1,
+                    emitPanel);
+  k.loop(result.layout.numPanels, 1, emitPanel);
+}
+
+/// Blocks of nearly one number of rows: the first few have a row more.
+void ContractLowering::emitRows(Position &at,
+                                llvm::function_ref<void(int64_t)> body) {
+  int64_t numBlocks = llvm::divideCeil(numRows, getRowBlock());
+  int64_t small = numRows / numBlocks, numLarge = numRows % numBlocks;
+  Value end = (endsWithLhs ? lhs : result).getEnd(rowRank);
+  auto emitBlocks = [&](int64_t first, int64_t count, int64_t block) {
+    if (count == 0)
+      return;
+    auto emitBlock = [&](Value row) {
+      if (rowRank)
+        at[rowRank] = k.add(row, k.constant(first));
+      body(block);
+    };
+    if (!end)
+      return k.loop(count * block, block, emitBlock);
+    Value left = arith::SubIOp::create(b, end, k.constant(first));
+    left = arith::MinSIOp::create(b, left, k.constant(count * block));
+    k.loopTo(k.constant(0), left, block, emitBlock);
+  };
+  emitBlocks(0, numLarge, small + 1);
+  emitBlocks(numLarge * (small + 1), numBlocks - numLarge, small);
 }
 
 /// What a block's sums start from.
@@ -244,15 +299,35 @@ SmallVector<Value> ContractLowering::getStart(const Position &at,
 }
 
 void ContractLowering::emitBlock(Position &at, int64_t rows) {
-  int64_t stride = getStride(result, rowRank);
+  auto getPlace = [&](int64_t row, int64_t vector) {
+    return k.address(result, at, vector * k.unit.lanes, {{rowRank, row}});
+  };
+  // A view's lines are in no cache: they come while the sums are made.
+  if (result.hasStrides())
+    for (int64_t r = 0; r != rows; ++r)
+      for (int64_t v = 0; v != vectors; ++v)
+        LLVM::Prefetch::create(b, getPlace(r, v), /*rw=*/1, /*hint=*/3,
+                               /*cache=*/1);
   SmallVector<Value> sums = getStart(at, rows);
   if (hasFailed)
     return;
   sums = emitSum(at, 0, rows, std::move(sums));
   for (int64_t r = 0; r != rows; ++r)
     for (int64_t v = 0; v != vectors; ++v)
-      k.storeElements(sums[r * vectors + v],
-                      k.address(result, at, r * stride + v * k.unit.lanes));
+      k.storeElements(sums[r * vectors + v], getPlace(r, v),
+                      result.isAligned());
+}
+
+/// How many coordinates of the innermost contracted rank, of `size`, a turn of
+/// the loop has. Of rows with run-time strides only one: LLVM would group the
+/// loads of a row and run out of registers.
+int64_t ContractLowering::getUnroll(int64_t size) const {
+  if (lhs.hasStrides())
+    return 1;
+  for (int64_t count : {4, 2, 3})
+    if (size % count == 0)
+      return count;
+  return 1;
 }
 
 /// The loops over the contracted ranks, the innermost unrolled.
@@ -265,23 +340,19 @@ SmallVector<Value> ContractLowering::emitSum(Position &at, unsigned depth,
   }
   auto [rank, size] = contracted[depth];
   bool isInnermost = depth + 1 == contracted.size();
-  int64_t unroll = 1;
-  if (isInnermost)
-    for (int64_t u : {4, 2, 3})
-      if (size % u == 0) {
-        unroll = u;
-        break;
-      }
-  return k.loop(size, unroll, sums,
-                [&, rank = rank](Value c, ValueRange carried) {
-                  SmallVector<Value> next(carried);
-                  at[rank] = c;
-                  if (!isInnermost)
-                    return emitSum(at, depth + 1, rows, std::move(next));
-                  for (int64_t u = 0; u != unroll; ++u)
-                    emitStep(at, u, rows, next);
-                  return next;
-                });
+  int64_t unroll = isInnermost ? getUnroll(size) : 1;
+  auto body = [&, rank = rank](Value c, ValueRange carried) {
+    SmallVector<Value> next(carried);
+    at[rank] = c;
+    if (!isInnermost)
+      return emitSum(at, depth + 1, rows, std::move(next));
+    for (int64_t u = 0; u != unroll; ++u)
+      emitStep(at, u, rows, next);
+    return next;
+  };
+  if (Value end = lhs.getEnd(rank); end && unroll == 1)
+    return k.loopTo(k.constant(0), end, 1, sums, body);
+  return k.loop(size, unroll, sums, body);
 }
 
 /// One coordinate of the innermost contracted rank, `step` after `at`.
@@ -290,13 +361,12 @@ void ContractLowering::emitStep(Position &at, int64_t step, int64_t rows,
   StringAttr rank = contracted.empty() ? StringAttr() : contracted.back().first;
   SmallVector<Value> right;
   for (int64_t v = 0; v != vectors; ++v)
-    right.push_back(loadOperand(rhs, at, step * getStride(rhs, rank), v));
+    right.push_back(loadOperand(rhs, at, {{rank, step}}, v));
   for (int64_t r = 0; r != rows; ++r) {
-    int64_t extra = step * getStride(lhs, rank) + r * getStride(lhs, rowRank);
     Value left;
     for (int64_t v = 0; v != vectors; ++v) {
       if (!left || lhs.layout.hasLanes())
-        left = loadOperand(lhs, at, extra, v);
+        left = loadOperand(lhs, at, {{rank, step}, {rowRank, r}}, v);
       Value &sum = sums[r * vectors + v];
       sum = multiplyAdd(left, right[v], sum);
     }
@@ -305,12 +375,12 @@ void ContractLowering::emitStep(Position &at, int64_t step, int64_t rows,
 
 /// A vector of `buffer` along the lanes, or an element for all lanes.
 Value ContractLowering::loadOperand(const Buffer &buffer, const Position &at,
-                                    int64_t extra, int64_t vector) {
+                                    ArrayRef<Step> steps, int64_t vector) {
   Type element = buffer.getElementType();
   if (buffer.layout.hasLanes())
     return k.loadElements(k.vectorOf(element),
-                          k.address(buffer, at, extra + vector * k.unit.lanes));
-  Value scalar = k.loadElements(element, k.address(buffer, at, extra));
+                          k.address(buffer, at, vector * k.unit.lanes, steps));
+  Value scalar = k.loadElements(element, k.address(buffer, at, 0, steps));
   if (!result.layout.hasLanes())
     return scalar;
   return vector::BroadcastOp::create(b, k.vectorOf(element), scalar);

@@ -118,6 +118,7 @@ FailureOr<LLVM::LLVMFuncOp> KernelLowering::run() {
   function.setArgAttr(2, "llvm.align", b.getI64IntegerAttr(64));
   Block *entry = function.addEntryBlock(b);
   b.setInsertionPointToStart(entry);
+  hoistOffsets();
   framePointer = entry->getArgument(0);
   scratchPointer = entry->getArgument(2);
   if (failed(bindArguments(entry->getArgument(1))) ||
@@ -240,12 +241,18 @@ LogicalResult KernelLowering::lowerOp(Operation *op) {
         lowerFill(fill);
         return success();
       })
-      .Case([&](tile::MapOp map) { return lowerMap(map); })
+      .Case([&](tile::MapOp map) {
+        placeResult(map);
+        return lowerMap(map);
+      })
       .Case([&](tile::ContractOp contract) {
         tile::TileType type = contract.getLhs().getType();
         bool isNarrow = type.getElementType() !=
                         contract.getResult().getType().getElementType();
-        return isNarrow ? lowerMatrix(contract) : lowerContract(contract);
+        if (isNarrow)
+          return lowerMatrix(contract);
+        placeResult(contract);
+        return lowerContract(contract);
       })
       .Case([&](tile::ConvertOp convert) { return lowerConvert(convert); })
       .Case([&](tile::LoadOp load) { return lowerLoad(load); })

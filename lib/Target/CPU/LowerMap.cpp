@@ -77,14 +77,17 @@ LogicalResult MapLowering::classifyRanks() {
   }
   if (inner.empty() && !reducesLanes && !outer.empty())
     inner.push_back(outer.pop_back_val());
-  // One panel after the other where the last one's tail is to be masked.
+  // Several panels at once, but for a reduction whose last one's tail is to be
+  // masked; of sums in a row each waits for the one before.
   const TileLayout &lanes = region.lanes;
-  // In place too: what needs no change is skipped by the panel.
-  if (region.hasLanes && !reducesLanes && !inPlace &&
-      lanes.numPanels % 2 == 0 && lanes.panelVectors <= 2) {
-    panels = 2;
-    region.numVectors = panels * lanes.panelVectors;
-  }
+  // In place one by one, too: what needs no change is skipped by the panel.
+  bool hasTail = lanes.laneSize % (lanes.panelVectors * k.unit.lanes) != 0;
+  if (region.hasLanes && lanes.panelVectors <= 2 && !inPlace &&
+      !(reducesLanes && hasTail))
+    while (panels != (reducesLanes ? 4 : 2) &&
+           lanes.numPanels % (2 * panels) == 0)
+      panels *= 2;
+  region.numVectors = panels * (region.hasLanes ? lanes.panelVectors : 1);
   return success();
 }
 
@@ -180,7 +183,7 @@ void MapLowering::emitReduction() {
   int64_t width = lanes.panelVectors * k.unit.lanes;
   int64_t numWhole = lanes.laneSize / width;
   if (numWhole != 0)
-    sums = k.loop(numWhole, 1, sums, [&](Value panel, ValueRange carried) {
+    sums = k.loop(numWhole, panels, sums, [&](Value panel, ValueRange carried) {
       return addPanel(panel, llvm::to_vector(carried));
     });
   if (numWhole != lanes.numPanels) {
@@ -199,16 +202,15 @@ void MapLowering::emitReduction() {
   for (Value sum : llvm::drop_begin(sums))
     all = combine(b, *reducer, all, sum);
   // Halves of halves: a fixed order, like every other sum.
-  SmallVector<Value> parts;
-  for (int64_t lane = 0; lane != k.unit.lanes; ++lane)
-    parts.push_back(vector::ExtractOp::create(b, all, lane));
-  while (parts.size() > 1) {
-    size_t half = parts.size() / 2;
-    for (size_t i = 0; i != half; ++i)
-      parts[i] = combine(b, *reducer, parts[i], parts[i + half]);
-    parts.resize(half);
+  for (int64_t half = k.unit.lanes / 2; half != 0; half /= 2) {
+    auto rotated =
+        llvm::map_to_vector(llvm::seq(k.unit.lanes), [&](int64_t lane) {
+          return (lane + half) % k.unit.lanes;
+        });
+    all = combine(b, *reducer, all,
+                  vector::ShuffleOp::create(b, all, all, rotated));
   }
-  Value sum = parts.front();
+  Value sum = vector::ExtractOp::create(b, all, 0);
   if (acc)
     sum = combine(b, *reducer, region.load(*acc, at).scalar, sum);
   k.storeElements(sum, k.address(result, at));
@@ -275,10 +277,15 @@ LogicalResult MapLowering::run() {
   k.loopNest(outer, at, [&] {
     if (!region.hasLanes || reducesLanes)
       return emitLanes();
-    k.loop(region.lanes.numPanels, panels, [&](Value panel) {
+    auto emitPanels = [&](Value panel) {
       at[k.getLaneRank()] = panel;
       emitLanes();
-    });
+    };
+    Value end = result.getEnd(k.getLaneRank());
+    if (!end)
+      return k.loop(region.lanes.numPanels, panels, emitPanels);
+    k.loopTo(k.constant(0), k.countPanels(end, result.layout), panels,
+             emitPanels);
   });
   return failure(hasFailed);
 }

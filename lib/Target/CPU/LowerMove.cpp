@@ -178,40 +178,6 @@ void MoveLowering::emit() {
       otherwise);
 }
 
-Value MoveLowering::runUnlessDirect() {
-  Value isDirect = isWhole;
-  for (auto [dimension, stride] : llvm::zip(dimensions, tile.layout.strides))
-    isDirect = k.both(
-        isDirect, arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
-                                        dimension.stride, k.constant(stride)));
-  auto branch = scf::IfOp::create(b, base.getType(), isDirect,
-                                  /*withElseRegion=*/true);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToEnd(branch.thenBlock());
-  scf::YieldOp::create(b, base);
-  b.setInsertionPointToEnd(branch.elseBlock());
-  Value pointer = tile.pointer;
-  run();
-  scf::YieldOp::create(b, pointer);
-  return branch.getResult(0);
-}
-
-/// Whether all that reads a tile are contractions that broadcast its elements
-/// one by one: they work as well on the view, if that has the tile's layout.
-static bool isOnlyBroadcast(tile::LoadOp op, StringAttr laneRank) {
-  tile::TileType type = op.getResult().getType();
-  bool isSame =
-      !type.getElementType().isInteger(1) &&
-      op.getView().getType().getElementType() == type.getElementType();
-  if (!isSame || type.getRanks().empty() ||
-      (laneRank && type.getRankPosition(laneRank) >= 0))
-    return false;
-  return llvm::all_of(op->getUses(), [&](OpOperand &use) {
-    auto contract = dyn_cast<tile::ContractOp>(use.getOwner());
-    return contract && use.get() != contract.getAcc();
-  });
-}
-
 Value KernelLowering::loadGuarded(Value pointer, Value isInside, Type element,
                                   Value readable) {
   Type memory = getMemoryType(element);
@@ -238,29 +204,4 @@ std::pair<Value, Value> KernelLowering::readElement(tile::ReadOp op,
   }
   Value pointer = advance(view.pointer, offset, getMemoryType(element));
   return {loadGuarded(pointer, isInside, element, framePointer), isInside};
-}
-
-LogicalResult KernelLowering::lowerLoad(tile::LoadOp op) {
-  MoveLowering move(*this, op.getView(), op.getResult(), op.getOffsets(),
-                    op.getDims(), /*isStore=*/false);
-  if (isOnlyBroadcast(op, getLaneRank()))
-    directPointers[op.getResult()] = move.runUnlessDirect();
-  else
-    move.run();
-  return success();
-}
-
-LogicalResult KernelLowering::lowerStore(tile::StoreOp op) {
-  Value null = LLVM::ZeroOp::create(b, framePointer.getType());
-  Value isWanted = LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::ne,
-                                        getView(op.getView()).pointer, null);
-  scf::IfOp::create(b, isWanted, [&](OpBuilder &inner, Location) {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPoint(inner.getInsertionBlock(), inner.getInsertionPoint());
-    MoveLowering(*this, op.getView(), op.getTile(), op.getOffsets(),
-                 op.getDims(), /*isStore=*/true)
-        .run();
-    scf::YieldOp::create(b);
-  });
-  return success();
 }

@@ -23,10 +23,11 @@ MapRegion::MapRegion(KernelLowering &k, tile::MapOp op,
   }
 }
 
-/// Where the vector number `vector` of the ones worked on lies, from the first.
-int64_t MapRegion::vectorOffset(const Buffer &buffer, int64_t vector) {
-  return vector / lanes.panelVectors * buffer.layout.panelStride +
-         vector % lanes.panelVectors * k.unit.lanes;
+/// Where the vector number `vector` of the ones worked on lies.
+Value MapRegion::getVectorAddress(const Buffer &buffer, const Position &at,
+                                  int64_t vector) {
+  return k.address(buffer, at, vector % lanes.panelVectors * k.unit.lanes,
+                   {{k.getLaneRank(), vector / lanes.panelVectors}});
 }
 
 LaneValue MapRegion::load(const Buffer &buffer, const Position &at) {
@@ -35,8 +36,9 @@ LaneValue MapRegion::load(const Buffer &buffer, const Position &at) {
     return LaneValue::uniform(k.loadElements(element, k.address(buffer, at)));
   SmallVector<Value> vectors;
   for (int64_t v = 0; v != numVectors; ++v)
-    vectors.push_back(k.loadElements(
-        k.vectorOf(element), k.address(buffer, at, vectorOffset(buffer, v))));
+    vectors.push_back(k.loadElements(k.vectorOf(element),
+                                     getVectorAddress(buffer, at, v),
+                                     buffer.isAligned()));
   return LaneValue::varying(std::move(vectors));
 }
 
@@ -45,7 +47,8 @@ void MapRegion::store(const LaneValue &value, const Buffer &buffer,
   if (value.kind == LaneValue::Uniform)
     return k.storeElements(value.scalar, k.address(buffer, at));
   for (auto [index, vector] : llvm::enumerate(value.vectors))
-    k.storeElements(vector, k.address(buffer, at, vectorOffset(buffer, index)));
+    k.storeElements(vector, getVectorAddress(buffer, at, index),
+                    buffer.isAligned());
 }
 
 void MapRegion::hoistInputs(const Position &at,

@@ -49,7 +49,8 @@ private:
   /// The ranks whose coordinates the region reads.
   llvm::SmallDenseSet<mlir::StringAttr> usedCoordinates;
 
-  int64_t vectorOffset(const Buffer &buffer, int64_t vector);
+  mlir::Value getVectorAddress(const Buffer &buffer, const Position &at,
+                               int64_t vector);
 };
 
 } // namespace attn::cpu

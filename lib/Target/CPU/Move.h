@@ -19,7 +19,7 @@ class MoveLowering {
 public:
   MoveLowering(KernelLowering &k, mlir::Value view, mlir::Value tile,
                mlir::ValueRange offsets, mlir::ArrayAttr dims, bool isStore)
-      : k(k), b(k.b), view(k.getView(view)), tile(k.getBuffer(tile)),
+      : k(k), b(k.b), view(k.getView(view)), tile(k.getScratch(tile)),
         isStore(isStore), element(this->view.type.getElementType()),
         memory(getMemoryType(element)),
         isNarrow(!isStore && element == this->tile.getElementType() &&
@@ -27,9 +27,14 @@ public:
     bind(offsets, dims);
   }
   void run();
-  /// Copies only where the view has not the tile's layout, and returns where
-  /// the tile is.
-  mlir::Value runUnlessDirect();
+  void runUnless(mlir::Value condition);
+  /// Whether the view has the tile as scratch would.
+  mlir::Value hasLayout();
+  /// Whether the last rank's elements are one after the other.
+  mlir::Value isContiguous();
+  /// Where the tile is: in the view if `condition`, else in scratch. `strides`
+  /// are those of the view, if it may have others than scratch.
+  Buffer choosePlace(mlir::Value isInPlace, bool hasStrides);
 
 private:
   KernelLowering &k;

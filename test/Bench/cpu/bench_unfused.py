@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """The unfused form of softmax attention, Einsum by Einsum, against ceilings.
 
-Each Einsum of test/Variants/softmax_naive.mlir is compiled alone and timed:
-contractions as a fraction of the FMA ceiling, sweeps as a fraction of the
-bandwidth that a plain loop reaches on as much memory. Then the whole spec,
-fused and unfused (`--options=fuse=false`): time and workspace. Needs NumPy.
+Each Einsum of test/Variants/softmax_naive.mlir is compiled alone and timed, in
+turn with its ceiling: contractions with fused multiply-adds on registers,
+sweeps with a plain loop that reads the same tensor and, where the sweep writes
+one, writes the same tensor, with as many threads. Then the whole spec, fused
+and unfused (`--options=fuse=false`): time and workspace. Needs NumPy.
 
     bench_unfused.py --build build -o samples.json
 """
@@ -27,7 +28,7 @@ sys.path.insert(0, os.path.join(ROOT, "examples"))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from attnc_ctypes import Kernel, dltensor  # noqa: E402
 
-# name, inputs, output, Einsum, FLOPs a score, tensors of P x M read, written
+# name, inputs, output, Einsum, is a contraction, tensors of P x M read, written
 EINSUMS = [
     ("QK", {"Q": "p, e", "K": "m, e"}, "p, m", "%Q[p,e] * %K[m,e]", True,
      0, 1),
@@ -52,20 +53,27 @@ class Ceiling:
                                "-march=native", "-shared", "-fPIC", source,
                                "-o", library, "-lpthread"])
         self.library = ctypes.CDLL(library)
-        for name in ("ceiling_fma", "ceiling_read", "ceiling_sweep"):
+        for name in ("ceiling_fma", "ceiling_stream"):
             getattr(self.library, name).restype = ctypes.c_double
 
-    def fma(self):
-        return max(self.library.ceiling_fma(bits, 1, ctypes.c_double(0.03))
+    def fma(self, threads):
+        """GFLOP/s."""
+        return max(self.library.ceiling_fma(bits, threads,
+                                            ctypes.c_double(0.02))
                    for bits in (512, 256))
 
-    def bandwidth(self, kind, size):
-        return getattr(self.library, "ceiling_" + kind)(
-            1, ctypes.c_double(0.2), ctypes.c_size_t(size))
+    def stream(self, threads, read, written):
+        """Seconds to read an array and write another, which may be None."""
+        def pointer(array):
+            return ctypes.c_void_p(array.ctypes.data if array is not None
+                                   else None)
+        return self.library.ceiling_stream(
+            pointer(read), pointer(written), ctypes.c_size_t(read.size),
+            threads)
 
 
 class Call(ctypes.Structure):
-    """attnrt_call: one thread."""
+    """attnrt_call."""
 
     _fields_ = [("size", ctypes.c_uint32), ("device", ctypes.c_int32 * 2),
                 ("stream", ctypes.c_void_p), ("workspace", ctypes.c_void_p),
@@ -74,9 +82,9 @@ class Call(ctypes.Structure):
                 ("isa", ctypes.c_char_p)]
 
 
-def one_thread():
+def with_threads(threads):
     call = Call()
-    call.size, call.num_threads = ctypes.sizeof(Call), 1
+    call.size, call.num_threads = ctypes.sizeof(Call), threads
     call.device[0] = 1
     return call
 
@@ -102,48 +110,71 @@ def timed(call, rounds):
     return samples
 
 
-def bench_einsum(args, folder, ceiling, einsum, s, d):
-    name, inputs, output, body, is_contraction, reads, writes = einsum
+def tensor(rng, shape):
+    """Normal values, aligned to cache lines."""
+    size = int(np.prod(shape))
+    raw = np.empty(size + 16, np.float32)
+    first = -raw.ctypes.data // 4 % 16
+    values = raw[first:first + size].reshape(shape)
+    values[...] = rng.standard_normal(shape, np.float32)
+    return values
+
+
+def compile_einsum(args, folder, einsum, d):
+    name, inputs, output, body = einsum[:4]
     arguments = ", ".join(f"%{n}: !attn.tensor<[{r}], f32>"
                           for n, r in inputs.items())
     used = "".join(inputs.values()) + output
     ranks = "p" + (", m" if "m" in used else "") + "".join(
         f", {r} = {d}" for r in "ef" if r in used)
     left = output.replace(" ", "")
-    library = compile_spec(args, folder, f"{name}_{d}", f"""
+    return compile_spec(args, folder, f"{name}_{d}", f"""
 attn.cascade @one({arguments}) -> !attn.tensor<[{output}], f32>
     ranks({ranks}) {{
   %Z = attn.einsum [{left}] = {body}
   attn.yield %Z
 }}
 """)
+
+
+def bench_einsum(args, folder, ceiling, einsum, s, d, threads):
+    name, inputs, output, _, is_contraction, _, writes = einsum
     extents = {"p": s, "m": s, "e": d, "f": d}
     rng = np.random.default_rng(0)
+    tensors = {n: tensor(rng, [extents[r] for r in ranks.split(", ")])
+               for n, ranks in {**inputs, "Z": output}.items()}
+    kernel = Kernel(os.path.join(args.build, "lib", "libattnrt.so"),
+                    compile_einsum(args, folder, einsum, d), "one",
+                    [(n, ctypes.c_void_p) for n in tensors])
+    call = with_threads(threads)
 
-    def tensor(spec):
-        shape = [extents[r] for r in spec.split(", ")]
-        return rng.standard_normal(shape, np.float32)
+    def run():
+        begin = time.perf_counter()
+        kernel(ctypes.byref(call), **tensors)
+        return time.perf_counter() - begin
 
-    tensors = {n: tensor(r) for n, r in inputs.items()}
-    tensors["Z"] = tensor(output)
-    kernel = Kernel(os.path.join(args.build, "lib", "libattnrt.so"), library,
-                    "one", [(n, ctypes.c_void_p) for n in tensors])
-    call = one_thread()
-    samples = timed(lambda: kernel(ctypes.byref(call), **tensors), args.rounds)
-    seconds = statistics.median(samples)
-    row = {"einsum": name, "s": s, "d": d, "seconds": samples}
+    run()
+    row = {"einsum": name, "s": s, "d": d, "threads": threads, "seconds": [],
+           "ceiling": []}
+    for _ in range(args.rounds):
+        row["seconds"].append(run())
+        if is_contraction:
+            row["ceiling"].append(ceiling.fma(threads))
+        else:
+            first = next(iter(inputs))
+            row["ceiling"].append(ceiling.stream(
+                threads, tensors[first], tensors["Z"] if writes else None))
+    seconds = statistics.median(row["seconds"])
     if is_contraction:
-        row["gflops"] = 2 * s * s * d / seconds * 1e-9
-        row["ceiling"] = statistics.median(ceiling.fma() for _ in range(5))
-        row["fraction"] = row["gflops"] / row["ceiling"]
+        amount, row["unit"] = 2e-9 * s * s * d, "GFLOP/s"
+        fractions = [amount / t / rate
+                     for t, rate in zip(row["seconds"], row["ceiling"])]
     else:
-        size = 4 * s * s
-        row["gbytes"] = (reads + writes) * size / seconds * 1e-9
-        # Reading one tensor, or reading one and writing another.
-        kind = "sweep" if writes else "read"
-        row["ceiling"] = statistics.median(
-            ceiling.bandwidth(kind, size) for _ in range(3))
-        row["fraction"] = row["gbytes"] / row["ceiling"]
+        amount, row["unit"] = 4e-9 * s * s * (1 + writes), "GB/s"
+        fractions = [c / t for t, c in zip(row["seconds"], row["ceiling"])]
+        row["ceiling"] = [amount / c for c in row["ceiling"]]
+    row["rate"] = amount / seconds
+    row["fraction"] = statistics.median(fractions)
     return row
 
 
@@ -152,8 +183,7 @@ def bench_whole(args, folder, s, d, heads):
     with open(spec) as file:
         text = file.read()
     rng = np.random.default_rng(0)
-    tensors = {n: rng.standard_normal((1, heads, s, d), np.float32)
-               for n in ("Q", "K", "V", "AV")}
+    tensors = {n: tensor(rng, (1, heads, s, d)) for n in ("Q", "K", "V", "AV")}
     fields = [(n, ctypes.c_void_p) for n in tensors]
     row = {"s": s, "d": d, "heads": heads}
     for form, flags in (("fused", []),
@@ -162,7 +192,7 @@ def bench_whole(args, folder, s, d, heads):
                                f"e={d}", "--set", f"f={d}", *flags)
         kernel = Kernel(os.path.join(args.build, "lib", "libattnrt.so"),
                         library, "softmax_naive", fields)
-        call = one_thread()
+        call = with_threads(1)
         row[form + "_seconds"] = timed(
             lambda: kernel(ctypes.byref(call), **tensors), args.rounds)
         capsules = {n: t.__dlpack__() for n, t in tensors.items()}
@@ -182,21 +212,25 @@ def bench_whole(args, folder, s, d, heads):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--build", default=os.path.join(ROOT, "build"))
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("-o", "--output", help="write all samples here")
     args = parser.parse_args()
     result = {"einsums": [], "whole": []}
     with tempfile.TemporaryDirectory() as folder:
         ceiling = Ceiling(folder)
-        for d in (64, 128):
-            for einsum in EINSUMS:
-                row = bench_einsum(args, folder, ceiling, einsum, 4096, d)
-                result["einsums"].append(row)
-                rate = (f"{row['gflops']:7.1f} GFLOP/s" if "gflops" in row
-                        else f"{row['gbytes']:7.2f} GB/s   ")
-                print(f"{row['einsum']:3s} S 4096 D {d:3d}: {rate}, "
-                      f"{row['fraction']:.2f} of {row['ceiling']:.1f}",
-                      flush=True)
+        for threads in (1, 2):
+            for d in (64, 128):
+                for einsum in EINSUMS:
+                    if d != 64 and not einsum[4]:
+                        continue  # a sweep does not depend on it
+                    row = bench_einsum(args, folder, ceiling, einsum, 4096, d,
+                                       threads)
+                    result["einsums"].append(row)
+                    print(f"{row['einsum']:3s} S 4096 D {d:3d} {threads} "
+                          f"threads: {row['rate']:6.1f} {row['unit']}, "
+                          f"{row['fraction']:.2f} of "
+                          f"{statistics.median(row['ceiling']):.1f}",
+                          flush=True)
         for d in (64, 128):
             for s, heads in ((1024, 4), (4096, 1), (8192, 1)):
                 row = bench_whole(args, folder, s, d, heads)

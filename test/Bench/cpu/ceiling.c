@@ -1,7 +1,8 @@
 //===- ceiling.c - What this machine can do, beside a kernel --------------===//
 //
-// Two ceilings for a number of threads: fused multiply-adds on registers
-// (no loads) and bandwidth over arrays that no cache holds. A kernel's speed
+// Ceilings for a number of threads: fused multiply-adds on registers (no
+// loads); bandwidth over arrays that no cache holds, or over the arrays that a
+// kernel works on (streams: a read, or a read and a write). A kernel's speed
 // is reported as a fraction of these, measured within the same second, because
 // a virtual machine's clock changes under it.
 //
@@ -71,7 +72,10 @@ static double readOnce(const float *x, size_t count) {
   for (size_t i = 0; i + 64 <= count; i += 64)
     for (int j = 0; j < 64; ++j)
       sum[j] += x[i + j];
-  volatile float sink = sum[0] + sum[63];
+  float all = 0; /* of every element, so that every line is read */
+  for (int j = 0; j < 64; ++j)
+    all += sum[j];
+  volatile float sink = all;
   (void)sink;
   return 4.0 * (double)count;
 }
@@ -173,6 +177,45 @@ double ceiling_read(int threads, double seconds, size_t bytes) {
 /* GB/s read and written, in place, over an array of `bytes` in all. */
 double ceiling_sweep(int threads, double seconds, size_t bytes) {
   return measure(KIND_SWEEP, threads, seconds, bytes);
+}
+
+typedef struct {
+  const float *from;
+  float *to; /* null: only read */
+  size_t count;
+} stream;
+
+/* With ordinary stores: what is written is read by what comes next. */
+static void *runStream(void *argument) {
+  stream *s = argument;
+  if (!s->to)
+    readOnce(s->from, s->count);
+  else
+    for (size_t i = 0; i < s->count; ++i)
+      s->to[i] = 0.999f * s->from[i];
+  return NULL;
+}
+
+/* Seconds to read `count` floats once and, unless `to` is null, to write as
+ * many elsewhere. */
+double ceiling_stream(const float *from, float *to, size_t count, int threads) {
+  pthread_t ids[256];
+  stream parts[256];
+  if (threads < 1 || threads > 256)
+    return 0;
+  double begin = now();
+  for (int t = 0; t < threads; ++t) {
+    size_t first = count / threads * t;
+    size_t last = t + 1 == threads ? count : count / threads * (t + 1);
+    parts[t] = (stream){from + first, to ? to + first : NULL, last - first};
+    if (t + 1 == threads)
+      runStream(&parts[t]);
+    else
+      pthread_create(&ids[t], NULL, runStream, &parts[t]);
+  }
+  for (int t = 0; t + 1 < threads; ++t)
+    pthread_join(ids[t], NULL);
+  return now() - begin;
 }
 
 #ifdef CEILING_MAIN

@@ -12,16 +12,25 @@
 
 /// What a contraction only broadcasts is used where the view has it; else it is
 /// copied to scratch. The other two tiles are of one form.
-//       CHECK:   %[[A:.*]] = scf.if {{.*}} -> (!llvm.ptr) {
+//       CHECK:   %[[A:.*]] = arith.select %[[IN_PLACE:[0-9]+]], {{.*}} : !llvm.ptr
+//       CHECK:   scf.if %[[IN_PLACE]] {
+//  CHECK-NEXT:   } else {
 //       CHECK:     llvm.call @[[LOAD_A:attn.load.[0-9]+]]
 //       CHECK:   llvm.call @[[LOAD:attn.load.[0-9]+]](
 //       CHECK:   llvm.call @[[LOAD]](
 
-/// The map is computed as the contraction loads what it starts from.
+/// The map is computed as the contraction loads what it starts from. What is
+/// stored is written to the view, if the caller wants it and the lanes are one
+/// after the other, else to scratch and moved.
 //   CHECK-NOT:   arith.mulf
+//       CHECK:   %[[WANTED:.*]] = llvm.icmp "ne"
+//       CHECK:   %[[WRITTEN:.*]] = arith.andi %[[WANTED]],
+//       CHECK:   arith.select %[[WRITTEN]], {{.*}} : !llvm.ptr
 //       CHECK:   llvm.call @[[CONTRACT:attn.contract.[0-9]+]]({{.*}}, %[[A]],
-//       CHECK:   llvm.icmp "ne"
-//       CHECK:   llvm.call @attn.store
+//       CHECK:   %[[LEFT:.*]] = arith.xori %[[WRITTEN]],
+//       CHECK:   %[[MOVES:.*]] = arith.andi %[[WANTED]], %[[LEFT]]
+//       CHECK:   scf.if %[[MOVES]] {
+//       CHECK:     llvm.call @attn.store
 //       CHECK:   llvm.return
 
 // CHECK: llvm.func internal @[[LOAD]](
@@ -37,7 +46,7 @@
 
 tile.kernel @product grid(%b0 = b, %j0 = j: 32) lanes j
     (%A: !tile.view<[b, i, c], f32>, %B: !tile.view<[b, c, j], f32>, %S: !tile.view<[b, i, j], f32>, %R: !tile.view<[b, i, j], f32>)
-    attributes {ranks = []} {
+    attributes {ranks = [#attn.rank<"c", fixed, 12>]} {
   %c0 = arith.constant 0 : index
   %a = tile.load %A[%b0, %c0, %c0] dims ["", "i", "c"] : !tile.view<[b, i, c], f32> -> !tile.tile<[i: 12, c: 12], f32>
   %b = tile.load %B[%b0, %c0, %j0] dims ["", "c", "j"] : !tile.view<[b, c, j], f32> -> !tile.tile<[c: 12, j: 32], f32>

@@ -1,0 +1,240 @@
+//===- InPlace.cpp - Tiles worked on where a view has them ----------------===//
+//
+// A tile that is only read element by element, or only stored, needs no copy in
+// scratch where the view has its elements as they are wanted: all inside and of
+// the tile's type. Only the run shows whether that is so, and then
+// - what a contraction broadcasts is in place if it has scratch's own strides,
+//   which are part of the code;
+// - what maps read, what is stored, and rows longer than the tile that a
+//   contraction broadcasts, if the last rank's elements lie one after the
+//   other. The other strides are values then, the view's or scratch's, and the
+//   same code works on either. Where a view ends is known too: what is outside
+//   of it is not computed.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Target/CPU/Move.h"
+#include "lib/Target/FusedAccumulator.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Transforms/RegionUtils.h"
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::cpu;
+
+//===----------------------------------------------------------------------===//
+// Places
+//===----------------------------------------------------------------------===//
+
+Value MoveLowering::hasLayout() {
+  Value result = isWhole;
+  for (auto [dimension, stride] : llvm::zip(dimensions, tile.layout.strides))
+    result = k.both(result, arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                                                  dimension.stride,
+                                                  k.constant(stride)));
+  return result;
+}
+
+Value MoveLowering::isContiguous() {
+  return k.both(isWhole,
+                arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                                      dimensions.back().stride, k.constant(1)));
+}
+
+Buffer MoveLowering::choosePlace(Value isInPlace, bool hasStrides) {
+  Buffer place = tile;
+  place.pointer = arith::SelectOp::create(b, isInPlace, base, tile.pointer);
+  for (const Dimension &dimension : dimensions)
+    place.ends.push_back(dimension.high);
+  if (!hasStrides)
+    return place;
+  for (auto [index, dimension] : llvm::enumerate(dimensions)) {
+    bool isLane = int64_t(index) == tile.layout.lanePosition;
+    Value inView = dimension.stride;
+    Value inScratch = k.constant(tile.layout.strides[index]);
+    if (isLane) {
+      inView = k.constant(tile.layout.panelVectors * k.unit.lanes);
+      inScratch = k.constant(tile.layout.panelStride);
+    }
+    bool isUnit = !isLane && index + 1 == dimensions.size();
+    place.strides.push_back(
+        isUnit ? Value()
+               : b.createOrFold<arith::SelectOp>(isInPlace, inView, inScratch));
+  }
+  return place;
+}
+
+void MoveLowering::runUnless(Value condition) {
+  auto branch = scf::IfOp::create(b, TypeRange(), condition,
+                                  /*addThenBlock=*/true, /*addElseBlock=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToEnd(branch.thenBlock());
+  scf::YieldOp::create(b);
+  b.setInsertionPointToEnd(branch.elseBlock());
+  run();
+  scf::YieldOp::create(b);
+}
+
+//===----------------------------------------------------------------------===//
+// Which tiles
+//===----------------------------------------------------------------------===//
+
+/// Whether memory and scratch have the same elements.
+static bool hasSameElements(tile::ViewType view, tile::TileType type) {
+  return view.getElementType() == type.getElementType() &&
+         !type.getElementType().isInteger(1) && !type.getRanks().empty();
+}
+
+/// Whether all that reads a tile are contractions that broadcast its elements
+/// one by one.
+static bool isOnlyBroadcast(tile::LoadOp op, StringAttr laneRank) {
+  if (laneRank && op.getResult().getType().getRankPosition(laneRank) >= 0)
+    return false;
+  return llvm::all_of(op->getUses(), [&](OpOperand &use) {
+    auto contract = dyn_cast<tile::ContractOp>(use.getOwner());
+    return contract && use.get() != contract.getAcc();
+  });
+}
+
+/// Whether all that reads a tile are maps, which take any strides.
+static bool isOnlyMapped(tile::LoadOp op) {
+  return llvm::all_of(op->getUsers(), [](Operation *user) {
+    auto map = dyn_cast<tile::MapOp>(user);
+    return map && !isFusedAccumulator(map);
+  });
+}
+
+/// Whether a broadcast tile has parts of rows: those of the view are longer, so
+/// that it never has scratch's strides.
+static bool hasPartsOfRows(tile::LoadOp op) {
+  tile::TileType type = op.getResult().getType();
+  auto last = cast<StringAttr>(op.getDims()[op.getDims().size() - 1]);
+  if (!type.getElementType().isF32() || type.getRanks().back() != last)
+    return false;
+  StringAttr rank = op.getView().getType().getRanks().back();
+  auto kernel = op->getParentOfType<tile::KernelOp>();
+  return llvm::none_of(kernel.getRanks().getAsRange<RankAttr>(),
+                       [&](RankAttr declared) {
+                         return declared.getName() == rank &&
+                                declared.getKind() == RankKind::Fixed &&
+                                declared.getValue() <= type.getSizes().back();
+                       });
+}
+
+/// Whether a tile's lanes run along the last rank of a view with `dims` and
+/// fill its vectors: nothing lies between or after them.
+static bool hasLanesLast(tile::TileType type, ArrayAttr dims,
+                         StringAttr laneRank, int64_t lanes) {
+  TileLayout layout = TileLayout::get(type, laneRank, lanes);
+  return layout.hasLanes() && layout.pack == 1 &&
+         dims[dims.size() - 1] == laneRank &&
+         layout.laneSize == layout.numPanels * layout.panelVectors * lanes;
+}
+
+//===----------------------------------------------------------------------===//
+// Loads
+//===----------------------------------------------------------------------===//
+
+LogicalResult KernelLowering::lowerLoad(tile::LoadOp op) {
+  MoveLowering move(*this, op.getView(), op.getResult(), op.getOffsets(),
+                    op.getDims(), /*isStore=*/false);
+  tile::TileType type = op.getResult().getType();
+  bool isSame = hasSameElements(op.getView().getType(), type);
+  bool isBroadcast = isSame && isOnlyBroadcast(op, getLaneRank());
+  bool isMapped = isSame && isOnlyMapped(op) &&
+                  hasLanesLast(type, op.getDims(), getLaneRank(), unit.lanes);
+  if (!isBroadcast && !isMapped) {
+    move.run();
+    return success();
+  }
+  bool hasStrides = isMapped || hasPartsOfRows(op);
+  Value isInPlace = hasStrides ? move.isContiguous() : move.hasLayout();
+  places[op.getResult()] = move.choosePlace(isInPlace, hasStrides);
+  move.runUnless(isInPlace);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Stores
+//===----------------------------------------------------------------------===//
+
+bool cpu::isOnlyStored(Value tile) {
+  SmallVector<Value> worklist{tile};
+  while (!worklist.empty())
+    for (Operation *user : worklist.pop_back_val().getUsers()) {
+      if (isa<tile::StoreOp>(user))
+        continue;
+      auto map = dyn_cast<tile::MapOp>(user);
+      if (!map || !map.getReducers().empty() || isFusedAccumulator(map))
+        return false;
+      worklist.push_back(map.getResult());
+    }
+  return true;
+}
+
+/// The store that alone uses what `op` makes, if the kernel does nothing else
+/// than store to that view.
+static tile::StoreOp getOnlyStore(Operation *op) {
+  Value tile = op->getResult(0);
+  if (!tile.hasOneUse())
+    return {};
+  auto store = dyn_cast<tile::StoreOp>(*tile.user_begin());
+  bool isOnly = store && store->getBlock() == op->getBlock() &&
+                llvm::all_of(store.getView().getUsers(), [](Operation *user) {
+                  return isa<tile::StoreOp>(user);
+                });
+  return isOnly ? store : tile::StoreOp();
+}
+
+/// Computes where a result is to be stored before the result is made.
+void KernelLowering::hoistOffsets() {
+  IRRewriter rewriter(b.getContext());
+  kernel.walk([&](Operation *op) {
+    if (!isa<tile::MapOp, tile::ContractOp>(op))
+      return;
+    tile::StoreOp store = getOnlyStore(op);
+    if (store && failed(moveValueDefinitions(rewriter, store.getOffsets(), op)))
+      placedLate.insert(store);
+  });
+}
+
+/// Lets `op`, a map or a contraction, write its result to the view that it is
+/// stored to.
+void KernelLowering::placeResult(Operation *op) {
+  tile::StoreOp store = getOnlyStore(op);
+  if (!store || placedLate.contains(store))
+    return;
+  tile::TileType type = store.getTile().getType();
+  if (!hasSameElements(store.getView().getType(), type) ||
+      !hasLanesLast(type, store.getDims(), getLaneRank(), unit.lanes))
+    return;
+  MoveLowering move(*this, store.getView(), store.getTile(), store.getOffsets(),
+                    store.getDims(), /*isStore=*/true);
+  Value isInPlace = both(isWanted(store), move.isContiguous());
+  places[store.getTile()] = move.choosePlace(isInPlace, /*hasStrides=*/true);
+  writtenInPlace[store] = isInPlace;
+}
+
+/// Whether the caller gave the output that `op` stores.
+Value KernelLowering::isWanted(tile::StoreOp op) {
+  Value null = LLVM::ZeroOp::create(b, framePointer.getType());
+  return LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::ne,
+                              getView(op.getView()).pointer, null);
+}
+
+LogicalResult KernelLowering::lowerStore(tile::StoreOp op) {
+  Value isLeft = isWanted(op);
+  if (Value isInPlace = writtenInPlace.lookup(op))
+    isLeft = both(isLeft, arith::XOrIOp::create(
+                              b, isInPlace, makeInteger(b, b.getI1Type(), 1)));
+  scf::IfOp::create(b, isLeft, [&](OpBuilder &inner, Location) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(inner.getInsertionBlock(), inner.getInsertionPoint());
+    MoveLowering(*this, op.getView(), op.getTile(), op.getOffsets(),
+                 op.getDims(), /*isStore=*/true)
+        .run();
+    scf::YieldOp::create(b);
+  });
+  return success();
+}
