@@ -5,7 +5,7 @@
 // A block of rows by one panel of lanes is held in registers while c runs: a
 // row's lhs element is broadcast, a panel's row of rhs is loaded once for all
 // of them. Panels are outermost, so that rhs's panel stays in the first-level
-// cache while all rows pass.
+// cache while all rows pass; rows are where they lie in a view (InPlace.cpp).
 //
 //===----------------------------------------------------------------------===//
 
@@ -57,6 +57,7 @@ private:
   SmallVector<Value> getStart(const Position &at, int64_t rows);
   SmallVector<Value> emitSum(Position &at, unsigned depth, int64_t rows,
                              SmallVector<Value> sums);
+  void prefetchRows(const Position &at, int64_t rows, int64_t size);
   void emitStep(Position &at, int64_t step, int64_t rows,
                 MutableArrayRef<Value> sums);
   Value loadOperand(const Buffer &buffer, const Position &at,
@@ -217,8 +218,9 @@ void ContractLowering::emit() {
     accRegion.emplace(k, accMap, accInputs);
   Position at;
   k.loopNest(outer, at, [&] {
-    // A view's rows are long: what is near in memory is written together.
-    if (result.hasStrides())
+    // A view's rows are long and far apart: what is near in memory is written
+    // together, and a block of lhs is used by all panels while it is at hand.
+    if (result.hasStrides() || lhs.hasStrides())
       return emitRows(at, [&](int64_t rows) {
         emitPanels(at, [&] { emitBlock(at, rows); });
       });
@@ -346,6 +348,7 @@ SmallVector<Value> ContractLowering::emitSum(Position &at, unsigned depth,
     at[rank] = c;
     if (!isInnermost)
       return emitSum(at, depth + 1, rows, std::move(next));
+    prefetchRows(at, rows, size);
     for (int64_t u = 0; u != unroll; ++u)
       emitStep(at, u, rows, next);
     return next;
@@ -353,6 +356,23 @@ SmallVector<Value> ContractLowering::emitSum(Position &at, unsigned depth,
   if (Value end = lhs.getEnd(rank); end && unroll == 1)
     return k.loopTo(k.constant(0), end, 1, sums, body);
   return k.loop(size, unroll, sums, body);
+}
+
+/// Asks for a line of the rows after the block, which are in no cache where a
+/// view has them: for another one at each of the `size` turns.
+void ContractLowering::prefetchRows(const Position &at, int64_t rows,
+                                    int64_t size) {
+  int64_t line = 64 / lhs.layout.elementBytes, rowLines = size / line;
+  if (!lhs.hasStrides() || !rowRank || rowLines == 0)
+    return;
+  StringAttr rank = contracted.back().first;
+  Value turn = at.lookup(rank), lines = k.constant(rowLines);
+  Value row = arith::DivUIOp::create(b, turn, lines);
+  Position next = at;
+  next[rowRank] = k.add(at.lookup(rowRank), k.add(k.constant(rows), row));
+  next[rank] = k.mul(arith::RemUIOp::create(b, turn, lines), k.constant(line));
+  LLVM::Prefetch::create(b, k.address(lhs, next), /*rw=*/0, /*hint=*/2,
+                         /*cache=*/1);
 }
 
 /// One coordinate of the innermost contracted rank, `step` after `at`.

@@ -4,8 +4,8 @@
 Each Einsum of test/Variants/softmax_naive.mlir is compiled alone and timed, in
 turn with its ceiling: contractions with fused multiply-adds on registers,
 sweeps with a plain loop that reads the same tensor and, where the sweep writes
-one, writes the same tensor, with as many threads. Then the whole spec, fused
-and unfused (`--options=fuse=false`): time and workspace. Needs NumPy.
+one, writes the same tensor. Then the whole spec, fused and unfused
+(`--options=fuse=false`): time and workspace. One thread. Needs NumPy.
 
     bench_unfused.py --build build -o samples.json
 """
@@ -137,7 +137,7 @@ attn.cascade @one({arguments}) -> !attn.tensor<[{output}], f32>
 """)
 
 
-def bench_einsum(args, folder, ceiling, einsum, s, d, threads):
+def bench_einsum(args, folder, ceiling, einsum, s, d):
     name, inputs, output, _, is_contraction, _, writes = einsum
     extents = {"p": s, "m": s, "e": d, "f": d}
     rng = np.random.default_rng(0)
@@ -146,7 +146,7 @@ def bench_einsum(args, folder, ceiling, einsum, s, d, threads):
     kernel = Kernel(os.path.join(args.build, "lib", "libattnrt.so"),
                     compile_einsum(args, folder, einsum, d), "one",
                     [(n, ctypes.c_void_p) for n in tensors])
-    call = with_threads(threads)
+    call = with_threads(1)
 
     def run():
         begin = time.perf_counter()
@@ -154,16 +154,16 @@ def bench_einsum(args, folder, ceiling, einsum, s, d, threads):
         return time.perf_counter() - begin
 
     run()
-    row = {"einsum": name, "s": s, "d": d, "threads": threads, "seconds": [],
+    row = {"einsum": name, "s": s, "d": d, "seconds": [],
            "ceiling": []}
     for _ in range(args.rounds):
         row["seconds"].append(run())
         if is_contraction:
-            row["ceiling"].append(ceiling.fma(threads))
+            row["ceiling"].append(ceiling.fma(1))
         else:
             first = next(iter(inputs))
             row["ceiling"].append(ceiling.stream(
-                threads, tensors[first], tensors["Z"] if writes else None))
+                1, tensors[first], tensors["Z"] if writes else None))
     seconds = statistics.median(row["seconds"])
     if is_contraction:
         amount, row["unit"] = 2e-9 * s * s * d, "GFLOP/s"
@@ -212,25 +212,22 @@ def bench_whole(args, folder, s, d, heads):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--build", default=os.path.join(ROOT, "build"))
-    parser.add_argument("--rounds", type=int, default=11)
+    parser.add_argument("--rounds", type=int, default=21)
     parser.add_argument("-o", "--output", help="write all samples here")
     args = parser.parse_args()
     result = {"einsums": [], "whole": []}
     with tempfile.TemporaryDirectory() as folder:
         ceiling = Ceiling(folder)
-        for threads in (1, 2):
-            for d in (64, 128):
-                for einsum in EINSUMS:
-                    if d != 64 and not einsum[4]:
-                        continue  # a sweep does not depend on it
-                    row = bench_einsum(args, folder, ceiling, einsum, 4096, d,
-                                       threads)
-                    result["einsums"].append(row)
-                    print(f"{row['einsum']:3s} S 4096 D {d:3d} {threads} "
-                          f"threads: {row['rate']:6.1f} {row['unit']}, "
-                          f"{row['fraction']:.2f} of "
-                          f"{statistics.median(row['ceiling']):.1f}",
-                          flush=True)
+        for d in (64, 128):
+            for einsum in EINSUMS:
+                if d != 64 and not einsum[4]:
+                    continue  # a sweep does not depend on it
+                row = bench_einsum(args, folder, ceiling, einsum, 4096, d)
+                result["einsums"].append(row)
+                print(f"{row['einsum']:3s} S 4096 D {d:3d}: "
+                      f"{row['rate']:6.1f} {row['unit']}, "
+                      f"{row['fraction']:.2f} of "
+                      f"{statistics.median(row['ceiling']):.1f}", flush=True)
         for d in (64, 128):
             for s, heads in ((1024, 4), (4096, 1), (8192, 1)):
                 row = bench_whole(args, folder, s, d, heads)
