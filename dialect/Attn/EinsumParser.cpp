@@ -96,10 +96,13 @@ ParseResult EinsumOp::parse(OpAsmParser &parser, OperationState &state) {
     return failure();
   unsigned numOut = expression.vars.size();
 
+  SMLoc start = parser.getCurrentLocation();
   TermOr term = expression.parseExpression();
   if (failed(term))
     return failure();
-  Value value = expression.materialise(*term);
+  Value value = expression.materialise(*term, start);
+  if (!value)
+    return failure();
   if (value.getType().isIndex())
     value = CastOp::create(expression.builder, expression.loc,
                            parser.getBuilder().getI64Type(), value,

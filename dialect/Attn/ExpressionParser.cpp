@@ -6,6 +6,7 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/SaveAndRestore.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace attn;
@@ -25,17 +26,21 @@ static bool isCondition(Term term) {
   return !term.isLiteral() && term.value.getType().isInteger(1);
 }
 
-Value ExpressionParser::materialise(Term term) {
+Value ExpressionParser::materialise(Term term, SMLoc where) {
   if (!term.isLiteral())
     return term.value;
-  double number = term.real ? *term.real : double(*term.integer);
-  return make<arith::ConstantOp>(builder.getF32FloatAttr(number));
+  return makeConstant(term, builder.getF32Type(), where);
 }
 
 Value ExpressionParser::makeConstant(Term term, Type type, SMLoc where) {
   if (isa<FloatType>(type)) {
     double number = term.real ? *term.real : double(*term.integer);
-    return make<arith::ConstantOp>(builder.getFloatAttr(type, number));
+    FloatAttr value = builder.getFloatAttr(type, number);
+    if (value.getValue().isInfinity() && !std::isinf(number)) {
+      error(where) << "number " << number << " does not fit " << type;
+      return {};
+    }
+    return make<arith::ConstantOp>(value);
   }
   int64_t number = *term.integer;
   if (type.isInteger(32) && !llvm::isInt<32>(number)) {
@@ -179,6 +184,14 @@ TermOr ExpressionParser::parseComparison() {
   TermOr rhs = parseSum();
   if (failed(rhs))
     return failure();
+  SMLoc next = parser.getCurrentLocation();
+  if (succeeded(parser.parseOptionalLess()) ||
+      succeeded(parser.parseOptionalGreater()) ||
+      succeeded(parser.parseOptionalEqual()) ||
+      succeeded(parser.parseOptionalKeyword("ne"))) {
+    error(next) << "comparisons don't chain; write a < b and b < c";
+    return failure();
+  }
   return compare(integer, real, *lhs, *rhs, where);
 }
 
@@ -313,6 +326,7 @@ TermOr ExpressionParser::parseUnary() {
 //===----------------------------------------------------------------------===//
 
 TermOr ExpressionParser::parseNumber(bool &found) {
+  SMLoc where = parser.getCurrentLocation();
   APInt integer;
   OptionalParseResult result = parser.parseOptionalInteger(integer);
   found = result.has_value();
@@ -328,7 +342,8 @@ TermOr ExpressionParser::parseNumber(bool &found) {
     return failure();
   }
   if (integer.getSignificantBits() > 64) {
-    error(next) << "integer does not fit 64 bits";
+    error(where) << "integer " << llvm::toString(integer, 10, /*Signed=*/false)
+                 << " does not fit 64 bits";
     return failure();
   }
   return Term{{}, integer.getSExtValue(), {}};
@@ -363,6 +378,10 @@ TermOr ExpressionParser::parsePrimary() {
   }
   if (parser.parseFloat(real))
     return failure();
+  if (std::isinf(real)) {
+    error(where) << "number does not fit f64; infinity is written inf";
+    return failure();
+  }
   return Term{{}, {}, real};
 }
 
@@ -540,7 +559,9 @@ TermOr ExpressionParser::parseCast(SMLoc where) {
   }
   Value value = term->integer
                     ? makeConstant(*term, builder.getIndexType(), where)
-                    : materialise(*term);
+                    : materialise(*term, where);
+  if (!value)
+    return failure();
   return Term{make<CastOp>(getComputeType(type), value, TypeAttr::get(type),
                            UnitAttr()),
               {},

@@ -59,7 +59,7 @@ public:
 
   TermOr parseExpression() { return parseOr(); }
   /// A literal becomes f32.
-  mlir::Value materialise(Term term);
+  mlir::Value materialise(Term term, llvm::SMLoc where);
   mlir::Value toBool(Term term, llvm::SMLoc where);
 
   /// Marks `name` as a variable of the iteration space.

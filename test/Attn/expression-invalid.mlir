@@ -85,8 +85,45 @@ attn.cascade @large_integer(%X: !attn.tensor<[p, m], f32>, %v: !attn.tensor<[m],
                   %i: !attn.tensor<[m], i32>, %b: !attn.tensor<[m], i1>,
                   %x: f32, %n: i32)
     -> !attn.tensor<[p], f32> ranks(p, m, e = 8) {
-  // expected-error @+1 {{integer does not fit 64 bits}}
+  // expected-error @+1 {{integer 99999999999999999999 does not fit 64 bits}}
   %Y = attn.einsum [m] = %v[99999999999999999999]
+}
+
+// -----
+
+/// At the number, though what follows is on the next line.
+attn.cascade @large_integer_ends_line(%v: !attn.tensor<[m], f32>)
+    -> !attn.tensor<[m], f32> ranks(m) {
+  // expected-error @+1 {{integer 100000000000000000000 does not fit 64 bits}}
+  %Y = attn.einsum [m] = %v[m] * 100000000000000000000
+  attn.yield %Y
+}
+
+// -----
+
+attn.cascade @large_f64(%v: !attn.tensor<[m], f32>)
+    -> !attn.tensor<[m], f32> ranks(m) {
+  // expected-error @+1 {{number does not fit f64; infinity is written inf}}
+  %Y = attn.einsum [m] = %v[m] * 1.0e999
+  attn.yield %Y
+}
+
+// -----
+
+attn.cascade @large_f32(%v: !attn.tensor<[m], f32>)
+    -> !attn.tensor<[m], f32> ranks(m) {
+  // expected-error @+1 {{number 1.000000e+39 does not fit 'f32'}}
+  %Y = attn.einsum [m] = %v[m] * 1.0e39
+  attn.yield %Y
+}
+
+// -----
+
+attn.cascade @large_f32_alone(%v: !attn.tensor<[m], f32>)
+    -> !attn.tensor<[m], f32> ranks(m) {
+  // expected-error @+1 {{number 1.000000e+39 does not fit 'f32'}}
+  %Y = attn.einsum [m] = 1.0e39
+  attn.yield %Y
 }
 
 // -----
@@ -355,7 +392,7 @@ attn.cascade @chained_comparison(%X: !attn.tensor<[p, m], f32>, %v: !attn.tensor
                   %i: !attn.tensor<[m], i32>, %b: !attn.tensor<[m], i1>,
                   %x: f32, %n: i32)
     -> !attn.tensor<[p], f32> ranks(p, m, e = 8) {
-  // expected-error @+1 {{expected ')'}}
+  // expected-error @+1 {{comparisons don't chain; write a < b and b < c}}
   %Y = attn.einsum [m] = %v[m] where (0 < m < 4)
 }
 
