@@ -9,9 +9,8 @@
 
 namespace attn {
 
-/// Reads the main file of `sources`; null after an error. MLIR's parser
-/// recurses for each bracket, so text that nests deeply enough to overflow the
-/// stack is refused before it is parsed.
+/// Reads the main file of `sources`; null after an error. What MLIR's parser
+/// can't take is refused before it is parsed (lib/TextLimits.h).
 mlir::OwningOpRef<mlir::ModuleOp> parseSpec(llvm::SourceMgr &sources,
                                             mlir::MLIRContext *context);
 

@@ -10,6 +10,7 @@
 #include "lib/Register.h"
 #include "lib/Specialise.h"
 #include "lib/Target/CPU/EmitObject.h"
+#include "lib/Target/WriteFile.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Support/Timing.h"
@@ -38,6 +39,28 @@ namespace {
 
 enum class Emit { Attn, Nests, Tile, LLVM, Asm, PTX, Obj, SO, Header };
 
+/// Reads the name of an enumerator; a mistake lists all.
+template <typename T> struct NameParser : cl::parser<T> {
+  using cl::parser<T>::parser;
+  bool parse(cl::Option &option, StringRef, StringRef text, T &value) {
+    std::string names;
+    for (auto &known : this->Values) {
+      if (known.Name == text) {
+        value = known.V.getValue();
+        return false;
+      }
+      names += (names.empty() ? "" : ", ") + known.Name.str();
+    }
+    return option.error("unknown value `" + text + "`; expected " + names);
+  }
+  StringRef getName(T value) const {
+    return llvm::find_if(
+               this->Values,
+               [&](auto &known) { return known.V.getValue() == value; })
+        ->Name;
+  }
+};
+
 struct CommandLine {
   cl::OptionCategory category{"Options"};
 
@@ -46,7 +69,7 @@ struct CommandLine {
   cl::opt<std::string> output{
       "o", cl::value_desc("file"), cl::cat(category),
       cl::desc("Where to write (- is stdout); .o and .so get a .h beside")};
-  cl::opt<Emit> emit{
+  cl::opt<Emit, false, NameParser<Emit>> emit{
       "emit", cl::desc("What to write (obj):"), cl::init(Emit::Obj),
       cl::cat(category),
       cl::values(clEnumValN(Emit::Attn, "attn", "the cascades, as written"),
@@ -72,9 +95,9 @@ struct CommandLine {
   cl::opt<std::string> machine{
       "machine", cl::value_desc("name"), cl::cat(category),
       cl::desc("For --cost, --explain: one of machines/, a .json file, host")};
-  cl::opt<Stage> stopAfter{"stop-after", cl::init(Stage::LLVM),
-                           cl::cat(category), getStageValues(),
-                           cl::desc("Write the IR after a stage:")};
+  cl::opt<Stage, false, NameParser<Stage>> stopAfter{
+      "stop-after", cl::init(Stage::LLVM), cl::cat(category), getStageValues(),
+      cl::desc("Write the IR after a stage:")};
   cl::opt<std::string> dumpTo{
       "dump-to", cl::value_desc("folder"), cl::cat(category),
       cl::desc("Write the IR after every stage to a folder")};
@@ -125,11 +148,9 @@ static std::string getVersion() {
       .str();
 }
 
-/// The last stage to run where IR is written.
-static Stage getLastStage(const CommandLine &line) {
-  if (line.stopAfter.getNumOccurrences())
-    return line.stopAfter;
-  switch (line.emit) {
+/// The stage whose IR an --emit is.
+static Stage getStage(Emit emit) {
+  switch (emit) {
   case Emit::Attn:
     return Stage::Parse;
   case Emit::Nests:
@@ -137,6 +158,28 @@ static Stage getLastStage(const CommandLine &line) {
   default:
     return Stage::Bind;
   }
+}
+
+/// The last stage to run where IR is written.
+static Stage getLastStage(const CommandLine &line) {
+  return line.stopAfter.getNumOccurrences() ? Stage(line.stopAfter)
+                                            : getStage(line.emit);
+}
+
+/// Checks that --stop-after and --emit don't ask for different things.
+static LogicalResult checkStopAfter(CommandLine &line) {
+  if (!line.stopAfter.getNumOccurrences() || !line.emit.getNumOccurrences())
+    return success();
+  if (line.emit > Emit::Tile)
+    return fail("--stop-after writes IR, so it excludes --emit=llvm, asm, ptx, "
+                "obj, so and header");
+  Stage stage = getStage(line.emit);
+  if (line.stopAfter != stage)
+    return fail("--emit=" + line.emit.getParser().getName(line.emit) +
+                " is the IR after `" + stringify(stage) +
+                "`, --stop-after asks for that after `" +
+                stringify(line.stopAfter) + "`");
+  return success();
 }
 
 /// ptxas where --ptxas says, else in CUDA's folder, else in the PATH; empty if
@@ -256,14 +299,9 @@ static FailureOr<std::string> getOutput(const CommandLine &line) {
 // Writing
 //===----------------------------------------------------------------------===//
 
-/// Writes all of `contents` or leaves `file` as it is.
 static LogicalResult write(StringRef file, StringRef contents) {
-  if (llvm::Error error =
-          llvm::writeToOutput(file, [&](raw_ostream &os) -> llvm::Error {
-            os << contents;
-            return llvm::Error::success();
-          }))
-    return fail("can't write " + llvm::toString(std::move(error)));
+  if (llvm::Error error = writeFile(file, contents))
+    return fail(llvm::toString(std::move(error)));
   return success();
 }
 
@@ -366,7 +404,7 @@ static LogicalResult writeCode(const CommandLine &line, const char *program,
   } else if (failed(write(output, text))) {
     return failure();
   }
-  return output == "-" ? success() : writeHeader(interfaces, output);
+  return isRegularOrNew(output) ? writeHeader(interfaces, output) : success();
 }
 
 /// Checks what --cost goes together with.
@@ -376,9 +414,9 @@ static LogicalResult checkCost(const CommandLine &line) {
                ? fail("--machine is for --cost and --explain")
                : success();
   if (line.machine.empty())
-    return fail(
-        "--cost needs --machine: " + llvm::join(getBuiltinMachines(), ", ") +
-        " or a file that ends in .json");
+    return fail("--cost needs --machine: host, " +
+                llvm::join(getBuiltinMachines(), ", ") +
+                " or a file that ends in .json");
   if (!llvm::is_contained({"", "text", "json"}, line.cost))
     return fail("unknown format `--cost=" + line.cost +
                 "`; expected text or json");
@@ -396,11 +434,7 @@ static LogicalResult checkCost(const CommandLine &line) {
 
 /// The machine that --machine names.
 static FailureOr<MachineDescription> getMachine(const CommandLine &line) {
-  std::string name = line.machine;
-  if (name == "host")
-    if (std::optional<CpuDescription> host = lookupCpu("host"))
-      name = host->name.str();
-  llvm::Expected<MachineDescription> machine = loadMachine(name);
+  llvm::Expected<MachineDescription> machine = loadMachine(line.machine);
   if (!machine)
     return fail(llvm::toString(machine.takeError()));
   return std::move(*machine);
@@ -522,6 +556,27 @@ static LogicalResult formMonoid(ModuleOp module, StringRef rank,
                  succeeded(pm.run(module)));
 }
 
+/// Checks that `assume` is of use and names ranks that there are.
+static LogicalResult checkAssumptions(ModuleOp module,
+                                      const PipelineOptions &options) {
+  std::vector<std::string> texts(options.assume.begin(), options.assume.end());
+  if (texts.empty())
+    return success();
+  if (!options.reassociate)
+    return fail("`--options=assume` is what reassociate chooses by, but "
+                "reassociate=true is not given");
+  auto assumed = parseExtents(texts, "--options=assume", module.getContext());
+  if (failed(assumed))
+    return failure();
+  for (const auto &[name, extent] : *assumed)
+    if (llvm::none_of(module.getOps<CascadeOp>(), [&, &rank = name](auto op) {
+          return op.lookupRank(StringAttr::get(op.getContext(), rank));
+        }))
+      return fail("`--options=assume=" + name + "=" + Twine(extent) +
+                  "`: no cascade has a rank `" + name + "`");
+  return success();
+}
+
 static LogicalResult compile(const CommandLine &line, const char *program,
                              MLIRContext &context, llvm::SourceMgr &sources) {
   FailureOr<Targets> targets = getTargets(line);
@@ -550,13 +605,13 @@ static LogicalResult compile(const CommandLine &line, const char *program,
     return failure();
   if (!line.merge.empty() && failed(formMonoid(*module, line.merge, options)))
     return failure();
+  FailureOr<std::vector<Interface>> interfaces = getInterfaces(*module);
+  if (failed(interfaces) || failed(checkAssumptions(*module, options)))
+    return failure();
   if (line.cost.getNumOccurrences())
     return estimateCosts(line, *module, options, *output);
   if (line.explain.getNumOccurrences())
     return explainCascades(line, *module, options, *output);
-  FailureOr<std::vector<Interface>> interfaces = getInterfaces(*module);
-  if (failed(interfaces))
-    return failure();
 
   DefaultTimingManager timing;
   applyDefaultTimingManagerCLOptions(timing);
@@ -624,11 +679,8 @@ int main(int argc, char **argv) {
       argc, argv,
       "attnc: compiles attention, written as cascades of Einsums\n");
 
-  if (line.stopAfter.getNumOccurrences() && line.emit.getNumOccurrences() &&
-      line.emit > Emit::LLVM)
-    return failed(fail("--stop-after writes IR, so it excludes --emit=asm, "
-                       "obj, so and header"));
-  if (failed(checkCost(line)) || failed(checkExplain(line)))
+  if (failed(checkStopAfter(line)) || failed(checkCost(line)) ||
+      failed(checkExplain(line)))
     return 1;
   std::string message;
   std::unique_ptr<llvm::MemoryBuffer> file =

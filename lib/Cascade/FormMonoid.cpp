@@ -388,7 +388,10 @@ void FormMonoid::runOnOperation() {
       return signalPassFailure();
   }
   if (!found) {
-    emitError(getOperation().getLoc(), "no cascade reduces a rank `")
+    auto cascades = getOperation().getOps<CascadeOp>();
+    emitError(cascades.empty() ? getOperation().getLoc()
+                               : (*cascades.begin()).getLoc(),
+              "no cascade reduces a rank `")
         << rank << "`";
     signalPassFailure();
   }

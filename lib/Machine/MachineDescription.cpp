@@ -2,6 +2,8 @@
 
 #include "lib/Machine/MachineDescription.h"
 #include "lib/Machine/BuiltinMachines.h"
+#include "lib/Machine/CpuModel.h"
+#include "lib/TextLimits.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringExtras.h"
@@ -122,6 +124,22 @@ static bool fromJSON(const json::Value &value, OperationCost &cost,
   return members.finish();
 }
 
+/// What an Einsum can compute: the kinds that lib/Analysis counts, and narrow
+/// products.
+#define ATTN_OPERATIONS                                                        \
+  "abs, add, ceil, compare, convert, cos, div, erf, exp, exp2, floor, log, "   \
+  "log2, logic, mac, mac16, mac8, max, mul, pow, round, rsqrt, select, "       \
+  "sigmoid, sin, sqrt, tanh"
+
+static bool checkOperation(StringRef name, json::Path place) {
+  llvm::SmallVector<StringRef, 32> known;
+  StringRef(ATTN_OPERATIONS).split(known, ", ");
+  if (llvm::is_contained(known, name))
+    return true;
+  place.field(name).report("unknown operation; expected " ATTN_OPERATIONS);
+  return false;
+}
+
 /// An operation made of others: `{"mac": 6}` takes what 6 `mac` take, one after
 /// the other.
 using Expansion = std::map<std::string, double>;
@@ -138,10 +156,15 @@ static bool fromJSON(const json::Value &value, MachineUnit &unit,
   members.readIf("overlaps", unit.overlaps);
   if (!members.finish())
     return false;
+  for (auto &[name, cost] : operations)
+    if (!checkOperation(name, path.field("operations")))
+      return false;
   unit.operations.insert(operations.begin(), operations.end());
   for (auto &[name, parts] : expansions) {
     OperationCost whole{0, 0};
     json::Path place = path.field("expansions");
+    if (!checkOperation(name, place))
+      return false;
     for (auto &[part, times] : parts) {
       auto known = operations.find(part);
       if (known == operations.end()) {
@@ -268,10 +291,17 @@ std::vector<StringRef> attn::getBuiltinMachines() {
 /// The text of a machine, as JSON.
 static llvm::Expected<std::string> readText(StringRef nameOrFile) {
   if (!nameOrFile.ends_with(".json")) {
+    StringRef name = nameOrFile;
+    if (name == "host") {
+      std::optional<CpuDescription> host = lookupCpu("host");
+      if (!host)
+        return makeError("this machine does not run x86-64-v3");
+      name = host->name;
+    }
     for (const BuiltinMachine &machine : builtinMachines)
-      if (nameOrFile == machine.name)
+      if (name == machine.name)
         return machine.text;
-    return makeError("unknown machine `" + nameOrFile + "`; expected " +
+    return makeError("unknown machine `" + nameOrFile + "`; expected host, " +
                      llvm::join(getBuiltinMachines(), ", ") +
                      " or a file that ends in .json");
   }
@@ -281,15 +311,30 @@ static llvm::Expected<std::string> readText(StringRef nameOrFile) {
   return (*file)->getBuffer().str();
 }
 
+/// Parses the text of the machine `nameOrFile`.
+static llvm::Expected<json::Value> parseText(StringRef nameOrFile,
+                                             StringRef text) {
+  if (auto excess = findExcess(text)) {
+    StringRef before(text.begin(), excess->place - text.begin());
+    size_t column = before.size() - (before.rfind('\n') + 1);
+    return makeError(nameOrFile + ": [" + llvm::Twine(before.count('\n') + 1) +
+                     ":" + llvm::Twine(column) + "]: " + excess->message);
+  }
+  llvm::Expected<json::Value> value = json::parse(text);
+  if (!value)
+    return makeError(nameOrFile + ": " + llvm::toString(value.takeError()));
+  return value;
+}
+
 /// The members of `nameOrFile`: its own, and those of the machine that it is
 /// `like`.
 static llvm::Expected<json::Object> readMembers(StringRef nameOrFile) {
   llvm::Expected<std::string> text = readText(nameOrFile);
   if (!text)
     return text.takeError();
-  llvm::Expected<json::Value> value = json::parse(*text);
+  llvm::Expected<json::Value> value = parseText(nameOrFile, *text);
   if (!value)
-    return makeError(nameOrFile + ": " + llvm::toString(value.takeError()));
+    return value.takeError();
   json::Object *own = value->getAsObject();
   if (!own)
     return makeError(nameOrFile + ": expected an object");
@@ -299,7 +344,8 @@ static llvm::Expected<json::Object> readMembers(StringRef nameOrFile) {
   std::string other = like->getAsString().value_or("").str();
   // A file beside this one, or a built-in machine, that is like no other.
   llvm::SmallString<128> file(other);
-  if (StringRef(other).ends_with(".json")) {
+  if (StringRef(other).ends_with(".json") &&
+      llvm::sys::path::is_relative(other)) {
     file = llvm::sys::path::parent_path(nameOrFile);
     llvm::sys::path::append(file, other);
   }
@@ -307,9 +353,9 @@ static llvm::Expected<json::Object> readMembers(StringRef nameOrFile) {
   if (!base)
     return makeError(nameOrFile +
                      ": like: " + llvm::toString(base.takeError()));
-  llvm::Expected<json::Value> merged = json::parse(*base);
+  llvm::Expected<json::Value> merged = parseText(file, *base);
   if (!merged)
-    return makeError(file + ": " + llvm::toString(merged.takeError()));
+    return merged.takeError();
   json::Object *members = merged->getAsObject();
   if (!members || members->get("like"))
     return makeError(nameOrFile + ": like: `" + other +

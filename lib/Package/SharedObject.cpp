@@ -29,7 +29,12 @@ static llvm::Expected<std::string> findLinker() {
 llvm::Expected<std::string> attn::linkSharedObject(StringRef object,
                                                    StringRef soname,
                                                    StringRef runtimeFolder) {
-  SmallString<128> runtime(runtimeFolder);
+  // Where the shared object looks for it, from whatever folder it is loaded.
+  SmallString<128> folder(runtimeFolder);
+  if (std::error_code error = llvm::sys::fs::make_absolute(folder))
+    return createStringError(error, "can't make " + runtimeFolder +
+                                        " an absolute path");
+  SmallString<128> runtime(folder);
   llvm::sys::path::append(runtime, "libattnrt.so");
   if (!llvm::sys::fs::exists(runtime))
     return createStringError("the runtime isn't at " + runtime);
@@ -53,7 +58,7 @@ llvm::Expected<std::string> attn::linkSharedObject(StringRef object,
                          "-rpath",
                          "$ORIGIN",
                          "-rpath",
-                         runtimeFolder,
+                         folder,
                          "-z",
                          "relro",
                          "-z",

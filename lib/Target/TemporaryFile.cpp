@@ -1,6 +1,7 @@
 //===- TemporaryFile.cpp - A file for another program ---------------------===//
 
 #include "lib/Target/TemporaryFile.h"
+#include "lib/Target/WriteFile.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 
@@ -13,10 +14,7 @@ TemporaryFile::TemporaryFile(llvm::StringRef suffix) {
 }
 
 llvm::Error TemporaryFile::write(llvm::StringRef contents) {
-  return llvm::writeToOutput(path, [&](llvm::raw_ostream &os) -> llvm::Error {
-    os << contents;
-    return llvm::Error::success();
-  });
+  return writeFile(path, contents);
 }
 
 std::string TemporaryFile::read() const {

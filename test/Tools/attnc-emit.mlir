@@ -6,7 +6,7 @@
 // RUN: attnc %s --emit=attn -o %t.mlir | count 0
 // RUN: attnc %t.mlir --emit=attn | diff - %t.mlir
 // RUN: attnc %s --emit=nests | FileCheck %s --check-prefix=NESTS
-// RUN: attnc %s --emit=nests --stop-after=parse | diff - %t.mlir
+// RUN: attnc %s --stop-after=parse | diff - %t.mlir
 // RUN: attnc %s --stop-after=nests --options="fuse=false" \
 // RUN:   | FileCheck %s --check-prefix=UNFUSED
 

@@ -16,6 +16,9 @@
 // RUN: llvm-nm -D --defined-only --format=just-symbols %t/f.so \
 // RUN:   | sort | FileCheck %s --check-prefix=SHOWN
 // RUN: llvm-readelf -d %t/f.so | FileCheck %s --check-prefix=DYNAMIC
+/// However the runtime's folder is written: from elsewhere it is the same.
+// RUN: cd %build && attnc %s --emit=so --runtime=lib -o %t/f.so
+// RUN: llvm-readelf -d %t/f.so | FileCheck %s -DLIB=%build --check-prefix=RPATH
 // RUN: not attnc %s --emit=so --runtime=%t -o %t/none.so 2>&1 \
 // RUN:   | FileCheck %s --check-prefix=NO-RUNTIME
 // RUN: not ls %t/none.so
@@ -45,6 +48,7 @@
 
 // DYNAMIC-DAG: NEEDED{{.*}}libattnrt.so
 // DYNAMIC-DAG: SONAME{{.*}}[f.so]
+// RPATH: RUNPATH{{.*}}[$ORIGIN:[[LIB]]/lib]
 // DYNAMIC-DAG: RUNPATH{{.*}}[$ORIGIN:
 
 // NO-RUNTIME: attnc: error: the runtime isn't at {{.*}}libattnrt.so

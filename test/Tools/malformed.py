@@ -61,6 +61,14 @@ def huge():
     yield cascade("%A[b, e]", f"b, {product}, e = {factors}", "b, e")
 
 
+def long_numbers():
+    for digits in ("9" * 20, "9" * 64, "9" * 20_000, "0x" + "f" * 20_000,
+                   "1." + "0" * 20_000):
+        yield cascade(f"%A[b] * {digits}")
+        yield cascade("%A[b]", f"b, e = {digits}")
+        yield b"#a = " + digits.encode()
+
+
 def junk():
     yield b""
     yield b"\0" * 1000
@@ -70,12 +78,12 @@ def junk():
 
 
 failures = runs = 0
-for kind in (truncated, changed, nested, huge, junk):
+for kind in (truncated, changed, nested, huge, long_numbers, junk):
     for text in kind():
         for emit in ("nests", "header"):
             runs += 1
             result = subprocess.run([tool, "-", f"--emit={emit}"], input=text,
-                                    capture_output=True, timeout=60)
+                                    capture_output=True, timeout=10)
             if result.returncode == 1 and b"error" in result.stderr:
                 break  # and so would the other
             if result.returncode != 0:
