@@ -120,6 +120,9 @@ static void buildBindStage(OpPassManager &pm, const PipelineOptions &options) {
   pm.addPass(createCanonicalizerPass());
   // Both branches of a stream load the same tiles: once hoisted, CSE sees it.
   pm.addNestedPass<tile::KernelOp>(createHoistInvariants());
+  // Of what is invariant, and before both branches' loads become one.
+  if (lookupGpu(options.target))
+    pm.addNestedPass<tile::KernelOp>(nvptx::createAssignLayouts());
   pm.addPass(createCSEPass());
 }
 
@@ -128,6 +131,7 @@ static void buildLLVMStage(OpPassManager &pm, const PipelineOptions &options) {
     nvptx::LowerTilesOptions lower;
     lower.threads = gpu->threads;
     lower.sharedBytes = gpu->sharedBytes;
+    lower.accurate = options.accurateMath;
     return nvptx::buildTileToLLVM(pm, lower);
   }
   std::optional<CpuDescription> cpu = lookupCpu(options.target);
@@ -199,12 +203,14 @@ static FailureOr<int64_t> getSharedBytes(ModuleOp module,
   return bytes;
 }
 
-/// Sets the tile sizes that are left open, for a GPU, to the first that fit.
+/// Sets the tile sizes that are left open, for a GPU, to the first that fit
+/// after those that are to be passed over.
 static LogicalResult chooseTiles(ModuleOp module, PipelineOptions &options) {
   std::optional<GpuDescription> gpu = lookupGpu(options.target);
   if (!gpu || (options.laneTile && options.streamTile))
     return success();
   int64_t laneTile = options.laneTile, streamTile = options.streamTile, bytes;
+  int64_t skipped = 0;
   for (TileChoice choice : getGpuTileChoices()) {
     options.laneTile = laneTile ? laneTile : choice.lanes;
     options.streamTile = streamTile ? streamTile : choice.stream;
@@ -212,9 +218,11 @@ static LogicalResult chooseTiles(ModuleOp module, PipelineOptions &options) {
     if (failed(needed))
       return failure();
     bytes = *needed;
-    if (bytes <= gpu->sharedBytes)
+    if (bytes <= gpu->sharedBytes && skipped++ == options.skipTiles)
       return success();
   }
+  if (skipped)
+    return success(); // the last ones
   return emitError(module.getLoc(), "the tiles need ")
          << bytes << " bytes of shared memory even with "
          << int64_t(options.laneTile) << " lanes and "
@@ -281,16 +289,18 @@ private:
   llvm::LLVMContext &context;
   StringRef first; ///< the first target, for messages
 
-  LogicalResult run(ModuleOp clone, Stage from, Stage to, StringRef target);
+  LogicalResult run(ModuleOp clone, Stage from, Stage to, StringRef target,
+                    int64_t skipTiles = 0);
   LogicalResult checkRanks(ModuleOp clone, LoweredLevel &level);
   LogicalResult add(ModuleOp clone, LoweredLevel level);
 };
 } // namespace
 
 LogicalResult LevelCompiler::run(ModuleOp clone, Stage from, Stage to,
-                                 StringRef target) {
+                                 StringRef target, int64_t skipTiles) {
   PipelineOptions levelOptions;
   levelOptions.copyOptionValuesFrom(options);
+  levelOptions.skipTiles = levelOptions.skipTiles + skipTiles;
   levelOptions.target = target.str();
   return runStages(clone, from, to, levelOptions, hooks);
 }
@@ -335,22 +345,38 @@ LogicalResult LevelCompiler::compile(const CpuDescription &cpu, bool isOnly) {
   return add(*clone, std::move(level));
 }
 
+/// Where ptxas finds too few registers, the next smaller tiles are taken.
 LogicalResult LevelCompiler::compile(const GpuDescription &gpu,
                                      StringRef ptxas) {
-  OwningOpRef<ModuleOp> clone = module.clone();
-  LoweredLevel level{gpu.name, gpu.name};
-  if (failed(run(*clone, lastCascadeStage, Stage::Bind, gpu.name)) ||
-      failed(checkRanks(*clone, level)) ||
-      failed(run(*clone, Stage::Bind, Stage::LLVM, gpu.name)))
-    return failure();
-  FailureOr<nvptx::DeviceCode> device = nvptx::takeDeviceCode(*clone, gpu);
-  if (failed(device))
-    return failure();
-  level.device = std::move(*device);
-  if (!ptxas.empty() &&
-      failed(nvptx::addMachineCode(*level.device, ptxas, module.getLoc())))
-    return failure();
-  return add(*clone, std::move(level));
+  int64_t numChoices = getGpuTileChoices().size();
+  if (options.laneTile && options.streamTile)
+    numChoices = 1;
+  for (int64_t skipTiles = 0;; ++skipTiles) {
+    OwningOpRef<ModuleOp> clone = module.clone();
+    LoweredLevel level{gpu.name, gpu.name};
+    if (failed(
+            run(*clone, lastCascadeStage, Stage::Bind, gpu.name, skipTiles)) ||
+        failed(checkRanks(*clone, level)) ||
+        failed(run(*clone, Stage::Bind, Stage::LLVM, gpu.name)))
+      return failure();
+    FailureOr<nvptx::DeviceCode> device = nvptx::takeDeviceCode(*clone, gpu);
+    if (failed(device))
+      return failure();
+    level.device = std::move(*device);
+    if (!ptxas.empty() &&
+        failed(nvptx::addMachineCode(*level.device, ptxas, module.getLoc())))
+      return failure();
+    const std::vector<std::string> &shortcomings = level.device->shortcomings;
+    bool isLast = skipTiles + 1 >= numChoices;
+    for (const std::string &shortcoming : shortcomings) {
+      if (isLast)
+        emitWarning(module.getLoc(), shortcoming);
+      else
+        emitRemark(module.getLoc(), shortcoming) << "; smaller tiles are taken";
+    }
+    if (shortcomings.empty() || isLast)
+      return add(*clone, std::move(level));
+  }
 }
 
 FailureOr<std::unique_ptr<llvm::Module>>

@@ -86,6 +86,10 @@ struct PipelineOptions : mlir::PassPipelineOptions<PipelineOptions> {
   Option<int64_t> streamTile{
       *this, "stream-tile", llvm::cl::init(0),
       llvm::cl::desc("coordinates of a streamed rank in a tile; 0: likewise")};
+  Option<int64_t> skipTiles{
+      *this, "skip-tiles", llvm::cl::init(0),
+      llvm::cl::desc("of the tile sizes for a GPU that fit, how many to pass "
+                     "over")};
   Option<int64_t> split{
       *this, "split", llvm::cl::init(16),
       llvm::cl::desc(

@@ -244,9 +244,13 @@ def Tile_LoadOp : Tile_Op<"load", [Pure]> {
     none); the tile's own order may be another. Outside the view's extents the
     tile is 0. Narrow types widen (S8), unless the tile's elements have the
     view's type. Inputs never change during a kernel, so a load may move.
+
+    A load in a loop with `stages = 2` has two places, which turns of the loop
+    use by turns: the next turn's tile is on its way while this one's is used.
   }];
   let arguments = (ins Tile_View:$view, Variadic<Index>:$offsets,
-                       StrArrayAttr:$dims);
+                       StrArrayAttr:$dims,
+                       DefaultValuedOptionalAttr<I64Attr, "1">:$stages);
   let results = (outs Tile_Tile:$result);
   let assemblyFormat = [{
     $view `[` $offsets `]` `dims` $dims attr-dict `:` type($view) `->` type($result)

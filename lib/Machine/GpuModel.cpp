@@ -48,3 +48,8 @@ int64_t GpuModel::getSweepRows() const { return 2; }
 
 // A quarter of the shared memory, in f32.
 int64_t GpuModel::getMaxTileElements() const { return gpu.sharedBytes / 16; }
+
+// mma.sync.m16n8k16, from sm_80 on.
+bool GpuModel::hasMatrixUnit(Type element, int64_t contracted) const {
+  return (element.isBF16() || element.isF16()) && contracted % 16 == 0;
+}

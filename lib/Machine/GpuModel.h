@@ -44,6 +44,7 @@ public:
   int64_t getSweepTile() const override;
   int64_t getSweepRows() const override;
   int64_t getMaxTileElements() const override;
+  bool hasMatrixUnit(mlir::Type element, int64_t contracted) const override;
 
 private:
   GpuDescription gpu;

@@ -19,7 +19,11 @@ using namespace mlir;
 using namespace attn;
 using llvm::BitVector;
 
-static bool isTile(Value value) { return isa<tile::TileType>(value.getType()); }
+/// Whether `value` is a tile in memory.
+static bool isTile(Value value) {
+  auto type = dyn_cast<tile::TileType>(value.getType());
+  return type && type.getSpace() == tile::Space::Scratch;
+}
 
 /// The tiles that `op` reads when it runs: a contraction's accumulator may be
 /// computed as it is loaded, and reads what the map would have read; so do the
@@ -67,6 +71,7 @@ public:
     for (BitVector &set : live)
       set.resize(numPositions);
     markBlock(kernel.getBody().front(), {}, BitVector(values.size()));
+    markStages();
   }
 
   ScratchPlan plan();
@@ -97,6 +102,7 @@ private:
   }
   BitVector markBlock(Block &block, ValueRange joined, BitVector after);
   BitVector markLoop(scf::ForOp loop, BitVector after);
+  void markStages();
   unsigned find(unsigned id) {
     while (parent[id] != id)
       id = parent[id] = parent[parent[id]];
@@ -117,8 +123,11 @@ void Planner::collect(TileBytes getBytes) {
     parent.push_back(values.size());
     values.push_back(value);
     live.emplace_back();
+    auto load = value.getDefiningOp<tile::LoadOp>();
     sizes.push_back(
-        llvm::alignTo(getBytes(cast<tile::TileType>(value.getType())), 64));
+        (load ? load.getStages() : 1) *
+        llvm::alignTo(getBytes(cast<tile::TileType>(value.getType())),
+                      scratchAlignment));
   };
   kernel.walk<WalkOrder::PreOrder>([&](Operation *op) {
     for (Value value : op->getResults())
@@ -221,6 +230,15 @@ BitVector Planner::markLoop(scf::ForOp loop, BitVector after) {
   setAll(set, loop.getInitArgs(), ids, true);
   mark(set, begin[loop]);
   return set;
+}
+
+/// A load with several places uses them from before its loop to its end.
+void Planner::markStages() {
+  kernel.walk([&](tile::LoadOp load) {
+    if (load.getStages() > 1 && isTile(load.getResult()))
+      live[ids.lookup(load.getResult())].set(begin[load->getParentOp()],
+                                             end[load->getParentOp()] + 2);
+  });
 }
 
 /// Makes two tiles one buffer if they are never needed at the same time.

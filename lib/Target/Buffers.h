@@ -20,6 +20,9 @@ struct ScratchPlan {
   int64_t bytes = 0;
 };
 
+/// Every place begins at a multiple of it; so does each of a load's stages.
+constexpr int64_t scratchAlignment = 64;
+
 /// The bytes that a tile takes in scratch.
 using TileBytes = llvm::function_ref<int64_t(tile::TileType)>;
 

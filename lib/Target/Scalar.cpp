@@ -156,6 +156,13 @@ static Value emitExp(Formula f, Value x, bool isBase2) {
       f.target.hasScalef && !isF64 && vector && vector.getNumElements() == 16;
   if (scales && f.target.hasRoughExp)
     return emitRoughExp(f, x, isBase2);
+  if (f.target.hasExp2 && f.type.isF32()) {
+    Value t = isBase2 ? x : f.mul(x, f.number(1 / std::log(2.0)));
+    return LLVM::CallIntrinsicOp::create(
+               f.b, f.type, f.b.getStringAttr("llvm.nvvm.ex2.approx.ftz"),
+               ValueRange{t})
+        .getResult(0);
+  }
   ExponentialFormat format = getExponentialFormat(isF64);
   const double ln2 = std::log(2.0), unit = isBase2 ? 1 : ln2;
   // Beyond these the result is 0 or infinite.

@@ -56,6 +56,9 @@ struct ScalarTarget {
   /// Whether exponentials need no more than what bf16 tells apart: a relative
   /// error of 8e-5, where bf16 rounds by 4e-3.
   bool hasRoughExp = false;
+  /// PTX's ex2.approx for exponentials in f32: a relative error of 2^-22 for
+  /// 2^x, and of 2^-22 + |x| * 2^-24 for exp(x).
+  bool hasExp2 = false;
 };
 
 /// Emits `op` on other operands (scalars or vectors of the types of its own).

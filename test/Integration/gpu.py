@@ -6,10 +6,11 @@ FOLDER has attn-run, libattnrt.so.0 and VARIANT.TYPE.so for each variant, with
 the spec's types and others (`make_gpu_objects.sh` makes it on a machine without a GPU). Sizes
 and options are those of variants.py: ones, primes, one more or less than tiles,
 no rows, no keys; scores that are moderate and of deviation 150; padded rows and
-outputs that start as NaN. Prints a line for each object and, at last, how many
-runs failed.
+outputs that start as NaN. Prints a line for each object as it is done and, at last,
+how many runs failed.
 """
 import concurrent.futures
+import itertools
 import os
 import re
 import subprocess
@@ -67,21 +68,23 @@ def main(folder, *flags):
             for options in cases(name, types)]
     if "--quick" in flags:
         work = work[::5]
-    summary, failures = {}, []
+    failures = 0
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        for name, types, worst, failure in pool.map(
-                lambda item: run(folder, *item), work):
-            count, bad, most = summary.get((name, types), (0, 0, 0))
-            summary[name, types] = (count + 1, bad + bool(failure),
-                                    max(most, worst))
-            if failure:
-                failures.append(failure)
-    for failure in failures[:12]:
-        print(failure)
-    for (name, types), (count, bad, most) in summary.items():
-        print(f"{name} {types}: {count} runs, {bad} failed, largest error "
-              f"{most:.3g} of the bound")
-    print(f"{len(work)} runs, {len(failures)} failed")
+        results = pool.map(lambda item: run(folder, *item), work)
+        # An object's runs follow one another.
+        for (name, types), group in itertools.groupby(results,
+                                                      lambda r: r[:2]):
+            count, bad, most = 0, [], 0.0
+            for _, _, error, failure in group:
+                count += 1
+                most = max(most, error)
+                bad += [failure] if failure else []
+            for failure in bad[:3]:
+                print(failure)
+            print(f"{name} {types}: {count} runs, {len(bad)} failed, largest "
+                  f"error {most:.3g} of the bound", flush=True)
+            failures += len(bad)
+    print(f"{len(work)} runs, {failures} failed")
     return bool(failures) or not work
 
 

@@ -6,6 +6,7 @@
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FileUtilities.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Program.h"
 #include "llvm/Support/Regex.h"
@@ -78,12 +79,11 @@ LogicalResult nvptx::addMachineCode(DeviceCode &code, StringRef ptxas,
     return emitError(loc, llvm::toString(assembly.takeError()));
   for (const KernelReport &kernel : assembly->kernels)
     if (kernel.spillBytes)
-      emitWarning(loc, "@")
-          << kernel.name << " on " << code.gpu.name << " spills "
-          << kernel.spillBytes << " bytes of its " << kernel.registers
-          << " registers";
+      code.shortcomings.push_back(llvm::formatv(
+          "@{0} on {1} spills {2} bytes of its {3} registers", kernel.name,
+          code.gpu.name, kernel.spillBytes, kernel.registers));
   for (const std::string &remark : assembly->remarks)
-    emitWarning(loc, "ptxas: ") << remark;
+    code.shortcomings.push_back("ptxas: " + remark);
   code.cubin = std::move(assembly->cubin);
   return success();
 }

@@ -28,6 +28,8 @@ struct DeviceCode {
   std::vector<DeviceKernel> kernels; ///< by the number that launches use
   std::string ptx;
   std::string cubin; ///< empty where there is no ptxas
+  /// What ptxas could not do as it was asked, a sentence for each kernel.
+  std::vector<std::string> shortcomings;
 };
 
 /// Takes the device module out of `module` (llvm dialect) and translates it to
@@ -35,8 +37,7 @@ struct DeviceCode {
 mlir::FailureOr<DeviceCode> takeDeviceCode(mlir::ModuleOp module,
                                            const GpuDescription &gpu);
 
-/// Assembles `code` with the program `ptxas`; fails with a diagnostic. Says at
-/// `loc` where a kernel's registers don't suffice.
+/// Assembles `code` with the program `ptxas`; fails with a diagnostic.
 mlir::LogicalResult addMachineCode(DeviceCode &code, llvm::StringRef ptxas,
                                    mlir::Location loc);
 

@@ -62,12 +62,19 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
       .run(module, modules);
 }
 
-/// Assembly of a whole warp must not be moved to where some threads are not.
-static void makeAssemblyConvergent(llvm::Module &module) {
+/// What a whole warp does must not be moved to where some threads are not: LLVM
+/// takes products of matrices for plain arithmetic.
+static void makeConvergent(llvm::Module &module) {
+  auto isOfWarp = [](const llvm::CallInst &call) {
+    const llvm::Function *callee = call.getCalledFunction();
+    return call.isInlineAsm() ||
+           (callee && (callee->getName().starts_with("llvm.nvvm.mma.") ||
+                       callee->getName().starts_with("llvm.nvvm.ldmatrix.")));
+  };
   for (llvm::Function &function : module)
     for (llvm::Instruction &instruction : llvm::instructions(function))
       if (auto *call = dyn_cast<llvm::CallInst>(&instruction))
-        if (call->isInlineAsm())
+        if (isOfWarp(*call))
           call->setConvergent();
 }
 
@@ -78,7 +85,7 @@ static llvm::Expected<std::string> emitPTX(llvm::Module &module,
     return machine.takeError();
   module.setTargetTriple((*machine)->getTargetTriple());
   module.setDataLayout((*machine)->createDataLayout());
-  makeAssemblyConvergent(module);
+  makeConvergent(module);
   optimize(module, **machine);
   llvm::SmallString<0> text;
   llvm::raw_svector_ostream os(text);

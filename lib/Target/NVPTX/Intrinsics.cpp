@@ -52,6 +52,66 @@ Value nvptx::emitShuffleXor(ImplicitLocOpBuilder &b, Value value,
   return type.isF64() ? Value(arith::BitcastOp::create(b, type, bits)) : bits;
 }
 
+/// The values of a structure.
+static SmallVector<Value> unpack(ImplicitLocOpBuilder &b, Value structure) {
+  auto type = cast<LLVM::LLVMStructType>(structure.getType());
+  SmallVector<Value> values;
+  for (size_t i = 0; i != type.getBody().size(); ++i)
+    values.push_back(LLVM::ExtractValueOp::create(b, structure, int64_t(i)));
+  return values;
+}
+
+SmallVector<Value> nvptx::emitLoadMatrix(ImplicitLocOpBuilder &b, Value pointer,
+                                         int64_t count, bool isTransposed) {
+  MLIRContext *context = b.getContext();
+  SmallVector<Type> words(count, b.getI32Type());
+  auto type = LLVM::LLVMStructType::getLiteral(context, words);
+  return unpack(b,
+                NVVM::LdMatrixOp::create(
+                    b, type, pointer, count,
+                    isTransposed ? NVVM::MMALayout::col : NVVM::MMALayout::row,
+                    NVVM::LdStMatrixShapeAttr::get(context, 8, 8),
+                    NVVM::LdStMatrixEltType::B16));
+}
+
+void nvptx::emitMultiplyAdd(ImplicitLocOpBuilder &b, ArrayRef<Value> left,
+                            ArrayRef<Value> right, MutableArrayRef<Value> sum,
+                            Type element) {
+  SmallVector<Type> results(sum.size(), b.getF32Type());
+  auto type = LLVM::LLVMStructType::getLiteral(b.getContext(), results);
+  bool isBF16 = element.isBF16();
+  auto convert = [&](ArrayRef<Value> words) {
+    SmallVector<Value> converted(words);
+    if (!isBF16)
+      for (Value &word : converted)
+        word = LLVM::BitcastOp::create(b, VectorType::get(2, b.getF16Type()),
+                                       word);
+    return converted;
+  };
+  NVVM::MMATypes operand = isBF16 ? NVVM::MMATypes::bf16 : NVVM::MMATypes::f16;
+  Value product = NVVM::MmaOp::create(
+      b, type, convert(left), convert(right), SmallVector<Value>(sum),
+      ArrayRef<int64_t>{16, 8, 16}, std::nullopt, std::nullopt,
+      std::array<NVVM::MMATypes, 2>{operand, operand},
+      std::array<NVVM::MMALayout, 2>{NVVM::MMALayout::row,
+                                     NVVM::MMALayout::col});
+  llvm::copy(unpack(b, product), sum.begin());
+}
+
+void nvptx::emitCopyAsync(ImplicitLocOpBuilder &b, Value target, Value source,
+                          Value bytes) {
+  NVVM::CpAsyncOp::create(b, target, source, uint32_t(16),
+                          NVVM::LoadCacheModifierKind::CG, bytes);
+}
+
+void nvptx::emitCommitCopies(ImplicitLocOpBuilder &b) {
+  NVVM::CpAsyncCommitGroupOp::create(b);
+}
+
+void nvptx::emitWaitForCopies(ImplicitLocOpBuilder &b) {
+  NVVM::CpAsyncWaitGroupOp::create(b, uint32_t(0));
+}
+
 void nvptx::makeKernel(LLVM::LLVMFuncOp function, int64_t threads) {
   Builder b(function.getContext());
   function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(),

@@ -28,6 +28,27 @@ void emitBarrier(mlir::ImplicitLocOpBuilder &b);
 mlir::Value emitShuffleXor(mlir::ImplicitLocOpBuilder &b, mlir::Value value,
                            int32_t mask);
 
+/// `count` (2 or 4) matrices of 8 by 8 elements of 16 bits, a word of each; the
+/// lanes' pointers are to their rows. The words have neighbours of a row, or of
+/// a column where `isTransposed`.
+llvm::SmallVector<mlir::Value> emitLoadMatrix(mlir::ImplicitLocOpBuilder &b,
+                                              mlir::Value pointer,
+                                              int64_t count, bool isTransposed);
+/// mma.sync.m16n8k16: adds to the four values of `sum` the product of four
+/// words and two.
+void emitMultiplyAdd(mlir::ImplicitLocOpBuilder &b,
+                     llvm::ArrayRef<mlir::Value> left,
+                     llvm::ArrayRef<mlir::Value> right,
+                     llvm::MutableArrayRef<mlir::Value> sum,
+                     mlir::Type element);
+/// Starts to copy 16 bytes to shared memory, the first `bytes` from `source`,
+/// the rest 0.
+void emitCopyAsync(mlir::ImplicitLocOpBuilder &b, mlir::Value target,
+                   mlir::Value source, mlir::Value bytes);
+/// Ends a group of copies; waits for all groups of this thread.
+void emitCommitCopies(mlir::ImplicitLocOpBuilder &b);
+void emitWaitForCopies(mlir::ImplicitLocOpBuilder &b);
+
 /// Makes `function` a kernel of `threads` threads a block.
 void makeKernel(mlir::LLVM::LLVMFuncOp function, int64_t threads);
 

@@ -96,7 +96,15 @@ void KernelLowering::when(Value condition, llvm::function_ref<void()> body) {
   });
 }
 
-void KernelLowering::barrier() { emitBarrier(b); }
+void KernelLowering::barrier() {
+  emitBarrier(b);
+  hasPendingReads = false;
+}
+
+void KernelLowering::beginWrite() {
+  if (hasPendingReads)
+    barrier();
+}
 
 //===----------------------------------------------------------------------===//
 // Memory
@@ -109,9 +117,14 @@ ScratchPlan nvptx::planShared(tile::KernelOp kernel) {
 
 Buffer KernelLowering::getBuffer(Value tile) {
   auto type = cast<tile::TileType>(tile.getType());
-  return {
-      advance(sharedPointer, small(plan.offsets.lookup(tile)), b.getI8Type()),
-      type, SharedLayout(type)};
+  SharedLayout layout(type);
+  Value offset = small(plan.offsets.lookup(tile));
+  Operation *op = tile.getDefiningOp();
+  if (Value stage = op ? stages.lookup(op) : Value()) {
+    int64_t bytes = llvm::alignTo(layout.bytes, scratchAlignment);
+    offset = add(offset, mul(stage, small(bytes)));
+  }
+  return {advance(sharedPointer, offset, b.getI8Type()), type, layout};
 }
 
 Value KernelLowering::address(const Buffer &buffer, const Position &at) {
@@ -134,6 +147,7 @@ Value KernelLowering::loadElement(const Buffer &buffer, const Position &at) {
   Value loaded =
       LLVM::LoadOp::create(b, getScratchType(element), address(buffer, at),
                            buffer.layout.elementBytes);
+  // What memory holds of a 16-bit float stays as it is: it is an operand.
   return element.isInteger(1) ? widenElement(b, loaded, element) : loaded;
 }
 
@@ -154,9 +168,14 @@ static SmallVector<RankSize> getRanks(tile::TileType type) {
 }
 
 void KernelLowering::lowerFill(tile::FillOp op) {
-  Buffer buffer = getBuffer(op.getResult());
   Attribute value = op.getValueAttr();
   Value scalar = arith::ConstantOp::create(b, cast<TypedAttr>(value));
+  if (isInRegisters(op.getResult())) {
+    int64_t words = getNumWords(op.getResult().getType(), getLaneRank());
+    return setFragment(op.getResult(), SmallVector<Value>(words, scalar));
+  }
+  Buffer buffer = getBuffer(op.getResult());
+  beginWrite();
   forElements(getRanks(buffer.type),
               [&](const Position &at) { storeElement(scalar, buffer, at); });
   barrier();
@@ -185,7 +204,12 @@ Value KernelLowering::emitScalar(Operation *op, ValueRange operands) {
       !isa<math::ExpOp, math::Exp2Op, math::SqrtOp, math::RsqrtOp, math::AbsFOp,
            math::FloorOp, math::CeilOp, math::RoundEvenOp>(op))
     return op->emitOpError("has no form for f64 yet"), Value();
-  if (Value result = emitScalarOp(b, op, operands)) {
+  // An instruction each.
+  if (isa<arith::MaximumFOp>(op) && operands[0].getType().isF32())
+    return LLVM::MaximumOp::create(b, operands[0], operands[1]);
+  if (isa<arith::MinimumFOp>(op) && operands[0].getType().isF32())
+    return LLVM::MinimumOp::create(b, operands[0], operands[1]);
+  if (Value result = emitScalarOp(b, op, operands, scalarTarget)) {
     if (Operation *made = result.getDefiningOp())
       allowContraction(made);
     return result;

@@ -1,10 +1,15 @@
 //===- KernelLowering.h - One kernel as a block of threads ------*- C++ -*-===//
 //
 // Emits a kernel as scf, arith, llvm and nvvm operations. A task is one block
-// of threads. Every tile has its place in shared memory; an operation on tiles
-// is done by all threads, each at some positions of its result, with a barrier
-// after it. Control flow and whatever is no tile are the same in every thread.
-// One file for each kind of operation: LowerMap, LowerContract, LowerMove.
+// of threads. Control flow and whatever is no tile are the same in every
+// thread.
+//
+// A tile lies in shared memory or in registers (AssignLayouts). An operation
+// that writes shared memory is done by all threads, each at some positions of
+// its result, with a barrier after it: LowerMap, LowerContract, LowerMove,
+// LowerConvert, CopyTile. One whose result lies in registers needs no barrier:
+// LowerFragment, LowerMatrix. What it reads of shared memory is waited for by
+// the next one that writes there.
 //
 //===----------------------------------------------------------------------===//
 
@@ -13,7 +18,9 @@
 
 #include "lib/Target/Buffers.h"
 #include "lib/Target/Frame.h"
+#include "lib/Target/NVPTX/Fragment.h"
 #include "lib/Target/NVPTX/SharedLayout.h"
+#include "lib/Target/Scalar.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
@@ -42,10 +49,59 @@ using Position = llvm::SmallDenseMap<mlir::StringAttr, mlir::Value, 4>;
 /// A rank and how many of its positions there are.
 using RankSize = std::pair<mlir::StringAttr, int64_t>;
 
+class KernelLowering;
+
+/// Where the elements in a thread's registers are in the tile.
+class FragmentIndex {
+public:
+  FragmentIndex(KernelLowering &k, tile::TileType type);
+
+  Position at(int64_t reg);
+  /// True in one of the threads that have copies of an element; null where
+  /// none has.
+  mlir::Value isOwner();
+
+  const Layout layout;
+  const mlir::StringAttr row, column; ///< no column: null
+
+private:
+  KernelLowering &k;
+  mlir::Value rowStart, columnStart, owner;
+};
+
+/// Where a tile runs in a view.
+class Window {
+public:
+  Window(KernelLowering &k, const ViewOperand &view, tile::TileType tile,
+         mlir::ValueRange offsets, mlir::ArrayAttr dims);
+
+  /// One of the view's ranks.
+  struct Dimension {
+    mlir::StringAttr rank; ///< null where the tile has one position
+    mlir::Value offset, stride, extent;
+  };
+
+  /// The address of the element at `at`, and whether it is inside.
+  std::pair<mlir::Value, mlir::Value> locate(const Position &at) const;
+  /// The rank that `dimension` runs along, at `at`: its coordinate as i64.
+  mlir::Value getCoordinate(const Dimension &dimension,
+                            const Position &at) const;
+  mlir::Value isInside(const Dimension &dimension, const Position &at) const;
+  const Dimension *lookup(mlir::StringAttr rank) const;
+
+  llvm::SmallVector<Dimension> dimensions;
+  llvm::SmallVector<RankSize> ranks; ///< the tile's, in the view's order
+
+private:
+  KernelLowering &k;
+  const ViewOperand &view;
+};
+
 class KernelLowering {
 public:
+  /// `threads` are a block's, unless tiles in registers say how many it has.
   KernelLowering(tile::KernelOp kernel, const KernelOperands &operands,
-                 int64_t threads);
+                 int64_t threads, bool isAccurate);
 
   /// Emits the function where `b` is and returns it.
   mlir::FailureOr<mlir::LLVM::LLVMFuncOp> run(mlir::OpBuilder &builder);
@@ -88,7 +144,12 @@ public:
   void decode(mlir::Value number, llvm::ArrayRef<RankSize> ranks, Position &at);
   /// `body` where `condition` holds.
   void when(mlir::Value condition, llvm::function_ref<void()> body);
+  /// Waits for all threads: what they wrote is there, what they read is read.
   void barrier();
+  /// To be called when shared memory has been read without a barrier after it,
+  /// and before it is written.
+  void noteRead() { hasPendingReads = true; }
+  void beginWrite();
 
   //===--- Memory ---------------------------------------------------------===//
 
@@ -100,13 +161,33 @@ public:
   void storeElement(mlir::Value value, const Buffer &buffer,
                     const Position &at);
 
+  //===--- Registers ------------------------------------------------------===//
+
+  llvm::ArrayRef<mlir::Value> getFragment(mlir::Value tile) {
+    return fragments[tile];
+  }
+  void setFragment(mlir::Value tile, llvm::SmallVector<mlir::Value> words) {
+    fragments[tile] = std::move(words);
+  }
+
   //===--- Operations -----------------------------------------------------===//
 
   mlir::LogicalResult lowerMap(tile::MapOp op);
   mlir::LogicalResult lowerContract(tile::ContractOp op);
   mlir::LogicalResult lowerLoad(tile::LoadOp op);
   mlir::LogicalResult lowerStore(tile::StoreOp op);
+  mlir::LogicalResult lowerConvert(tile::ConvertOp op);
   void lowerFill(tile::FillOp op);
+
+  // Results in registers.
+  mlir::LogicalResult lowerFragmentMap(tile::MapOp op);
+  void lowerFragmentLoad(tile::LoadOp op);
+  void lowerFragmentStore(tile::StoreOp op);
+  void lowerMatrixContract(tile::ContractOp op);
+  /// The words of an operand with the lanes, from shared memory.
+  llvm::SmallVector<mlir::Value> loadOperand(const Buffer &buffer);
+  /// Starts to copy what `op` loads, 16 bytes at a time where that can be.
+  void startCopy(tile::LoadOp op, const Buffer &buffer);
   /// An element of a view and whether it is inside; 0 where it is not.
   std::pair<mlir::Value, mlir::Value> readElement(tile::ReadOp op,
                                                   mlir::ValueRange indices);
@@ -114,6 +195,9 @@ public:
   /// `isInside`.
   mlir::Value loadGuarded(mlir::Value pointer, mlir::Value isInside,
                           mlir::Type element);
+  /// The same as memory has it.
+  mlir::Value loadBits(mlir::Value pointer, mlir::Value isInside,
+                       mlir::Type element);
   /// Emits an operation of arith, math or attn on scalars; null, with an
   /// error, for any other.
   mlir::Value emitScalar(mlir::Operation *op, mlir::ValueRange operands);
@@ -126,6 +210,13 @@ private:
   mlir::IRMapping values;
   llvm::DenseMap<mlir::Value, ViewOperand> views;
   mlir::Value framePointer, sharedPointer, thread;
+  llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::Value>> fragments;
+  ScalarTarget scalarTarget;
+  bool hasPendingReads = false;
+  /// Which of its places a load in a loop has this turn, as an i32.
+  llvm::DenseMap<mlir::Operation *, mlir::Value> stages;
+  /// By loop: which one the next turn's have.
+  llvm::DenseMap<mlir::Operation *, mlir::Value> nextStages;
 
   mlir::Value loadSlot(unsigned slot, mlir::Type type);
   mlir::Value toGlobal(mlir::Value address);
@@ -135,6 +226,13 @@ private:
   mlir::LogicalResult lowerFor(mlir::scf::ForOp op);
   mlir::LogicalResult lowerIf(mlir::scf::IfOp op);
   void copyTiles(mlir::Operation *at);
+  /// What a value is in a thread: a tile in shared memory nothing, one in
+  /// registers its words, all else itself.
+  llvm::SmallVector<mlir::Type> getFlatTypes(mlir::ValueRange from);
+  llvm::SmallVector<mlir::Value> flatten(mlir::ValueRange from);
+  void bindFlat(mlir::ValueRange from, mlir::ValueRange flat);
+  void startStage(mlir::scf::ForOp op, llvm::ArrayRef<tile::LoadOp> loads,
+                  mlir::Value coordinate, mlir::Value stage);
 };
 
 /// The shared memory that a kernel's tiles need.

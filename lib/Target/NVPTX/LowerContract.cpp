@@ -44,6 +44,7 @@ private:
   void chooseBlock();
   Position place(const Position &block, int64_t row, int64_t column);
   Value getStart(const Position &at);
+  Value loadWide(const Buffer &buffer, const Position &at);
   SmallVector<Value> emitSum(Position &block, unsigned depth,
                              SmallVector<Value> sums);
   void emitStep(const Position &block, MutableArrayRef<Value> sums);
@@ -124,13 +125,21 @@ Value ContractLowering::multiplyAdd(Value x, Value y, Value sum) {
   return arith::AddIOp::create(b, arith::MulIOp::create(b, x, y), sum);
 }
 
+/// An element of an operand, in the type of the sums.
+Value ContractLowering::loadWide(const Buffer &buffer, const Position &at) {
+  Value loaded = k.loadElement(buffer, at);
+  Type element = buffer.getElementType();
+  return element == result.getElementType() ? loaded
+                                            : widenElement(b, loaded, element);
+}
+
 void ContractLowering::emitStep(const Position &block,
                                 MutableArrayRef<Value> sums) {
   SmallVector<Value> right, left;
   for (int64_t c = 0; c != columns; ++c)
-    right.push_back(k.loadElement(rhs, place(block, 0, c)));
+    right.push_back(loadWide(rhs, place(block, 0, c)));
   for (int64_t r = 0; r != rows; ++r)
-    left.push_back(k.loadElement(lhs, place(block, r, 0)));
+    left.push_back(loadWide(lhs, place(block, r, 0)));
   for (int64_t r = 0; r != rows; ++r)
     for (int64_t c = 0; c != columns; ++c)
       sums[r * columns + c] =
@@ -153,10 +162,11 @@ SmallVector<Value> ContractLowering::emitSum(Position &block, unsigned depth,
 
 LogicalResult ContractLowering::run() {
   Type element = result.getElementType();
-  if (lhs.getElementType() != element || rhs.getElementType() != element)
+  bool isNarrow = element.isF32() && isOperandElement(lhs.getElementType());
+  if (lhs.getElementType() != element && !isNarrow)
     return op.emitOpError("multiplies ")
-           << lhs.getElementType() << " and " << rhs.getElementType()
-           << " into " << element << ", which the GPU can't do";
+           << lhs.getElementType() << " into " << element
+           << ", which the GPU can't do";
   if (!element.isIntOrFloat() || element.isInteger(1))
     return op.emitOpError("sums ") << element << ", which the GPU can't do";
   accMap = getFusedAccumulator(op);
@@ -167,6 +177,7 @@ LogicalResult ContractLowering::run() {
     blocks.push_back({rowRank, numRows / rows});
   if (columnRank)
     blocks.push_back({columnRank, numColumns / columns});
+  k.beginWrite();
   k.forElements(blocks, [&](const Position &block) {
     SmallVector<Value> sums;
     for (int64_t r = 0; r != rows; ++r)
@@ -183,5 +194,7 @@ LogicalResult ContractLowering::run() {
 }
 
 LogicalResult KernelLowering::lowerContract(tile::ContractOp op) {
+  if (isInRegisters(op.getResult()))
+    return lowerMatrixContract(op), success();
   return ContractLowering(*this, op).run();
 }

@@ -12,9 +12,16 @@ using namespace attn;
 using namespace attn::nvptx;
 
 KernelLowering::KernelLowering(tile::KernelOp kernel,
-                               const KernelOperands &operands, int64_t threads)
-    : b(kernel.getLoc(), kernel.getContext()), threads(threads), kernel(kernel),
-      operands(operands), frame(operands.program), plan(planShared(kernel)) {}
+                               const KernelOperands &operands, int64_t threads,
+                               bool isAccurate)
+    : b(kernel.getLoc(), kernel.getContext()),
+      threads(getNumWarps(kernel) ? *getNumWarps(kernel) * Layout::warpSize
+                                  : threads),
+      kernel(kernel), operands(operands), frame(operands.program),
+      plan(planShared(kernel)) {
+  // Beside operands of 16 bits, an exponential by one instruction is exact.
+  scalarTarget.hasExp2 = getNumWarps(kernel) && !isAccurate;
+}
 
 //===----------------------------------------------------------------------===//
 // The function and its arguments
@@ -36,6 +43,9 @@ Value KernelLowering::toGlobal(Value address) {
 }
 
 Value KernelLowering::getExtent(StringAttr rank) {
+  for (auto declared : kernel.getRanks().getAsRange<RankAttr>())
+    if (declared.getName() == rank && declared.getKind() == RankKind::Fixed)
+      return constant(declared.getValue());
   std::optional<unsigned> slot = frame.getExtentSlot(rank);
   if (!slot) {
     emitError(b.getLoc()) << "`" << operands.program.getSymName()
@@ -139,10 +149,44 @@ LogicalResult KernelLowering::lowerBlock(Block &block) {
   return success();
 }
 
-static SmallVector<Value> withoutTiles(ValueRange values) {
-  return llvm::filter_to_vector(values, [](Value value) {
-    return !isa<tile::TileType>(value.getType());
-  });
+SmallVector<Type> KernelLowering::getFlatTypes(ValueRange from) {
+  SmallVector<Type> types;
+  for (Value value : from) {
+    auto type = dyn_cast<tile::TileType>(value.getType());
+    if (!type) {
+      types.push_back(value.getType());
+    } else if (isInRegisters(value)) {
+      Type element = type.getElementType();
+      types.append(getNumWords(type, getLaneRank()),
+                   isOperandElement(element) ? b.getI32Type() : element);
+    }
+  }
+  return types;
+}
+
+SmallVector<Value> KernelLowering::flatten(ValueRange from) {
+  SmallVector<Value> flat;
+  for (Value value : from) {
+    if (isInRegisters(value))
+      llvm::append_range(flat, getFragment(value));
+    else if (!isa<tile::TileType>(value.getType()))
+      flat.push_back(getValue(value));
+  }
+  return flat;
+}
+
+void KernelLowering::bindFlat(ValueRange from, ValueRange flat) {
+  for (Value value : from) {
+    if (isInRegisters(value)) {
+      int64_t words =
+          getNumWords(cast<tile::TileType>(value.getType()), getLaneRank());
+      setFragment(value, llvm::to_vector(flat.take_front(words)));
+      flat = flat.drop_front(words);
+    } else if (!isa<tile::TileType>(value.getType())) {
+      values.map(value, flat.front());
+      flat = flat.drop_front();
+    }
+  }
 }
 
 /// The copies that buffer assignment left at a join.
@@ -150,6 +194,7 @@ void KernelLowering::copyTiles(Operation *at) {
   constexpr int64_t wordBytes = 4;
   Type word = b.getI32Type();
   for (ScratchPlan::Copy copy : plan.copies.lookup(at)) {
+    beginWrite();
     auto pointer = [&](int64_t offset, Value index) {
       return advance(advance(sharedPointer, small(offset), b.getI8Type()),
                      index, word);
@@ -165,42 +210,92 @@ void KernelLowering::copyTiles(Operation *at) {
   }
 }
 
+/// Starts the copies of the turn of `op` at `coordinate` to their place
+/// `stage`, if there is such a turn.
+void KernelLowering::startStage(scf::ForOp op, ArrayRef<tile::LoadOp> loads,
+                                Value coordinate, Value stage) {
+  Value isTurn = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, coordinate,
+                                       getValue(op.getUpperBound()));
+  values.map(op.getInductionVar(), coordinate);
+  when(isTurn, [&] {
+    for (tile::LoadOp load : loads) {
+      // Computed anew at their own places in the body.
+      for (Operation *offset : *getOffsetSlice(load, op))
+        values.map(offset->getResult(0),
+                   emitScalar(offset, flatten(offset->getOperands())));
+      stages[load] = stage;
+      startCopy(load, getBuffer(load.getResult()));
+    }
+    emitCommitCopies(b);
+  });
+}
+
+/// A loop with loads ahead carries the place that this turn's are in. At the
+/// top of a turn they have come; all threads have left the turn before, whose
+/// place the next ones go to.
 LogicalResult KernelLowering::lowerFor(scf::ForOp op) {
   copyTiles(op);
-  SmallVector<Value> inits;
-  for (Value init : withoutTiles(op.getInitArgs()))
-    inits.push_back(getValue(init));
-  auto lowered = scf::ForOp::create(b, getValue(op.getLowerBound()),
-                                    getValue(op.getUpperBound()),
-                                    getValue(op.getStep()), inits);
-  values.map(op.getInductionVar(), lowered.getInductionVar());
-  ValueRange arguments(op.getRegionIterArgs()), results(op.getResults());
-  values.map(withoutTiles(arguments), lowered.getRegionIterArgs());
-  values.map(withoutTiles(results), lowered.getResults());
-  OpBuilder::InsertionGuard guard(b);
-  if (inits.empty())
-    b.setInsertionPoint(lowered.getBody()->getTerminator());
-  else
-    b.setInsertionPointToEnd(lowered.getBody());
-  return lowerBlock(*op.getBody());
+  auto ahead = llvm::filter_to_vector(
+      op.getBody()->getOps<tile::LoadOp>(),
+      [](tile::LoadOp load) { return load.getStages() > 1; });
+  SmallVector<Value> inits = flatten(op.getInitArgs());
+  Value lower = getValue(op.getLowerBound()), step = getValue(op.getStep());
+  if (!ahead.empty()) {
+    beginWrite();
+    startStage(op, ahead, lower, small(0));
+    inits.push_back(small(0));
+  }
+  auto lowered =
+      scf::ForOp::create(b, lower, getValue(op.getUpperBound()), step, inits);
+  bindFlat(op.getRegionIterArgs(), lowered.getRegionIterArgs());
+  bindFlat(op.getResults(), lowered.getResults());
+  // What the turn before has read, and the last one.
+  bool mayHaveReads = getNumWarps(kernel).has_value();
+  {
+    OpBuilder::InsertionGuard guard(b);
+    if (inits.empty())
+      b.setInsertionPoint(lowered.getBody()->getTerminator());
+    else
+      b.setInsertionPointToEnd(lowered.getBody());
+    hasPendingReads = mayHaveReads;
+    if (!ahead.empty()) {
+      Value stage = lowered.getRegionIterArgs().back();
+      Value other = arith::SubIOp::create(b, small(1), stage);
+      emitWaitForCopies(b);
+      barrier();
+      startStage(op, ahead,
+                 arith::AddIOp::create(b, lowered.getInductionVar(), step),
+                 other);
+      for (tile::LoadOp load : ahead)
+        stages[load] = stage;
+      nextStages[op] = other;
+    }
+    values.map(op.getInductionVar(), lowered.getInductionVar());
+    if (failed(lowerBlock(*op.getBody())))
+      return failure();
+  }
+  hasPendingReads = mayHaveReads;
+  return success();
 }
 
 LogicalResult KernelLowering::lowerIf(scf::IfOp op) {
-  ValueRange results(op.getResults());
-  SmallVector<Value> kept = withoutTiles(results);
   bool hasElse = !op.getElseRegion().empty();
-  auto lowered = scf::IfOp::create(b, TypeRange(ValueRange(kept)),
+  auto lowered = scf::IfOp::create(b, getFlatTypes(op.getResults()),
                                    getValue(op.getCondition()),
                                    /*addThenBlock=*/true, hasElse);
-  values.map(kept, lowered.getResults());
+  bindFlat(op.getResults(), lowered.getResults());
   OpBuilder::InsertionGuard guard(b);
+  bool hadReads = hasPendingReads, hasReads = hasPendingReads;
   for (auto [from, to] : llvm::zip(op.getRegions(), lowered.getRegions())) {
     if (from->empty())
       continue;
+    hasPendingReads = hadReads;
     b.setInsertionPointToEnd(&to->front());
     if (failed(lowerBlock(from->front())))
       return failure();
+    hasReads |= hasPendingReads;
   }
+  hasPendingReads = hasReads;
   return success();
 }
 
@@ -210,9 +305,9 @@ LogicalResult KernelLowering::lowerOp(Operation *op) {
       .Case([&](scf::IfOp branch) { return lowerIf(branch); })
       .Case([&](scf::YieldOp yield) {
         copyTiles(yield);
-        SmallVector<Value> kept;
-        for (Value value : withoutTiles(yield.getOperands()))
-          kept.push_back(getValue(value));
+        SmallVector<Value> kept = flatten(yield.getOperands());
+        if (Value next = nextStages.lookup(yield->getParentOp()))
+          kept.push_back(next);
         Block *block = b.getInsertionBlock();
         // A loop that carries nothing has its terminator already.
         if (block->empty() || !block->back().hasTrait<OpTrait::IsTerminator>())
@@ -232,6 +327,7 @@ LogicalResult KernelLowering::lowerOp(Operation *op) {
       })
       .Case([&](tile::MapOp map) { return lowerMap(map); })
       .Case([&](tile::ContractOp contract) { return lowerContract(contract); })
+      .Case([&](tile::ConvertOp convert) { return lowerConvert(convert); })
       .Case([&](tile::LoadOp load) { return lowerLoad(load); })
       .Case([&](tile::StoreOp store) { return lowerStore(store); })
       .Case<tile::RangeOp, tile::TestOp>([&](Operation *op) {

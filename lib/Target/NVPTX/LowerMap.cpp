@@ -146,6 +146,7 @@ LogicalResult MapLowering::run() {
   if (failed(reducer))
     return failure();
   classifyRanks();
+  k.beginWrite();
   if (*reducer)
     emitReduction(**reducer);
   else
@@ -155,6 +156,8 @@ LogicalResult MapLowering::run() {
 }
 
 LogicalResult KernelLowering::lowerMap(tile::MapOp op) {
+  if (isInRegisters(op.getResult()))
+    return lowerFragmentMap(op);
   if (isFusedAccumulator(op))
     return success();
   return MapLowering(*this, op).run();

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "lib/Target/NVPTX/Intrinsics.h"
 #include "lib/Target/NVPTX/KernelLowering.h"
 #include "lib/Target/Scalar.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -13,26 +14,6 @@
 using namespace mlir;
 using namespace attn;
 using namespace attn::nvptx;
-
-namespace {
-/// Where a tile runs in a view.
-struct Window {
-  Window(KernelLowering &k, const ViewOperand &view, tile::TileType tile,
-         ValueRange offsets, ArrayAttr dims);
-
-  /// The address of the element at `at`, and whether it is inside.
-  std::pair<Value, Value> locate(const Position &at) const;
-
-  struct Dimension {
-    StringAttr rank; ///< null where the tile has one position
-    Value offset, stride, extent;
-  };
-  KernelLowering &k;
-  const ViewOperand &view;
-  SmallVector<Dimension> dimensions;
-  SmallVector<RankSize> ranks; ///< the tile's, in the view's order
-};
-} // namespace
 
 Window::Window(KernelLowering &k, const ViewOperand &view, tile::TileType tile,
                ValueRange offsets, ArrayAttr dims)
@@ -47,24 +28,42 @@ Window::Window(KernelLowering &k, const ViewOperand &view, tile::TileType tile,
   }
 }
 
+Value Window::getCoordinate(const Dimension &dimension,
+                            const Position &at) const {
+  if (!dimension.rank)
+    return dimension.offset;
+  return k.add(dimension.offset, k.toInt(at.lookup(dimension.rank)));
+}
+
+/// Unsigned, so that a negative coordinate is outside too.
+Value Window::isInside(const Dimension &dimension, const Position &at) const {
+  return arith::CmpIOp::create(k.b, arith::CmpIPredicate::ult,
+                               getCoordinate(dimension, at), dimension.extent);
+}
+
 std::pair<Value, Value> Window::locate(const Position &at) const {
-  ImplicitLocOpBuilder &b = k.b;
-  Value offset = k.constant(0), isInside = makeInteger(b, b.getI1Type(), 1);
+  Value offset = k.constant(0), inside = makeInteger(k.b, k.b.getI1Type(), 1);
   for (const Dimension &dimension : dimensions) {
-    Value place = dimension.offset;
-    if (dimension.rank)
-      place = k.add(place, k.toInt(at.lookup(dimension.rank)));
-    offset = k.add(offset, k.mul(place, dimension.stride));
-    // Unsigned, so that a negative index is outside too.
-    isInside =
-        k.both(isInside, arith::CmpIOp::create(b, arith::CmpIPredicate::ult,
-                                               place, dimension.extent));
+    offset =
+        k.add(offset, k.mul(getCoordinate(dimension, at), dimension.stride));
+    inside = k.both(inside, isInside(dimension, at));
   }
   Type memory = getMemoryType(view.type.getElementType());
-  return {k.advance(view.pointer, offset, memory), isInside};
+  return {k.advance(view.pointer, offset, memory), inside};
+}
+
+const Window::Dimension *Window::lookup(StringAttr rank) const {
+  for (const Dimension &dimension : dimensions)
+    if (dimension.rank == rank)
+      return &dimension;
+  return nullptr;
 }
 
 Value KernelLowering::loadGuarded(Value pointer, Value isInside, Type element) {
+  return widenElement(b, loadBits(pointer, isInside, element), element);
+}
+
+Value KernelLowering::loadBits(Value pointer, Value isInside, Type element) {
   Type memory = getMemoryType(element);
   auto branch = scf::IfOp::create(b, memory, isInside, /*withElse=*/true);
   OpBuilder::InsertionGuard guard(b);
@@ -77,7 +76,7 @@ Value KernelLowering::loadGuarded(Value pointer, Value isInside, Type element) {
                                       : makeInteger(b, memory, 0);
   scf::YieldOp::create(b, zero);
   b.setInsertionPointAfter(branch);
-  return widenElement(b, branch.getResult(0), element);
+  return branch.getResult(0);
 }
 
 std::pair<Value, Value> KernelLowering::readElement(tile::ReadOp op,
@@ -97,8 +96,20 @@ std::pair<Value, Value> KernelLowering::readElement(tile::ReadOp op,
 }
 
 LogicalResult KernelLowering::lowerLoad(tile::LoadOp op) {
+  if (isInRegisters(op.getResult()))
+    return lowerFragmentLoad(op), success();
+  if (stages.contains(op))
+    return success(); // on its way since the turn before
   Buffer buffer = getBuffer(op.getResult());
   const ViewOperand &view = getView(op.getView());
+  beginWrite();
+  if (isOperandElement(buffer.getElementType())) {
+    startCopy(op, buffer);
+    emitCommitCopies(b);
+    emitWaitForCopies(b);
+    barrier();
+    return success();
+  }
   Window window(*this, view, buffer.type, op.getOffsets(), op.getDims());
   forElements(window.ranks, [&](const Position &at) {
     auto [pointer, isInside] = window.locate(at);
@@ -110,12 +121,16 @@ LogicalResult KernelLowering::lowerLoad(tile::LoadOp op) {
 }
 
 LogicalResult KernelLowering::lowerStore(tile::StoreOp op) {
-  Buffer buffer = getBuffer(op.getTile());
   const ViewOperand &view = getView(op.getView());
   Type element = view.type.getElementType();
   Value null = LLVM::ZeroOp::create(b, view.pointer.getType());
   Value isWanted =
       LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::ne, view.pointer, null);
+  if (isInRegisters(op.getTile())) {
+    when(isWanted, [&] { lowerFragmentStore(op); });
+    return success();
+  }
+  Buffer buffer = getBuffer(op.getTile());
   when(isWanted, [&] {
     Window window(*this, view, buffer.type, op.getOffsets(), op.getDims());
     forElements(window.ranks, [&](const Position &at) {

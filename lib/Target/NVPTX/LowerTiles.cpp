@@ -60,7 +60,7 @@ LogicalResult LowerTiles::lowerKernels(ArrayRef<tile::KernelOp> kernels,
     FailureOr<KernelOperands> operands = findOperands(kernel, getOperation());
     if (failed(operands))
       return failure();
-    KernelLowering lowering(kernel, *operands, threads);
+    KernelLowering lowering(kernel, *operands, threads, accurate);
     if (lowering.getSharedBytes() > sharedBytes)
       return kernel.emitOpError("needs ")
              << lowering.getSharedBytes()
@@ -69,7 +69,7 @@ LogicalResult LowerTiles::lowerKernels(ArrayRef<tile::KernelOp> kernels,
     FailureOr<LLVM::LLVMFuncOp> function = lowering.run(b);
     if (failed(function))
       return failure();
-    (*function)->setAttr(threadsAttr, b.getI64IntegerAttr(threads));
+    (*function)->setAttr(threadsAttr, b.getI64IntegerAttr(lowering.threads));
     (*function)->setAttr(sharedBytesAttr,
                          b.getI64IntegerAttr(lowering.getSharedBytes()));
   }
@@ -154,6 +154,7 @@ struct TileToLLVMOptions : PassPipelineOptions<TileToLLVMOptions> {
 } // namespace
 
 void nvptx::registerPasses() {
+  registerAssignLayouts();
   registerLowerTiles();
   registerApproximateMath();
   PassPipelineRegistration<TileToLLVMOptions>(

@@ -103,8 +103,12 @@ Value nvptx::emitReduce(ImplicitLocOpBuilder &b, ReducerKind kind, Value x,
     return isFloat ? Value(arith::MulFOp::create(b, x, y))
                    : Value(arith::MulIOp::create(b, x, y));
   case ReducerKind::Max:
+    if (x.getType().isF32())
+      return LLVM::MaximumOp::create(b, x, y); // an instruction
     return isFloat ? emitMax(b, x, y) : Value(arith::MaxSIOp::create(b, x, y));
   case ReducerKind::Min:
+    if (x.getType().isF32())
+      return LLVM::MinimumOp::create(b, x, y);
     return isFloat ? emitMin(b, x, y) : Value(arith::MinSIOp::create(b, x, y));
   case ReducerKind::And:
     return arith::AndIOp::create(b, x, y);

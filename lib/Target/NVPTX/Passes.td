@@ -5,6 +5,35 @@
 
 include "mlir/Pass/PassBase.td"
 
+def AssignLayouts : Pass<"nvptx-assign-layouts", "::attn::tile::KernelOp"> {
+  let summary = "Keep tiles in registers, as the matrix unit leaves them";
+  let description = [{
+    ```mlir
+    %q = tile.load %Q .. -> !tile.tile<[e: 128, p: 64], f32>
+    %n = tile.convert %q : .. -> !tile.tile<[e: 128, p: 64], bf16>
+    scf.for %m0 .. {
+      %k = tile.load %K .. -> !tile.tile<[m: 64, e: 128], bf16>
+      %s = tile.contract %k, %n over ["e"] : .. -> !tile.tile<[m: 64, p: 64], f32>
+    ```
+    becomes
+
+    ```mlir
+    %q = tile.load %Q .. -> !tile.tile<[p: 64, e: 128], bf16>
+    %n = tile.convert %q : .. -> !tile.tile<[p: 64, e: 128], bf16, register>
+    scf.for %m0 .. {
+      %k = tile.load %K .. {stages = 2} -> !tile.tile<[m: 64, e: 128], bf16>
+      %s = tile.contract %k, %n over ["e"] : .. -> !tile.tile<[m: 64, p: 64], f32, register>
+    ```
+    In a kernel with a contraction that mma.sync does, a tile of the lanes and
+    at most one other rank lies in registers (Layout.h): its rows are the lanes,
+    16 to a warp. A `tile.convert` between spaces stands where one operation
+    needs it in registers and another one in shared memory. Operands are loaded
+    as memory has them, in the order of its ranks; those of a loop one turn
+    ahead. Other kernels stay as they are.
+  }];
+  let dependentDialects = ["::attn::tile::TileDialect"];
+}
+
 def LowerTiles : Pass<"nvptx-lower-tiles", "::mlir::ModuleOp"> {
   let summary = "Turn kernels into blocks of threads, programs into functions";
   let description = [{
@@ -20,8 +49,9 @@ def LowerTiles : Pass<"nvptx-lower-tiles", "::mlir::ModuleOp"> {
     }
     ```
     A task is a block of threads; the frame (runtime/attnrt_program.h) is its
-    parameter; each tile gets a place in shared memory (Buffers.cpp). The
-    attributes `attn.threads` and `attn.shared_bytes` say what a launch needs.
+    parameter; each tile gets a place in shared memory (Buffers.cpp) or, where
+    AssignLayouts says so, registers. A kernel with tiles in registers has a
+    warp for each 16 lanes. The attributes `attn.threads` and `attn.shared_bytes` say what a launch needs.
 
     A `tile.program @p` becomes `@p_workspace` and `@p_host`, which call
     `attnrt_launch_gpu` with the number of the kernel in the module.
@@ -30,6 +60,8 @@ def LowerTiles : Pass<"nvptx-lower-tiles", "::mlir::ModuleOp"> {
     Option<"threads", "threads", "int64_t", "256", "threads in a block">,
     Option<"sharedBytes", "shared-bytes", "int64_t", "101376",
            "shared memory that a block may have">,
+    Option<"accurate", "accurate", "bool", "false",
+           "exponentials to f32's precision in kernels for the matrix unit too">,
   ];
   let dependentDialects = [
     "::mlir::arith::ArithDialect",

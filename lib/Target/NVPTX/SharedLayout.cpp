@@ -8,7 +8,7 @@ using namespace attn;
 using namespace attn::nvptx;
 
 SharedLayout::SharedLayout(tile::TileType type) {
-  constexpr int64_t bankBytes = 4, numBanks = 32;
+  constexpr int64_t bankBytes = 4, numBanks = 32, pieceBytes = 16;
   Type element = getScratchType(type.getElementType());
   elementBytes = element.getIntOrFloatBitWidth() / 8;
   int64_t numRanks = type.getRanks().size(), count = 1;
@@ -16,8 +16,12 @@ SharedLayout::SharedLayout(tile::TileType type) {
   for (int64_t i = numRanks; i-- > 0;) {
     strides[i] = count;
     count *= type.getSizes()[i];
-    bool isRow = i + 1 == numRanks && numRanks > 1;
-    if (isRow && count * elementBytes % (bankBytes * numBanks) == 0)
+    if (i + 1 != numRanks || numRanks == 1)
+      continue;
+    int64_t rowBytes = count * elementBytes;
+    if (elementBytes == 2 && rowBytes % pieceBytes == 0)
+      count += rowBytes / pieceBytes % 2 == 0 ? pieceBytes / elementBytes : 0;
+    else if (rowBytes % (bankBytes * numBanks) == 0)
       ++count;
   }
   bytes = count * elementBytes;

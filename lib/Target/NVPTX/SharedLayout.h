@@ -9,6 +9,10 @@ namespace attn::nvptx {
 
 /// Row-major. Rows that are a multiple of all banks are one element longer, so
 /// that a column lies in different banks too.
+///
+/// Rows of 16-bit elements that are whole pieces of 16 bytes, as they are
+/// copied and as ldmatrix reads them, are an odd number of such pieces: eight
+/// rows below one another lie in all banks.
 struct SharedLayout {
   explicit SharedLayout(tile::TileType type);
 

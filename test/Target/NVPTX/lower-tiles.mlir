@@ -58,3 +58,39 @@ tile.program @p(%A: !tile.view<[m, j], f32>) -> (%R: !tile.view<[j], f32>)
     attributes {ranks = [#attn.rank<"j", free, 0>, #attn.rank<"m", free, 0>]} {
   tile.launch @maxima(%A, %R) : !tile.view<[m, j], f32>, !tile.view<[j], f32>
 }
+
+// -----
+
+/// The matrix unit's operands: both come in pieces of 16 bytes where strides
+/// allow, element by element where not. One warp has 16 lanes; it reads the
+/// operand with the lanes once. Threads that hold neighbours along a row store
+/// them together where memory has them together.
+// CHECK-LABEL: llvm.func @products
+//  CHECK-SAME:     attn.threads = 32 : i64
+//       CHECK:   scf.if %{{.*}} {
+//       CHECK:     nvvm.cp.async.shared.global %{{.*}}, %{{.*}}, 16, cache =  cg, %{{.*}}
+//       CHECK:   } else {
+//       CHECK:     llvm.load %{{.*}} : !llvm.ptr<1> -> i16
+//       CHECK:     llvm.store %{{.*}} : i16, !llvm.ptr<3>
+//       CHECK:   nvvm.cp.async.commit.group
+//       CHECK:   nvvm.cp.async.wait.group 0
+//  CHECK-NEXT:   nvvm.barrier
+//       CHECK:   nvvm.ldmatrix %{{.*}} {{{.*}}layout = #nvvm.mma_layout<row>, num = 4
+/// The other operand's contracted rank is not the innermost: transposed.
+//       CHECK:   nvvm.ldmatrix %{{.*}} {{{.*}}layout = #nvvm.mma_layout<col>, num = 2
+//       CHECK:   nvvm.mma.sync A[%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}] B[%{{.*}}, %{{.*}}]
+//   CHECK-NOT:   nvvm.mma.sync
+//       CHECK:   llvm.store %{{.*}} : vector<2xf32>, !llvm.ptr<1>
+tile.kernel @products grid(%j0 = j: 16) lanes j
+    (%A: !tile.view<[c, i], bf16>, %B: !tile.view<[j, c], bf16>, %R: !tile.view<[j, i], f32>) attributes {ranks = []} {
+  %c0 = arith.constant 0 : index
+  %a = tile.load %A[%c0, %c0] dims ["c", "i"] : <[c, i], bf16> -> <[c: 16, i: 8], bf16>
+  %b = tile.load %B[%j0, %c0] dims ["j", "c"] : <[j, c], bf16> -> <[j: 16, c: 16], bf16>
+  %n = tile.convert %b : <[j: 16, c: 16], bf16> -> <[j: 16, c: 16], bf16, register>
+  %r = tile.contract %a, %n over ["c"] : <[c: 16, i: 8], bf16>, <[j: 16, c: 16], bf16, register> -> <[i: 8, j: 16], f32, register>
+  tile.store %r, %R[%j0, %c0] dims ["j", "i"] : <[i: 8, j: 16], f32, register>, <[j, i], f32>
+}
+tile.program @p(%A: !tile.view<[c, i], bf16>, %B: !tile.view<[j, c], bf16>) -> (%R: !tile.view<[j, i], f32>)
+    attributes {ranks = [#attn.rank<"c", free, 0>, #attn.rank<"i", free, 0>, #attn.rank<"j", free, 0>]} {
+  tile.launch @products(%A, %B, %R) : !tile.view<[c, i], bf16>, !tile.view<[j, c], bf16>, !tile.view<[j, i], f32>
+}

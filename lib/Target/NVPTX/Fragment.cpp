@@ -1,0 +1,85 @@
+//===- Fragment.cpp - Tiles in registers ----------------------------------===//
+
+#include "lib/Target/NVPTX/Fragment.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::nvptx;
+
+bool nvptx::isOperandElement(Type element) {
+  return element.isBF16() || element.isF16();
+}
+
+bool nvptx::isMatrixContract(tile::ContractOp op, StringAttr lanes) {
+  tile::TileType lhs = op.getLhs().getType(), rhs = op.getRhs().getType(),
+                 result = op.getResult().getType();
+  if (!isOperandElement(lhs.getElementType()) ||
+      !result.getElementType().isF32() || op.getOver().size() != 1 ||
+      lhs.getRanks().size() != 2 || rhs.getRanks().size() != 2 ||
+      result.getRanks().size() != 2 || rhs.getRankPosition(lanes) < 0 ||
+      result.getRankPosition(lanes) < 0)
+    return false;
+  auto over = cast<StringAttr>(op.getOver()[0]);
+  StringAttr column = getColumnRank(result, lanes);
+  if (over == lanes || lhs.getRankPosition(column) < 0)
+    return false;
+  return lhs.getSizes()[lhs.getRankPosition(over)] % 16 == 0 &&
+         lhs.getSizes()[lhs.getRankPosition(column)] % 8 == 0;
+}
+
+StringAttr nvptx::getColumnRank(tile::TileType type, StringAttr lanes) {
+  for (StringAttr rank : type.getRanks())
+    if (rank != lanes)
+      return rank;
+  return {};
+}
+
+Layout nvptx::getLayout(tile::TileType type, StringAttr lanes) {
+  int64_t rows = type.getSizes()[type.getRankPosition(lanes)];
+  if (StringAttr column = getColumnRank(type, lanes))
+    return Layout::accumulator(rows,
+                               type.getSizes()[type.getRankPosition(column)]);
+  return Layout::rowVector(rows);
+}
+
+int64_t nvptx::getNumWords(tile::TileType type, StringAttr lanes) {
+  int64_t registers = getLayout(type, lanes).getNumRegisters();
+  return isOperandElement(type.getElementType()) ? registers / 2 : registers;
+}
+
+std::optional<int64_t> nvptx::getNumWarps(tile::KernelOp kernel) {
+  std::optional<int64_t> warps;
+  kernel.walk([&](Operation *op) {
+    for (Value result : op->getResults())
+      if (isInRegisters(result)) {
+        auto type = cast<tile::TileType>(result.getType());
+        warps = getLayout(type, kernel.getLanesAttr()).getNumWarps();
+        return WalkResult::interrupt();
+      }
+    return WalkResult::advance();
+  });
+  return warps;
+}
+
+FailureOr<SmallVector<Operation *>> nvptx::getOffsetSlice(tile::LoadOp load,
+                                                          scf::ForOp loop) {
+  SetVector<Operation *> slice;
+  SmallVector<Value> worklist(load.getOffsets());
+  while (!worklist.empty()) {
+    Value value = worklist.pop_back_val();
+    if (value == loop.getInductionVar() ||
+        !loop.getRegion().isAncestor(value.getParentRegion()))
+      continue;
+    Operation *op = value.getDefiningOp();
+    if (!op || op->getParentOp() != loop ||
+        !isa<arith::ArithDialect>(op->getDialect()))
+      return failure();
+    if (slice.insert(op))
+      llvm::append_range(worklist, op->getOperands());
+  }
+  SmallVector<Operation *> ordered = slice.takeVector();
+  llvm::sort(ordered,
+             [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
+  return ordered;
+}

@@ -1,0 +1,53 @@
+//===- Fragment.h - Tiles in registers --------------------------*- C++ -*-===//
+//
+// What AssignLayouts decides by and the lowering relies on: which tiles lie in
+// registers, and where each of their elements does.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LIB_TARGET_NVPTX_FRAGMENT_H
+#define LIB_TARGET_NVPTX_FRAGMENT_H
+
+#include "dialect/Tile/TileOps.h"
+#include "lib/Target/NVPTX/Layout.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+namespace attn::nvptx {
+
+/// The most warps of a block whose tiles lie in registers.
+constexpr int64_t maxWarps = 8;
+
+/// Whether the matrix unit multiplies elements of this type.
+bool isOperandElement(mlir::Type element);
+
+/// Whether mma.sync does all of `op`, which sums along one rank: its operands
+/// have that rank and one more each, of which the right one's is `lanes`.
+bool isMatrixContract(tile::ContractOp op, mlir::StringAttr lanes);
+
+inline bool isInRegisters(mlir::Value value) {
+  auto type = mlir::dyn_cast<tile::TileType>(value.getType());
+  return type && type.getSpace() == tile::Space::Register;
+}
+
+/// The rank of a tile in registers that is not the lanes; null if it has none.
+mlir::StringAttr getColumnRank(tile::TileType type, mlir::StringAttr lanes);
+
+/// How a tile of `lanes` and at most one other rank lies in registers: lanes
+/// are rows.
+Layout getLayout(tile::TileType type, mlir::StringAttr lanes);
+
+/// Where a tile of 16-bit floats lies, two elements share a word.
+int64_t getNumWords(tile::TileType type, mlir::StringAttr lanes);
+
+/// The warps of a kernel with tiles in registers; nothing where it has none.
+std::optional<int64_t> getNumWarps(tile::KernelOp kernel);
+
+/// The operations of the body of `loop` that compute the offsets of `load`, in
+/// order. Fails where these need more than the loop's coordinate and what it
+/// does not change.
+llvm::FailureOr<llvm::SmallVector<mlir::Operation *>>
+getOffsetSlice(tile::LoadOp load, mlir::scf::ForOp loop);
+
+} // namespace attn::nvptx
+
+#endif // LIB_TARGET_NVPTX_FRAGMENT_H

@@ -1,0 +1,300 @@
+//===- LowerFragment.cpp - Einsums on tiles in registers ------------------===//
+//
+// Each thread computes the elements that its registers hold. A reduction along
+// a row combines those of one thread, then those of the row's four lanes, all
+// of which get the result.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Target/NVPTX/Fragment.h"
+#include "lib/Target/NVPTX/Intrinsics.h"
+#include "lib/Target/NVPTX/MapRegion.h"
+#include "lib/Target/Scalar.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::nvptx;
+
+//===----------------------------------------------------------------------===//
+// Positions
+//===----------------------------------------------------------------------===//
+
+/// The part of an element's coordinate along `axis` that `number` decides, read
+/// as `digits`; null where it decides none.
+static Value emitDigits(KernelLowering &k, const Layout::Digits &digits,
+                        Value number, Axis axis) {
+  Value sum;
+  int64_t weight = 1;
+  for (auto [index, digit] : llvm::enumerate(digits)) {
+    if (digit.axis == axis && digit.size != 1) {
+      Value value = number;
+      if (weight != 1)
+        value = k.b.createOrFold<arith::DivUIOp>(value, k.small(weight));
+      if (index + 1 != digits.size())
+        value = k.b.createOrFold<arith::RemUIOp>(value, k.small(digit.size));
+      value =
+          k.mul(value, k.small(digit.axis == Axis::None ? 1 : digit.stride));
+      sum = sum ? k.add(sum, value) : value;
+    }
+    weight *= digit.size;
+  }
+  return sum;
+}
+
+FragmentIndex::FragmentIndex(KernelLowering &k, tile::TileType type)
+    : layout(getLayout(type, k.getLaneRank())), row(k.getLaneRank()),
+      column(getColumnRank(type, row)), k(k) {
+  Value size = k.small(Layout::warpSize);
+  Value lane = k.b.createOrFold<arith::RemUIOp>(k.getThread(), size);
+  Value warp = k.b.createOrFold<arith::DivUIOp>(k.getThread(), size);
+  auto start = [&](Axis axis) {
+    Value ofLane = emitDigits(k, layout.getLaneDigits(), lane, axis);
+    Value ofWarp = emitDigits(k, layout.getWarpDigits(), warp, axis);
+    return ofLane && ofWarp ? k.add(ofLane, ofWarp) : ofLane ? ofLane : ofWarp;
+  };
+  rowStart = start(Axis::Row);
+  columnStart = start(Axis::Column);
+  owner = start(Axis::None);
+}
+
+Position FragmentIndex::at(int64_t reg) {
+  Place place = layout.getPlace(reg);
+  Position at;
+  at[row] = k.add(rowStart, k.small(place.row));
+  if (column)
+    at[column] = k.add(columnStart, k.small(place.column));
+  return at;
+}
+
+Value FragmentIndex::isOwner() {
+  if (!owner)
+    return {};
+  return arith::CmpIOp::create(k.b, arith::CmpIPredicate::eq, owner,
+                               k.small(0));
+}
+
+//===----------------------------------------------------------------------===//
+// Maps
+//===----------------------------------------------------------------------===//
+
+namespace {
+class FragmentMapLowering {
+public:
+  FragmentMapLowering(KernelLowering &k, tile::MapOp op)
+      : k(k), b(k.b), op(op), box(k, getBox(op)) {}
+  LogicalResult run();
+
+private:
+  KernelLowering &k;
+  ImplicitLocOpBuilder &b;
+  tile::MapOp op;
+  FragmentIndex box;
+
+  static tile::TileType getBox(tile::MapOp op);
+  Value readInput(Value input, int64_t reg, const Position &at);
+  Value combine(ReducerKind kind, SmallVector<Value> values);
+  void reduce(ReducerKind kind, ArrayRef<Value> values);
+};
+} // namespace
+
+/// All points of the map as a tile.
+tile::TileType FragmentMapLowering::getBox(tile::MapOp op) {
+  SmallVector<StringAttr> ranks(op.getRanks().getAsRange<StringAttr>());
+  return tile::TileType::get(op.getContext(), ranks, op.getSizes(),
+                             op.getResult().getType().getElementType(),
+                             tile::Space::Register);
+}
+
+Value FragmentMapLowering::readInput(Value input, int64_t reg,
+                                     const Position &at) {
+  if (!isInRegisters(input)) {
+    k.noteRead();
+    return k.loadElement(k.getBuffer(input), at);
+  }
+  auto type = cast<tile::TileType>(input.getType());
+  if (box.column && type.getRankPosition(box.column) < 0)
+    reg = box.layout.getReducedRegister(Axis::Column, reg);
+  return k.getFragment(input)[reg];
+}
+
+/// By pairs, so that one waits for few others.
+Value FragmentMapLowering::combine(ReducerKind kind,
+                                   SmallVector<Value> values) {
+  while (values.size() > 1) {
+    SmallVector<Value> next;
+    for (size_t i = 0; i + 1 < values.size(); i += 2)
+      next.push_back(emitReduce(b, kind, values[i], values[i + 1]));
+    if (values.size() % 2)
+      next.push_back(values.back());
+    values = std::move(next);
+  }
+  return values.front();
+}
+
+void FragmentMapLowering::reduce(ReducerKind kind, ArrayRef<Value> values) {
+  Layout reduced = box.layout.reduce(Axis::Column);
+  SmallVector<SmallVector<Value>> groups(reduced.getNumRegisters());
+  for (auto [reg, value] : llvm::enumerate(values))
+    groups[box.layout.getReducedRegister(Axis::Column, reg)].push_back(value);
+  SmallVector<Value> result;
+  for (auto [reg, group] : llvm::enumerate(groups)) {
+    Value sum = combine(kind, std::move(group));
+    for (int64_t mask : box.layout.getLaneMasks(Axis::Column))
+      sum = emitReduce(b, kind, sum, emitShuffleXor(b, sum, mask));
+    if (op.getAcc())
+      sum = emitReduce(b, kind, k.getFragment(op.getAcc())[reg], sum);
+    result.push_back(sum);
+  }
+  k.setFragment(op.getResult(), std::move(result));
+}
+
+LogicalResult FragmentMapLowering::run() {
+  FailureOr<std::optional<ReducerKind>> reducer = getReducer(op);
+  if (failed(reducer))
+    return failure();
+  SmallVector<Value> values;
+  for (int64_t reg = 0; reg != box.layout.getNumRegisters(); ++reg) {
+    Position at = box.at(reg);
+    SmallVector<Value> arguments;
+    for (Value input : op.getInputs())
+      arguments.push_back(readInput(input, reg, at));
+    FailureOr<PointValue> point = emitRegion(k, op, at, arguments);
+    if (failed(point))
+      return failure();
+    Value value = point->value;
+    if (*reducer && point->filter)
+      value = arith::SelectOp::create(
+          b, point->filter, value, emitIdentity(b, **reducer, value.getType()));
+    values.push_back(value);
+  }
+  if (*reducer)
+    reduce(**reducer, values);
+  else
+    k.setFragment(op.getResult(), std::move(values));
+  return success();
+}
+
+LogicalResult KernelLowering::lowerFragmentMap(tile::MapOp op) {
+  return FragmentMapLowering(*this, op).run();
+}
+
+//===----------------------------------------------------------------------===//
+// Moves
+//===----------------------------------------------------------------------===//
+
+void KernelLowering::lowerFragmentLoad(tile::LoadOp op) {
+  tile::TileType type = op.getResult().getType();
+  const ViewOperand &view = getView(op.getView());
+  Window window(*this, view, type, op.getOffsets(), op.getDims());
+  FragmentIndex index(*this, type);
+  SmallVector<Value> words;
+  for (int64_t reg = 0; reg != index.layout.getNumRegisters(); ++reg) {
+    auto [pointer, isInside] = window.locate(index.at(reg));
+    words.push_back(loadGuarded(pointer, isInside, view.type.getElementType()));
+  }
+  setFragment(op.getResult(), std::move(words));
+}
+
+namespace {
+/// Stores a tile in registers: neighbours along a row together where memory has
+/// them together.
+class FragmentStore {
+public:
+  FragmentStore(KernelLowering &k, tile::StoreOp op)
+      : k(k), b(k.b), view(k.getView(op.getView())),
+        words(k.getFragment(op.getTile())), index(k, op.getTile().getType()),
+        window(k, view, op.getTile().getType(), op.getOffsets(), op.getDims()),
+        element(getMemoryType(view.type.getElementType())) {}
+  void run();
+
+private:
+  KernelLowering &k;
+  ImplicitLocOpBuilder &b;
+  const ViewOperand &view;
+  ArrayRef<Value> words;
+  FragmentIndex index;
+  Window window;
+  Type element;
+
+  Value narrow(int64_t reg) {
+    return narrowElement(b, words[reg], view.type.getElementType());
+  }
+  Value canPair();
+  void storeSingles();
+  void storePairs();
+};
+} // namespace
+
+/// Whether two neighbours along a row, the first of an even number, are two
+/// neighbours in memory, of an address that is a multiple of their bytes, and
+/// both inside or both outside: the same in every thread. Null where they never
+/// are.
+Value FragmentStore::canPair() {
+  const Window::Dimension *inner =
+      index.column ? window.lookup(index.column) : nullptr;
+  int64_t bytes = element.getIntOrFloatBitWidth() / 8;
+  if (!inner || bytes > 4)
+    return {};
+  auto isMultiple = [&](Value value, int64_t of) -> Value {
+    Value rest = arith::AndIOp::create(b, value, k.constant(of - 1));
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, rest,
+                                 k.constant(0));
+  };
+  Value address = LLVM::PtrToIntOp::create(b, b.getI64Type(), view.pointer);
+  Value result = k.both(isMultiple(address, 2 * bytes),
+                        arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                                              inner->stride, k.constant(1)));
+  for (const Window::Dimension &dimension : window.dimensions)
+    result = k.both(result, isMultiple(&dimension == inner ? dimension.offset
+                                                           : dimension.stride,
+                                       2));
+  return k.both(result, isMultiple(inner->extent, 2));
+}
+
+void FragmentStore::storeSingles() {
+  for (int64_t reg = 0; reg != index.layout.getNumRegisters(); ++reg) {
+    auto [pointer, isInside] = window.locate(index.at(reg));
+    k.when(isInside, [&, pointer = pointer] {
+      LLVM::StoreOp::create(b, narrow(reg), pointer,
+                            element.getIntOrFloatBitWidth() / 8);
+    });
+  }
+}
+
+void FragmentStore::storePairs() {
+  int64_t bytes = element.getIntOrFloatBitWidth() / 8;
+  Type pair = VectorType::get(2, element);
+  for (int64_t reg = 0; reg != index.layout.getNumRegisters(); reg += 2) {
+    auto [pointer, isInside] = window.locate(index.at(reg));
+    k.when(isInside, [&, pointer = pointer] {
+      Value both = LLVM::UndefOp::create(b, pair);
+      for (int64_t i : {0, 1})
+        both =
+            LLVM::InsertElementOp::create(b, both, narrow(reg + i), k.small(i));
+      LLVM::StoreOp::create(b, both, pointer, 2 * bytes);
+    });
+  }
+}
+
+void FragmentStore::run() {
+  Value isOwner = index.isOwner(), pairs = canPair();
+  auto store = [&] {
+    if (!pairs)
+      return storeSingles();
+    auto branch = scf::IfOp::create(b, pairs, /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(branch.thenBlock());
+    storePairs();
+    b.setInsertionPointToStart(branch.elseBlock());
+    storeSingles();
+  };
+  if (isOwner)
+    k.when(isOwner, store);
+  else
+    store();
+}
+
+void KernelLowering::lowerFragmentStore(tile::StoreOp op) {
+  FragmentStore(*this, op).run();
+}
