@@ -3,11 +3,11 @@
   gpu.py FOLDER [--jobs=N] [--quick]
 
 FOLDER has attn-run, libattnrt.so.0 and VARIANT.TYPE.so for each variant, with
-the spec's types and others (`make_gpu_objects.sh` makes it on a machine without a GPU). Sizes
-and options are those of variants.py: ones, primes, one more or less than tiles,
-no rows, no keys; scores that are moderate and of deviation 150; padded rows and
-outputs that start as NaN. Prints a line for each object as it is done and, at last,
-how many runs failed.
+the spec's types and others (`make_gpu_objects.sh` makes it on a machine without
+a GPU). Sizes and options are those of variants.py: ones, primes, one more or
+less than tiles, no rows, no keys; scores that are moderate and of deviation 150;
+padded rows and outputs that start as NaN. Prints a line for each object as it is
+done and, at last, how many runs failed.
 """
 import concurrent.futures
 import itertools

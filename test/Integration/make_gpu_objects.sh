@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes what gpu.py needs, on a machine without a GPU:
+# Makes what gpu.py and gpu_torch.py need, on a machine without a GPU:
 #   make_gpu_objects.sh BUILD FOLDER TARGET
 set -e
 build=$1 folder=$2 target=$3
@@ -17,5 +17,15 @@ for spec in "$variants"/*.mlir; do
       --runtime="$build/lib" -o "$folder/$name.$type.so" ||
       echo "$name is not made as $type"
     rm -f "$folder/$name.$type.h"
+  done
+done
+# What is timed beside PyTorch.
+mkdir -p "$folder/bench"
+for name in causal softmax_naive; do
+  for size in 64 128; do
+    "$build/bin/attnc" "$variants/$name.mlir" --target="$target" --emit=so \
+      --type=f32=bf16 --set e=$size --set f=$size --runtime="$build/lib" \
+      -o "$folder/bench/$name.$size.so"
+    rm -f "$folder/bench/$name.$size.h"
   done
 done
