@@ -60,6 +60,7 @@ llvm::cl::ValuesClass attn::getStageValues() {
 }
 
 static void buildNestsStage(OpPassManager &pm, const PipelineOptions &options) {
+  pm.addPass(createCheckReducers());
   OpPassManager &cascades = pm.nest<CascadeOp>();
   // Before anything is split or grouped: it reads the body as it was written.
   if (options.scan)

@@ -85,15 +85,28 @@ def Attn_ReducerKind : I32EnumAttr<"ReducerKind", "how a rank is reduced", [
     I32EnumAttrCase<"Or", 5, "or">,
     I32EnumAttrCase<"ArgMax", 6, "argmax">,
     I32EnumAttrCase<"TopK", 7, "topk">,
-    I32EnumAttrCase<"Lse", 8, "lse">]> {
+    I32EnumAttrCase<"Lse", 8, "lse">,
+    I32EnumAttrCase<"User", 9, "user">]> {
   let cppNamespace = "::attn";
 }
 
 def Attn_ReduceAttr : AttrDef<Attn_Dialect, "Reduce"> {
   let mnemonic = "reduce";
   let summary = "a reduced rank variable and its reducer";
-  let parameters = (ins "::attn::ReducerKind":$kind, "::mlir::StringAttr":$var);
-  let assemblyFormat = "`<` $kind $var `>`";
+  let description = [{
+    `<add "m">`, or `<user "m", @name>` by the `attn.reducer` of that name.
+  }];
+  let parameters = (ins "::attn::ReducerKind":$kind, "::mlir::StringAttr":$var,
+                        OptionalParameter<"::mlir::FlatSymbolRefAttr">:$symbol);
+  let builders = [AttrBuilder<(ins "::attn::ReducerName":$reducer,
+                                   "::mlir::StringAttr":$var), [{
+    return $_get($_ctxt, reducer.kind, var, reducer.symbol);
+  }]>];
+  let assemblyFormat = "`<` $kind $var (`,` $symbol^)? `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    ::attn::ReducerName getReducer() const { return {getKind(), getSymbol()}; }
+  }];
 }
 
 #endif // DIALECT_ATTN_ATTNBASE_TD

@@ -141,6 +141,20 @@ LogicalResult RankAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 }
 
 //===----------------------------------------------------------------------===//
+// #attn.reduce
+//===----------------------------------------------------------------------===//
+
+LogicalResult ReduceAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                 ReducerKind kind, StringAttr var,
+                                 FlatSymbolRefAttr symbol) {
+  if ((kind == ReducerKind::User) == bool(symbol))
+    return success();
+  return emitError() << "reducer `" << stringifyReducerKind(kind) << "` of `"
+                     << var.getValue() << "` "
+                     << (symbol ? "takes no symbol" : "lacks a symbol");
+}
+
+//===----------------------------------------------------------------------===//
 // Element types and reducers
 //===----------------------------------------------------------------------===//
 
@@ -200,6 +214,31 @@ TypedAttr attn::getIdentity(ReducerKind kind, Type type) {
   default:
     return {};
   }
+}
+
+TypedAttr attn::getIdentity(ReducerName reducer, Type type, Operation *from) {
+  if (reducer.kind != ReducerKind::User)
+    return getIdentity(reducer.kind, type);
+  ReducerOp definition = lookupReducer(reducer, from);
+  return definition && definition.getElementType() == type
+             ? definition.getIdentity()
+             : TypedAttr();
+}
+
+ReducerOp attn::lookupReducer(ReducerName reducer, Operation *from) {
+  return reducer.symbol ? SymbolTable::lookupNearestSymbolFrom<ReducerOp>(
+                              from, reducer.symbol)
+                        : ReducerOp();
+}
+
+std::string ReducerName::str() const {
+  return symbol ? "@" + symbol.getValue().str()
+                : stringifyReducerKind(kind).str();
+}
+
+llvm::raw_ostream &attn::operator<<(llvm::raw_ostream &os,
+                                    const ReducerName &name) {
+  return os << name.str();
 }
 
 bool attn::isCarried(Operation *op, StringAttr rank) {

@@ -28,10 +28,10 @@ SmallVector<StringAttr> EinsumOp::getOutVars() {
   return vars;
 }
 
-std::optional<ReducerKind> EinsumOp::getReducer(StringAttr var) {
+std::optional<ReducerName> EinsumOp::getReducer(StringAttr var) {
   for (auto reducer : getReducers().getAsRange<ReduceAttr>())
     if (reducer.getVar() == var)
-      return reducer.getKind();
+      return reducer.getReducer();
   return std::nullopt;
 }
 

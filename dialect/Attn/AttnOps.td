@@ -60,6 +60,7 @@ def Attn_CascadeOp : Attn_Op<"cascade", [
 
 def Attn_EinsumOp : Attn_Op<"einsum", [
     Pure, IsolatedFromAbove, SingleBlock,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>,
     DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
   let summary = "one extended Einsum: map, filter, reduce, populate";
   let description = [{
@@ -75,8 +76,8 @@ def Attn_EinsumOp : Attn_Op<"einsum", [
 
     `vars` lists the left-hand side's variables first. Where reducers differ,
     the first in `reducers` is applied last: `(max m, add e)` is the maximum
-    over m of the sum over e. The region's arguments are the inputs; it ends in
-    `attn.value`.
+    over m of the sum over e. `reduce(@r m)` reduces by the `attn.reducer` of
+    that name. The region's arguments are the inputs; it ends in `attn.value`.
 
     Constraints: einsum_c1 every variable and extent is of a declared rank;
     einsum_c2 a reduced variable is not on the left, and no variable is carried
@@ -86,7 +87,9 @@ def Attn_EinsumOp : Attn_Op<"einsum", [
     einsum_c6 a variable is on the left once or reduced once; einsum_c7 the
     region reads only variables of `vars` and of enclosing iterations; einsum_c8
     the value's type converts to the element type; einsum_c9 the region holds
-    only what the language can say, as elements and coordinates.
+    only what the language can say, as elements and coordinates; einsum_c10 a
+    reducer `@r` is an `attn.reducer` of the module, on values of the type of
+    this one.
   }];
   let arguments = (ins Variadic<AnyType>:$inputs, OptionalAttr<StrAttr>:$name,
                        StrArrayAttr:$vars,
@@ -101,10 +104,47 @@ def Attn_EinsumOp : Attn_Op<"einsum", [
     /// The variables on the left, group after group.
     ::llvm::SmallVector<::mlir::StringAttr> getOutVars();
     /// The reducer of `var`, or nothing where it is on the left.
-    std::optional<ReducerKind> getReducer(::mlir::StringAttr var);
+    std::optional<ReducerName> getReducer(::mlir::StringAttr var);
     /// The value and the filter (null where there is none).
     ::mlir::Value getValue();
     ::mlir::Value getFilter();
+  }];
+}
+
+def Attn_ReducerOp : Attn_Op<"reducer", [
+    IsolatedFromAbove, Symbol, SingleBlock, HasParent<"::mlir::ModuleOp">,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>]> {
+  let summary = "a reducer that a user defines";
+  let description = [{
+    ```mlir
+    attn.reducer @either(%a, %b: f32) identity(0) = %a + %b - %a * %b
+    ..
+    %P = attn.einsum [p] = %X[p, m] reduce(@either m)
+    ```
+    Over no point a reduction is the identity, over one its value, and over more
+    the values are combined two at a time, in any order. The identity combined
+    with x is x, whatever the expression gives (S11). The expression is one of
+    `attn.einsum`, of the two operands alone.
+
+    An operation in any order has one result only if it is associative and
+    commutative: CheckReducers proves that, or tries it on random numbers, and
+    refuses what it finds to be neither. What holds for the values at hand but
+    not for all, such as `min(a + b, 1)` of what is 0 or more, is `assumed`.
+
+    Constraints: reducer_c1 the operands are f64, f32, i64, i32 or i1;
+    reducer_c2 the identity is a number of that type, and not NaN; reducer_c3
+    the expression has that type, and reads the two operands alone.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$arg_names,
+                       TypedAttrInterface:$identity, UnitAttr:$assumed);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The type of the operands.
+    ::mlir::Type getElementType() { return getIdentity().getType(); }
+    /// What the expression gives.
+    ::mlir::Value getValue();
   }];
 }
 
@@ -344,7 +384,8 @@ def Attn_CastOp : Attn_Op<"cast", [Pure]> {
   let hasFolder = 1;
 }
 
-def Attn_ValueOp : Attn_Op<"value", [Pure, Terminator, HasParent<"EinsumOp">]> {
+def Attn_ValueOp : Attn_Op<"value", [Pure, Terminator, ParentOneOf<[
+    "EinsumOp", "ReducerOp"]>]> {
   let summary = "an Einsum's value at a point, and its filter";
   let arguments = (ins AnyType:$value, Optional<I1>:$filter);
   let assemblyFormat = "$value (`where` $filter^)? attr-dict `:` type($value)";

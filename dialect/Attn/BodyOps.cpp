@@ -204,14 +204,9 @@ ParseResult StreamOp::parse(OpAsmParser &parser, OperationState &state) {
     return parser.emitError(parser.getCurrentLocation())
            << "a stream can only be written inside an attn.cascade";
   auto parseState = [&]() -> ParseResult {
-    StringRef kind;
-    SMLoc where = parser.getCurrentLocation();
-    if (parser.parseKeyword(&kind))
-      return failure();
-    std::optional<ReducerKind> reducer = symbolizeReducerKind(kind);
-    if (!reducer)
-      return parser.emitError(where) << "unknown reducer `" << kind << "`";
-    if (parser.parseArgument(states.emplace_back()) || parser.parseEqual())
+    std::optional<ReducerName> reducer;
+    if (parseReducer(parser, reducer) ||
+        parser.parseArgument(states.emplace_back()) || parser.parseEqual())
       return failure();
     bool negative = succeeded(parser.parseOptionalMinus());
     double init = std::numeric_limits<double>::infinity();
@@ -272,7 +267,7 @@ void StreamOp::print(OpAsmPrinter &printer) {
                 getStep().getArguments(), getInits().getAsRange<FloatAttr>());
   llvm::interleaveComma(states, printer, [&](auto state) {
     auto [reducer, arg, init] = state;
-    printer << stringifyReducerKind(reducer.getKind()) << " " << arg << " = "
+    printer << reducer.getReducer().str() << " " << arg << " = "
             << getLiteral(init);
   });
   printer << ") -> ";

@@ -62,22 +62,16 @@ static ParseResult parseOutput(ExpressionParser &expression,
 
 static ParseResult parseReducers(OpAsmParser &parser,
                                  SmallVectorImpl<ReduceAttr> &reducers) {
-  auto parseReducer = [&]() -> ParseResult {
-    StringRef kind, var;
-    SMLoc where = parser.getCurrentLocation();
-    if (parser.parseKeyword(&kind) || parser.parseKeyword(&var))
+  auto parseOne = [&]() -> ParseResult {
+    StringRef var;
+    std::optional<ReducerName> reducer;
+    if (parseReducer(parser, reducer) || parser.parseKeyword(&var))
       return failure();
-    std::optional<ReducerKind> known = symbolizeReducerKind(kind);
-    if (!known)
-      return parser.emitError(where)
-             << "unknown reducer `" << kind
-             << "`, expected add, mul, max, min, and, or, lse, argmax";
-    reducers.push_back(ReduceAttr::get(parser.getContext(), *known,
+    reducers.push_back(ReduceAttr::get(parser.getContext(), *reducer,
                                        parser.getBuilder().getStringAttr(var)));
     return success();
   };
-  return parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren,
-                                        parseReducer);
+  return parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren, parseOne);
 }
 
 ParseResult EinsumOp::parse(OpAsmParser &parser, OperationState &state) {

@@ -33,8 +33,10 @@ struct Remainder {
 
 class ExpressionPrinter {
 public:
-  ExpressionPrinter(OpAsmPrinter &printer, EinsumOp einsum)
-      : printer(printer), einsum(einsum) {
+  /// `inputs` are what the region's arguments stand for; without any they are
+  /// printed themselves.
+  ExpressionPrinter(OpAsmPrinter &printer, Region &region, ValueRange inputs)
+      : printer(printer), region(region), inputs(inputs) {
     findRemainders();
     nameShared();
   }
@@ -43,7 +45,7 @@ public:
   void printRoot(Value value) { print(value, Or, Float32Type::get(context())); }
 
 private:
-  MLIRContext *context() { return einsum.getContext(); }
+  MLIRContext *context() { return region.getContext(); }
   void findRemainders();
   void nameShared();
   void print(Value value, Precedence context, Type literalType);
@@ -55,7 +57,8 @@ private:
   void printCall(StringRef name, Operation *op);
 
   OpAsmPrinter &printer;
-  EinsumOp einsum;
+  Region &region;
+  ValueRange inputs;
   llvm::MapVector<Value, std::string> lets;
   llvm::DenseMap<Operation *, Remainder> remainders;
   /// The product and the quotient of each remainder: not printed.
@@ -83,7 +86,7 @@ static bool isConstant(Value value) {
 //===----------------------------------------------------------------------===//
 
 void ExpressionPrinter::findRemainders() {
-  einsum.getBody().walk([&](arith::SubIOp difference) {
+  region.walk([&](arith::SubIOp difference) {
     auto product = difference.getRhs().getDefiningOp<arith::MulIOp>();
     if (!product || !product->hasOneUse())
       return;
@@ -108,7 +111,7 @@ void ExpressionPrinter::nameShared() {
   };
   llvm::DenseMap<Value, unsigned> uses;
   llvm::DenseMap<Value, Size> sizes;
-  Block &block = einsum.getBody().front();
+  Block &block = region.front();
   for (Operation &op : block) {
     auto cast = dyn_cast<CastOp>(&op);
     if (hidden.contains(&op) || (cast && cast.getImplicit()))
@@ -140,7 +143,7 @@ void ExpressionPrinter::nameShared() {
     if (uses[result] < 2 || isLeaf || isCoordinate)
       continue;
     // `t0` may be a rank of this cascade.
-    CascadeOp cascade = getCascade(einsum);
+    CascadeOp cascade = getCascade(region.getParentOp());
     std::string name = "t" + std::to_string(lets.size());
     while (cascade && cascade.lookupRank(StringAttr::get(context(), name)))
       name.insert(name.begin(), '_');
@@ -292,7 +295,8 @@ static StringRef getComparison(arith::CmpFPredicate predicate) {
 
 void ExpressionPrinter::printDefinition(Value value, Precedence context) {
   if (auto argument = dyn_cast<BlockArgument>(value)) {
-    printer.printOperand(einsum.getInputs()[argument.getArgNumber()]);
+    printer.printOperand(inputs.empty() ? argument
+                                        : inputs[argument.getArgNumber()]);
     return;
   }
   Operation *op = value.getDefiningOp();
@@ -385,7 +389,7 @@ void EinsumOp::print(OpAsmPrinter &printer) {
   llvm::interleaveComma(getOut().getAsRange<ArrayAttr>(), printer,
                         [&](ArrayAttr group) { printGroup(printer, group); });
   printer << "] = ";
-  ExpressionPrinter expression(printer, *this);
+  ExpressionPrinter expression(printer, getBody(), getInputs());
   expression.printLets();
   expression.printRoot(getValue());
   if (Value filter = getFilter()) {
@@ -404,7 +408,7 @@ void EinsumOp::print(OpAsmPrinter &printer) {
   if (!said.empty()) {
     printer << " reduce(";
     llvm::interleaveComma(said, printer, [&](ReduceAttr reducer) {
-      printer << stringifyReducerKind(reducer.getKind()) << " "
+      printer << reducer.getReducer().str() << " "
               << reducer.getVar().getValue();
     });
     printer << ")";
@@ -416,6 +420,31 @@ void EinsumOp::print(OpAsmPrinter &printer) {
       isArgMax ? IntegerType::get(getContext(), 32) : getValue().getType();
   if (getResult().getType().getElementType() != inferred)
     printer << " : " << getResult().getType().getElementType();
+  printer.printOptionalAttrDict(
+      llvm::to_vector((*this)->getDiscardableAttrs()));
+}
+
+//===----------------------------------------------------------------------===//
+// attn.reducer
+//===----------------------------------------------------------------------===//
+
+void ReducerOp::print(OpAsmPrinter &printer) {
+  printer << " ";
+  printer.printSymbolName(getSymName());
+  printer << "(";
+  llvm::interleaveComma(getBody().getArguments(), printer);
+  std::string identity =
+      getElementType().isInteger(1)
+          ? getIdentity() == BoolAttr::get(getContext(), true) ? "true"
+                                                               : "false"
+          : getLiteral(getIdentity());
+  printer << ": " << getElementType() << ") identity(" << identity << ")";
+  if (getAssumed())
+    printer << " assumed";
+  printer << " = ";
+  ExpressionPrinter expression(printer, getBody(), {});
+  expression.printLets();
+  expression.printRoot(getValue());
   printer.printOptionalAttrDict(
       llvm::to_vector((*this)->getDiscardableAttrs()));
 }

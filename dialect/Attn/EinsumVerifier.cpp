@@ -76,19 +76,18 @@ LogicalResult EinsumOp::verify() {
 //===----------------------------------------------------------------------===//
 
 /// Comparisons that have a sign in the language.
-static bool isWritten(arith::CmpIOp compare) {
+static bool hasSign(arith::CmpIOp compare) {
   using P = arith::CmpIPredicate;
   return llvm::is_contained({P::eq, P::ne, P::slt, P::sle, P::sgt, P::sge},
                             compare.getPredicate());
 }
-static bool isWritten(arith::CmpFOp compare) {
+static bool hasSign(arith::CmpFOp compare) {
   using P = arith::CmpFPredicate;
   return llvm::is_contained({P::OEQ, P::UNE, P::OLT, P::OLE, P::OGT, P::OGE},
                             compare.getPredicate());
 }
 
-/// Whether the language has a notation for `op`, so that it can be printed.
-static bool isWritten(Operation *op) {
+bool attn::isWritten(Operation *op) {
   return llvm::TypeSwitch<Operation *, bool>(op)
       .Case<ReadOp, RankVarOp, ExtentOp, FlattenOp, DivOp, SigmoidOp, CastOp>(
           [](auto) { return true; })
@@ -98,7 +97,7 @@ static bool isWritten(Operation *op) {
             arith::CeilDivSIOp, arith::MaxSIOp, arith::MinSIOp>(
           [](auto) { return true; })
       .Case<arith::CmpIOp, arith::CmpFOp>(
-          [](auto compare) { return isWritten(compare); })
+          [](auto compare) { return hasSign(compare); })
       .Case<arith::AndIOp, arith::OrIOp>(
           [](auto both) { return both.getType().isInteger(1); })
       // `not x`.
@@ -176,8 +175,9 @@ LogicalResult EinsumOp::verifyRegions() {
   bool isArgMax = false;
   for (auto reducer : getReducers().getAsRange<ReduceAttr>()) {
     isArgMax |= reducer.getKind() == ReducerKind::ArgMax;
-    if (!getIdentity(reducer.getKind(), valueType)) // einsum_c5
-      return emitOpError("reducer ") << stringifyReducerKind(reducer.getKind())
+    if (!reducer.getSymbol() &&
+        !getIdentity(reducer.getKind(), valueType, *this)) // einsum_c5
+      return emitOpError("reducer ") << reducer.getReducer().str()
                                      << " has no identity in " << valueType;
   }
   if (isArgMax ? !elementType.isInteger(32)

@@ -117,6 +117,32 @@ void attn::setResultNames(Operation *op, std::optional<ArrayAttr> names,
             : StringRef());
 }
 
+ParseResult attn::parseReducer(OpAsmParser &parser,
+                               std::optional<ReducerName> &reducer) {
+  SymbolRefAttr symbol;
+  SMLoc where = parser.getCurrentLocation();
+  OptionalParseResult isSymbol = parser.parseOptionalAttribute(symbol);
+  if (isSymbol.has_value()) {
+    if (failed(*isSymbol))
+      return failure();
+    auto name = dyn_cast<FlatSymbolRefAttr>(symbol);
+    if (!name)
+      return parser.emitError(where) << "expected the name of one attn.reducer";
+    reducer = ReducerName(ReducerKind::User, name);
+    return success();
+  }
+  StringRef word;
+  if (parser.parseKeyword(&word))
+    return failure();
+  std::optional<ReducerKind> kind = symbolizeReducerKind(word);
+  if (!kind || *kind == ReducerKind::User)
+    return parser.emitError(where)
+           << "unknown reducer `" << word
+           << "`, expected add, mul, max, min, and, or, lse, argmax or @name";
+  reducer = *kind;
+  return success();
+}
+
 ParseResult attn::parseTypes(OpAsmParser &parser,
                              SmallVectorImpl<Type> &types) {
   if (failed(parser.parseOptionalLParen()))

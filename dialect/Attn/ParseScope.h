@@ -70,6 +70,10 @@ void declareResults(mlir::OpAsmParser &parser, mlir::TypeRange types,
 void setResultNames(mlir::Operation *op, std::optional<mlir::ArrayAttr> names,
                     mlir::OpAsmSetValueNameFn set);
 
+/// `max` or `@name`; not the kinds that have no name of their own.
+mlir::ParseResult parseReducer(mlir::OpAsmParser &parser,
+                               std::optional<ReducerName> &reducer);
+
 /// `type` or `(type, type)`.
 mlir::ParseResult parseTypes(mlir::OpAsmParser &parser,
                              mlir::SmallVectorImpl<mlir::Type> &types);

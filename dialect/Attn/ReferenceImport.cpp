@@ -69,6 +69,8 @@ static std::optional<reference::Reducer> getReducer(ReducerKind kind) {
     return R::Or;
   case ReducerKind::Lse:
     return R::Lse;
+  case ReducerKind::User:
+    return R::User;
   case ReducerKind::ArgMax:
   case ReducerKind::TopK:
     return std::nullopt;
@@ -158,6 +160,7 @@ class Importer {
 public:
   explicit Importer(CascadeOp cascade) : cascade(cascade) {}
   FailureOr<reference::Cascade> run();
+  FailureOr<reference::UserReducer> import(ReducerOp reducer);
 
 private:
   RankId getRank(StringAttr name) { return rankIds.lookup(name); }
@@ -180,8 +183,11 @@ private:
   LogicalResult import(NestOp nest, Statements &body);
   LogicalResult importKept(StreamOp stream, Statements &body);
 
+  using ExprIds = llvm::DenseMap<mlir::Value, ExprId>;
   LogicalResult importRegion(EinsumOp einsum, reference::Einsum &model);
-  ExprId addConstant(arith::ConstantOp constant, reference::Einsum &model);
+  LogicalResult importOps(Block &block, ValueRange inputs, ExprIds &ids,
+                          std::vector<reference::Expr> &exprs);
+  FailureOr<unsigned> getReducer(ReducerOp reducer);
   void addArgMax(EinsumOp einsum, reference::Einsum model, Statements &body);
   void addCopy(ValueId source, ValueId result, Statements &body,
                ArrayRef<ValueId> others = {});
@@ -195,6 +201,7 @@ private:
   llvm::DenseMap<StringAttr, RankId> rankIds;
   llvm::DenseMap<mlir::Value, ValueId> valueIds;
   llvm::DenseMap<mlir::Value, unsigned> scalarIds;
+  llvm::DenseMap<Operation *, unsigned> reducerIds;
 };
 } // namespace
 
@@ -277,8 +284,7 @@ void Importer::importArguments() {
 // Einsum
 //===----------------------------------------------------------------------===//
 
-ExprId Importer::addConstant(arith::ConstantOp constant,
-                             reference::Einsum &model) {
+static reference::Expr makeConstant(arith::ConstantOp constant) {
   reference::Expr expr;
   expr.op = reference::Op::Constant;
   expr.type = getElementType(constant.getType());
@@ -290,8 +296,7 @@ ExprId Importer::addConstant(arith::ConstantOp constant,
     expr.integer = isBool ? int64_t(integer.getValue().getZExtValue())
                           : integer.getValue().getSExtValue();
   }
-  model.exprs.push_back(expr);
-  return model.exprs.size() - 1;
+  return expr;
 }
 
 /// Whether `value` is an integer that the parser made a float.
@@ -301,29 +306,28 @@ static bool isMadeFloat(mlir::Value value) {
          !isa<FloatType>(made.getInput().getType());
 }
 
-LogicalResult Importer::importRegion(EinsumOp einsum,
-                                     reference::Einsum &model) {
+/// A scalar of the cascade, or an operand of a reducer.
+static reference::Expr makeScalar(unsigned id) {
+  reference::Expr expr;
+  expr.op = reference::Op::Scalar;
+  expr.id = id;
+  return expr;
+}
+
+/// Adds what `block` computes to `exprs` and says where in `ids`, which has its
+/// arguments; tensors among them are `inputs`.
+LogicalResult Importer::importOps(Block &block, ValueRange inputs, ExprIds &ids,
+                                  std::vector<reference::Expr> &exprs) {
   using R = reference::Op;
-  Block &block = einsum.getBody().front();
-  llvm::DenseMap<mlir::Value, ExprId> ids;
   auto add = [&](reference::Expr expr) -> ExprId {
-    model.exprs.push_back(std::move(expr));
-    return model.exprs.size() - 1;
+    exprs.push_back(std::move(expr));
+    return exprs.size() - 1;
   };
-  for (BlockArgument arg : block.getArguments()) {
-    auto scalar = scalarIds.find(einsum.getInputs()[arg.getArgNumber()]);
-    if (scalar == scalarIds.end())
-      continue;
-    reference::Expr expr;
-    expr.op = R::Scalar;
-    expr.id = scalar->second;
-    ids[arg] = add(expr);
-  }
   for (Operation &op : block.without_terminator()) {
     mlir::Value result = op.getResult(0);
     reference::Expr expr;
     if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
-      ids[result] = addConstant(constant, model);
+      ids[result] = add(makeConstant(constant));
       continue;
     }
     if (auto round = dyn_cast<CastOp>(op)) {
@@ -346,7 +350,7 @@ LogicalResult Importer::importRegion(EinsumOp einsum,
     } else if (auto read = dyn_cast<ReadOp>(op)) {
       expr.op = R::Read;
       auto arg = cast<BlockArgument>(read.getTensor());
-      expr.id = getValue(einsum.getInputs()[arg.getArgNumber()]);
+      expr.id = getValue(inputs[arg.getArgNumber()]);
       for (mlir::Value index : read.getIndices())
         expr.args.push_back(ids.lookup(index));
       ids[result] = add(std::move(expr));
@@ -373,10 +377,68 @@ LogicalResult Importer::importRegion(EinsumOp einsum,
     }
     ids[result] = add(std::move(expr));
   }
+  return success();
+}
+
+LogicalResult Importer::importRegion(EinsumOp einsum,
+                                     reference::Einsum &model) {
+  Block &block = einsum.getBody().front();
+  ExprIds ids;
+  for (BlockArgument arg : block.getArguments()) {
+    auto scalar = scalarIds.find(einsum.getInputs()[arg.getArgNumber()]);
+    if (scalar == scalarIds.end())
+      continue;
+    ids[arg] = model.exprs.size();
+    model.exprs.push_back(makeScalar(scalar->second));
+  }
+  if (failed(importOps(block, einsum.getInputs(), ids, model.exprs)))
+    return failure();
   model.value = ids.lookup(einsum.getValue());
   if (mlir::Value filter = einsum.getFilter())
     model.filter = ids.lookup(filter);
   return success();
+}
+
+FailureOr<reference::UserReducer> attn::importReference(ReducerOp reducer) {
+  return Importer(CascadeOp()).import(reducer);
+}
+
+FailureOr<reference::UserReducer> Importer::import(ReducerOp reducer) {
+  reference::UserReducer imported;
+  imported.name = reducer.getSymName().str();
+  imported.type = getElementType(reducer.getElementType());
+  if (auto number = dyn_cast<FloatAttr>(reducer.getIdentity())) {
+    imported.identity = number.getValueAsDouble();
+  } else {
+    APInt integer = cast<IntegerAttr>(reducer.getIdentity()).getValue();
+    imported.identity = integer.getBitWidth() == 1
+                            ? double(integer.getZExtValue())
+                            : double(integer.getSExtValue());
+  }
+  Block &block = reducer.getBody().front();
+  ExprIds ids;
+  for (BlockArgument arg : block.getArguments()) {
+    ids[arg] = imported.exprs.size();
+    imported.exprs.push_back(makeScalar(arg.getArgNumber()));
+  }
+  if (failed(importOps(block, {}, ids, imported.exprs)))
+    return failure();
+  imported.value = ids.lookup(reducer.getValue());
+  if (!reference::inferTypes(imported))
+    return reducer.emitOpError("has no types in the reference");
+  return imported;
+}
+
+/// The place of `reducer` in the cascade.
+FailureOr<unsigned> Importer::getReducer(ReducerOp reducer) {
+  auto [known, isNew] = reducerIds.try_emplace(reducer, model.reducers.size());
+  if (!isNew)
+    return known->second;
+  FailureOr<reference::UserReducer> imported = import(reducer);
+  if (failed(imported))
+    return failure();
+  model.reducers.push_back(std::move(*imported));
+  return model.reducers.size() - 1;
 }
 
 LogicalResult Importer::import(EinsumOp einsum, Statements &body) {
@@ -390,10 +452,18 @@ LogicalResult Importer::import(EinsumOp einsum, Statements &body) {
     return failure();
   bool isArgMax = false;
   for (auto reducer : einsum.getReducers().getAsRange<ReduceAttr>()) {
-    std::optional<reference::Reducer> kind = getReducer(reducer.getKind());
+    std::optional<reference::Reducer> kind = ::getReducer(reducer.getKind());
     isArgMax |= !kind;
-    if (kind)
-      imported.reductions.push_back({getRank(reducer.getVar()), *kind});
+    if (!kind)
+      continue;
+    reference::Reduction reduction{getRank(reducer.getVar()), *kind};
+    if (ReducerOp definition = lookupReducer(reducer.getReducer(), einsum)) {
+      FailureOr<unsigned> place = getReducer(definition);
+      if (failed(place))
+        return failure();
+      reduction.user = *place;
+    }
+    imported.reductions.push_back(reduction);
   }
   if (isArgMax) {
     addArgMax(einsum, std::move(imported), body);

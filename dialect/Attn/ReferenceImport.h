@@ -12,6 +12,9 @@ namespace attn {
 /// streams. Fails at the op that the reference cannot evaluate.
 mlir::FailureOr<reference::Cascade> importReference(CascadeOp cascade);
 
+/// Says a user-defined reducer without MLIR.
+mlir::FailureOr<reference::UserReducer> importReference(ReducerOp reducer);
+
 /// Registers `--attn-print-reference`: one line of JSON for each cascade, on
 /// standard output (dialect/Attn/Reference/Json.h).
 void registerPrintReference();

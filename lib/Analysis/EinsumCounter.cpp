@@ -267,11 +267,11 @@ void EinsumCounter::addReductions(EinsumOp einsum) {
   bool isInnermost = true;
   Dependences left = dependences[einsum.getValue()];
   while (!reducers.empty()) {
-    ReducerKind kind = reducers.back().getKind();
+    ReducerName name = reducers.back().getReducer();
     Dependences reduced;
-    while (!reducers.empty() && reducers.back().getKind() == kind)
+    while (!reducers.empty() && reducers.back().getReducer() == name)
       reduced.insert(reducers.pop_back_val().getVar());
-    if (isInnermost && kind == ReducerKind::Add) {
+    if (isInnermost && name == ReducerKind::Add) {
       left = sumProduct(reduced);
     } else {
       if (isInnermost) {
@@ -279,7 +279,13 @@ void EinsumCounter::addReductions(EinsumOp einsum) {
         addOperations(einsum.getValue(), seen);
       }
       left.insert(reduced.begin(), reduced.end());
-      add(getKind(kind), left);
+      if (ReducerOp definition = lookupReducer(name, einsum)) {
+        for (Operation &op : definition.getBody().front().without_terminator())
+          if (StringRef kind = getKind(op); !kind.empty())
+            add(kind, left);
+      } else {
+        add(getKind(name.kind), left);
+      }
       left = leave(reduced, left);
     }
     isInnermost = false;

@@ -37,7 +37,7 @@ struct Range {
 
 /// The reduction that an accumulator leaf stands for, if known.
 struct ReductionFact {
-  ExprReducer reducer;
+  ExprReducer reducer = ExprReducer::Add;
   Expr body;
 };
 

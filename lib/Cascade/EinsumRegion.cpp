@@ -99,9 +99,34 @@ Value EinsumRegion::clone(Value value, const IRMapping &tensors,
   return cloned.lookup(value);
 }
 
-Value EinsumRegion::combine(ReducerKind kind, Value a, Value b) {
+/// The definition's expression; S11: the identity leaves the other as it is.
+Value EinsumRegion::combine(ReducerOp definition, Value a, Value b) {
+  IRMapping values;
+  values.map(definition.getBody().getArguments(), ValueRange{a, b});
+  for (Operation &op : definition.getBody().front().without_terminator())
+    values.map(op.getResult(0), insert(op.clone(values)));
+  Value combined = values.lookup(definition.getValue());
+  Value identity = make<arith::ConstantOp>(definition.getIdentity());
+  auto isNone = [&](Value operand) {
+    if (isa<FloatType>(a.getType()))
+      return make<arith::CmpFOp>(arith::CmpFPredicate::OEQ, operand, identity);
+    if (!a.getType().isInteger(1))
+      return make<arith::CmpIOp>(arith::CmpIPredicate::eq, operand, identity);
+    // Conditions don't compare in the language.
+    bool isTrue = cast<IntegerAttr>(definition.getIdentity()).getInt() != 0;
+    Value one = make<arith::ConstantOp>(builder.getBoolAttr(true));
+    return isTrue ? operand : make<arith::XOrIOp>(operand, one);
+  };
+  Value either = make<arith::SelectOp>(isNone(b), a, combined);
+  return make<arith::SelectOp>(isNone(a), b, either);
+}
+
+Value EinsumRegion::combine(ReducerName reducer, ReducerOp definition, Value a,
+                            Value b) {
   bool isReal = isa<FloatType>(a.getType());
-  switch (kind) {
+  switch (reducer.kind) {
+  case ReducerKind::User:
+    return combine(definition, a, b);
   case ReducerKind::Add:
     return isReal ? make<arith::AddFOp>(a, b) : make<arith::AddIOp>(a, b);
   case ReducerKind::Mul:

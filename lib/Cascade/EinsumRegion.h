@@ -50,8 +50,10 @@ public:
     return make<CastOp>(type, value, mlir::TypeAttr::get(type),
                         builder.getUnitAttr());
   }
-  /// `a` and `b` reduced, in the type that they have.
-  mlir::Value combine(ReducerKind kind, mlir::Value a, mlir::Value b);
+  /// `a` and `b` reduced, in the type that they have; `definition` is that of a
+  /// user-defined reducer.
+  mlir::Value combine(ReducerName reducer, ReducerOp definition, mlir::Value a,
+                      mlir::Value b);
   mlir::Value read(const TensorAccess &access);
   /// Repeats the slice of another region that ends in `value`; `tensors` says
   /// what it reads now, `coordinate` what is at the place of a variable.
@@ -68,6 +70,8 @@ public:
   llvm::SmallVector<mlir::Value> inputs;
 
 private:
+  mlir::Value combine(ReducerOp definition, mlir::Value a, mlir::Value b);
+
   /// Operations that compute equal values.
   struct EqualOperation : llvm::DenseMapInfo<mlir::Operation *> {
     static unsigned getHashValue(const mlir::Operation *op);

@@ -62,7 +62,8 @@ EinsumOp EinsumEmitter::emitOne(const EinsumJob &job, OpBuilder &builder) {
       value = region.makeCast(value, floatType);
       other = region.makeCast(other, floatType);
     }
-    value = region.combine(job.combiner, value, other);
+    ReducerOp definition = lookupReducer(job.combiner, cascade);
+    value = region.combine(job.combiner, definition, value, other);
   }
   SmallVector<Expr> implied = getImplied(job);
   Value filter;

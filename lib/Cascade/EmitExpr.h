@@ -24,7 +24,7 @@ struct EinsumJob {
   Expr value;
   Groups groups;
   llvm::SmallVector<mlir::StringAttr> reduced;
-  ReducerKind reducer = ReducerKind::Add;
+  ReducerName reducer = ReducerKind::Add;
   /// Where a point is present. Those that an access implies are not written.
   /// Of a reduction: they remove points, never coordinates of the result.
   llvm::SmallVector<Expr> conditions;
@@ -34,7 +34,7 @@ struct EinsumJob {
   /// If set, what is computed is `value` and `other` combined, in the type that
   /// they have and in this order.
   Expr other;
-  ReducerKind combiner = ReducerKind::Add;
+  ReducerName combiner = ReducerKind::Add;
 
   llvm::SmallVector<Expr> getRoots() const {
     llvm::SmallVector<Expr> roots{value};

@@ -112,8 +112,8 @@ static SmallVector<Expr> getConjuncts(Expr condition) {
 }
 
 /// The identity of `reducer` in `type`, as a number.
-static double getInit(ReducerKind reducer, Type type) {
-  TypedAttr identity = attn::getIdentity(reducer, type);
+static double getInit(ReducerName reducer, Type type, CascadeOp cascade) {
+  TypedAttr identity = attn::getIdentity(reducer, type, cascade);
   if (auto real = dyn_cast<FloatAttr>(identity))
     return real.getValueAsDouble();
   auto integer = cast<IntegerAttr>(identity);
@@ -129,7 +129,7 @@ State StreamFormer::makeState(const Accumulator &accumulator,
   std::string base = getBase(own.ends_with("_acc") ? own.drop_back(4) : own);
   State state;
   state.name = "R" + base;
-  state.reducer = getReducerKind(accumulator.reducer);
+  state.reducer = getReducerName(accumulator.reducer);
   state.previous = accumulator.previous;
   state.leaf = accumulator.leaf;
   if (accumulator.kind != CorrectionKind::None)
@@ -164,7 +164,7 @@ State StreamFormer::makeState(const Accumulator &accumulator,
   if (state.reducer == ReducerKind::And || state.reducer == ReducerKind::Or)
     type = builder.getI1Type();
   state.type = attn::TensorType::get(builder.getContext(), vars, type);
-  state.init = getInit(state.reducer, type);
+  state.init = getInit(state.reducer, type, cascade);
   state.local = std::move(local);
   return state;
 }
@@ -175,11 +175,11 @@ State StreamFormer::makeState(const Member &member) {
   State state;
   std::string base = getBase(einsum.getName().value_or("R"));
   state.name = "R" + base;
-  state.reducer = getReducerKind(einsum);
+  state.reducer = attn::getReducerName(einsum);
   SmallVector<StringAttr> vars = einsum.getOutVars();
   state.groups = getGroups(vars);
   Type type = einsum.getValue().getType();
-  state.init = getInit(state.reducer, type);
+  state.init = getInit(state.reducer, type, cascade);
   state.type = attn::TensorType::get(builder.getContext(), vars, type);
   RankSet ranks = emitter.getRanks(vars);
   state.previous = context.freshLeaf(base + "_old", ranks);

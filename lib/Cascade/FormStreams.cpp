@@ -1,5 +1,6 @@
 //===- FormStreams.cpp - Which reductions are streamed together -----------===//
 
+#include "lib/Cascade/ReducerLaws.h"
 #include "lib/Cascade/StreamFormer.h"
 
 using namespace mlir;
@@ -9,7 +10,7 @@ using namespace attn;
 // Einsums
 //===----------------------------------------------------------------------===//
 
-ExprReducer attn::getExprReducer(ReducerKind kind) {
+static ExprReducer getExprReducer(ReducerKind kind) {
   switch (kind) {
   case ReducerKind::Add:
     return ExprReducer::Add;
@@ -29,19 +30,34 @@ ExprReducer attn::getExprReducer(ReducerKind kind) {
     return ExprReducer::TopK;
   case ReducerKind::Lse:
     return ExprReducer::Lse;
+  case ReducerKind::User:
+    break;
   }
-  llvm_unreachable("unknown reducer");
+  llvm_unreachable("not a reducer of the language");
 }
 
-ReducerKind attn::getReducerKind(ExprReducer reducer) {
-  std::optional<ReducerKind> kind =
-      symbolizeReducerKind(getReducer(reducer).name);
+/// The row of a reducer; that of a user-defined one is made on first use.
+ExprReducer StreamFormer::getExprReducer(ReducerName name) {
+  if (!name.symbol)
+    return ::getExprReducer(name.kind);
+  std::unique_ptr<Reducer> &row = userReducers[name.symbol];
+  if (!row)
+    row = std::make_unique<Reducer>(makeReducer(lookupReducer(name, cascade)));
+  return ExprReducer(row.get());
+}
+
+ReducerName StreamFormer::getReducerName(ExprReducer reducer) {
+  StringRef name = getReducer(reducer).name;
+  if (name.consume_front("@"))
+    return {ReducerKind::User,
+            FlatSymbolRefAttr::get(builder.getContext(), name)};
+  std::optional<ReducerKind> kind = symbolizeReducerKind(name);
   assert(kind && "an accumulator has a reducer of the dialect");
   return *kind;
 }
 
-ReducerKind attn::getReducerKind(EinsumOp einsum) {
-  return cast<ReduceAttr>(einsum.getReducers()[0]).getKind();
+ReducerName attn::getReducerName(EinsumOp einsum) {
+  return cast<ReduceAttr>(einsum.getReducers()[0]).getReducer();
 }
 
 SmallVector<StringAttr> attn::getReduced(EinsumOp einsum) {
@@ -147,7 +163,7 @@ void StreamFormer::importReduction(Member &member, EinsumOp einsum) {
   RankSet reduced = emitter.getRanks(getReduced(einsum));
   member.body = member.imported.value;
   Expr factor;
-  if (getReducerKind(einsum) == ReducerKind::Add)
+  if (attn::getReducerName(einsum) == ReducerKind::Add)
     member.body = splitInvariant(member.body, reduced, factor);
   member.leaf = context.freshLeaf(einsum.getName().value_or("R"),
                                   emitter.getRanks(einsum.getOutVars()),
@@ -194,8 +210,13 @@ void StreamFormer::classify(Member &member, EinsumOp einsum) {
   bool isReal = isa<FloatType>(type);
   bool isStoredAsIs =
       isReal || einsum.getResult().getType().getElementType() == type;
-  bool isAlgebra =
-      options.derives && imported.value && !filterMoves && isStoredAsIs;
+  // What a user defines is defined in one type.
+  bool isTyped = einsum.getReducers().empty() ||
+                 attn::getReducerName(einsum).kind != ReducerKind::User ||
+                 (type == emitter.getFloatType() &&
+                  einsum.getResult().getType().getElementType() == type);
+  bool isAlgebra = options.derives && imported.value && !filterMoves &&
+                   isStoredAsIs && isTyped;
   if (imported.opaque)
     member.reason = describeOpaque(imported.opaque);
   else if (filterMoves)
@@ -450,7 +471,7 @@ NormalForm StreamFormer::makeNormalForm(const Segment &segment) {
       reduction.reduced = streamed;
     } else {
       EinsumOp einsum = member->getEinsum();
-      reduction.reducer = getExprReducer(getReducerKind(einsum));
+      reduction.reducer = getExprReducer(attn::getReducerName(einsum));
       reduction.reduced = emitter.getRanks(getReduced(einsum));
     }
     if (!member->imported.conditions.empty())

@@ -394,3 +394,13 @@ ImportedEinsum ExprImporter::import(EinsumOp einsum) {
   region.result.value = region.result.opaque ? Expr() : expr;
   return std::move(region.result);
 }
+
+Expr ExprImporter::import(ReducerOp reducer, Expr a, Expr b) {
+  Region region;
+  Block &block = reducer.getBody().front();
+  region.exprs[block.getArgument(0)] = a;
+  region.exprs[block.getArgument(1)] = b;
+  for (Operation &op : block.without_terminator())
+    region.exprs[op.getResult(0)] = importOp(region, op);
+  return region.exprs.lookup(reducer.getValue());
+}

@@ -65,6 +65,9 @@ public:
   Expr getDefinition(mlir::Value tensor) const { return values.lookup(tensor); }
 
   ImportedEinsum import(EinsumOp einsum);
+  /// What `reducer` makes of two operands, or null where the algebra has no
+  /// words for it.
+  Expr import(ReducerOp reducer, Expr a, Expr b);
 
   /// `operand` of type `from`, rounded to `to` if that is narrower.
   Expr roundTo(mlir::Type from, mlir::Type to, Expr operand);

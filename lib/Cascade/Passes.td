@@ -5,6 +5,24 @@
 
 include "mlir/Pass/PassBase.td"
 
+def CheckReducers : Pass<"attn-check-reducers", "::mlir::ModuleOp"> {
+  let summary = "Refuse a user-defined reducer whose result depends on an order";
+  let description = [{
+    A reduction takes its points in any order and in groups of any size, so what
+    `attn.reducer` defines must be associative and commutative, and its identity
+    must leave a number as it is. Each law is proved in the algebra of scalar
+    expressions or, where that fails, tried on random numbers of several
+    magnitudes. An error names numbers for which a law does not hold. A reducer
+    that is `assumed` to obey them is not looked at.
+
+    ```mlir
+    attn.reducer @either(%a, %b: f32) identity(0.0) = %a + %b - %a * %b
+    ```
+    is proved to obey all three; `(%a + %b) / 2.0` is refused: (1 @mean 2) @mean
+    4 is 2.75, but 1 @mean (2 @mean 4) is 2.
+  }];
+}
+
 def Reassociate : Pass<"attn-reassociate", "::attn::CascadeOp"> {
   let summary = "Multiply the factors of a sum in the order that costs least";
   let description = [{

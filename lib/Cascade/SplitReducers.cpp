@@ -17,7 +17,7 @@ static SmallVector<Attribute> getInnermost(EinsumOp einsum) {
   for (Attribute attr : llvm::reverse(einsum.getReducers().getValue())) {
     auto reducer = cast<ReduceAttr>(attr);
     if (!run.empty() &&
-        cast<ReduceAttr>(run.front()).getKind() != reducer.getKind())
+        cast<ReduceAttr>(run.front()).getReducer() != reducer.getReducer())
       break;
     run.insert(run.begin(), attr);
   }

@@ -78,7 +78,7 @@ struct Member {
 struct State {
   /// `RM`; the argument is `rm`, the next state `RM1`.
   std::string name;
-  ReducerKind reducer;
+  ReducerName reducer = ReducerKind::Add;
   double init;
   attn::TensorType type;
   Groups groups;
@@ -148,6 +148,8 @@ public:
 
 private:
   // FormStreams.cpp
+  ExprReducer getExprReducer(ReducerName name);
+  ReducerName getReducerName(ExprReducer reducer);
   void classify();
   void classify(Member &member, EinsumOp einsum);
   void importReduction(Member &member, EinsumOp einsum);
@@ -230,6 +232,8 @@ private:
   EinsumEmitter emitter;
   mlir::OpBuilder builder;
   RankSet streamed, walked;
+  /// By the names of their definitions.
+  llvm::DenseMap<mlir::Attribute, std::unique_ptr<Reducer>> userReducers;
   std::vector<Member> members;
   llvm::DenseMap<mlir::Operation *, unsigned> numberOf;
   /// Made where a price is asked for.
@@ -238,10 +242,8 @@ private:
   llvm::SmallVector<mlir::Value> stepCopies;
 };
 
-ExprReducer getExprReducer(ReducerKind kind);
-ReducerKind getReducerKind(ExprReducer reducer);
-/// The reducer of an Einsum; SplitReducers leaves one kind.
-ReducerKind getReducerKind(EinsumOp einsum);
+/// The reducer of an Einsum; SplitReducers leaves one.
+ReducerName getReducerName(EinsumOp einsum);
 llvm::SmallVector<mlir::StringAttr> getReduced(EinsumOp einsum);
 Groups getGroups(EinsumOp einsum);
 Groups getGroups(llvm::ArrayRef<mlir::StringAttr> vars);

@@ -214,8 +214,8 @@ FailureOr<Value> NestEmitter::emitEinsum(EinsumOp einsum, const Scope &scope) {
     // Reduced in loops only: this is one point of each result.
     Value identity = arith::ConstantOp::create(
         builder, loc,
-        getIdentity(cast<ReduceAttr>(einsum.getReducers()[0]).getKind(),
-                    value.getType()));
+        getIdentity(cast<ReduceAttr>(einsum.getReducers()[0]).getReducer(),
+                    value.getType(), einsum));
     value = arith::SelectOp::create(builder, loc, *filter, value, identity);
     filter = Value();
   }

@@ -4,6 +4,7 @@
 #include "dialect/Attn/Literals.h"
 #include "dialect/Attn/Reference/Json.h"
 #include "dialect/Attn/ReferenceImport.h"
+#include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
@@ -145,6 +146,14 @@ FailureOr<Interface> attn::getInterface(CascadeOp cascade) {
   layOut(interface, frameOrder);
 
   llvm::raw_string_ostream os(interface.text);
+  llvm::SmallSetVector<Operation *, 2> reducers;
+  cascade.walk([&](EinsumOp einsum) {
+    for (auto reduce : einsum.getReducers().getAsRange<ReduceAttr>())
+      if (ReducerOp reducer = lookupReducer(reduce.getReducer(), einsum))
+        reducers.insert(reducer);
+  });
+  for (Operation *reducer : reducers)
+    os << *reducer << "\n";
   cascade.print(os);
   FailureOr<reference::Cascade> meaning = importReference(cascade);
   if (failed(meaning))
@@ -174,10 +183,12 @@ FailureOr<std::vector<Interface>> attn::getInterfaces(ModuleOp module) {
   std::vector<Interface> interfaces;
   llvm::StringMap<std::string> symbols; // to the cascade that defines them
   for (Operation &op : *module.getBody()) {
+    if (isa<ReducerOp>(op))
+      continue;
     auto cascade = dyn_cast<CascadeOp>(op);
     if (!cascade)
-      return op.emitOpError("is not an attn.cascade, which is all that attnc "
-                            "compiles");
+      return op.emitOpError("is neither an attn.cascade nor an attn.reducer, "
+                            "which is all that attnc compiles");
     FailureOr<Interface> interface = getInterface(cascade);
     if (failed(interface))
       return failure();

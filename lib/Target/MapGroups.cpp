@@ -15,11 +15,11 @@ static bool isReduction(tile::MapOp map, tile::MapOp producer,
       map.getSizes() != producer.getSizes() ||
       map.getOffsets() != producer.getOffsets())
     return false;
-  auto kind = cast<ReduceAttr>(map.getReducers()[0]).getKind();
+  ReducerName name = cast<ReduceAttr>(map.getReducers()[0]).getReducer();
   for (auto reducer : map.getReducers().getAsRange<ReduceAttr>())
-    if (reducer.getKind() != kind || reducer.getVar() == lanes)
+    if (reducer.getReducer() != name || reducer.getVar() == lanes)
       return false;
-  return kind != ReducerKind::ArgMax &&
+  return name.kind != ReducerKind::ArgMax &&
          map.getResult().getType().getRanks() == ArrayRef(lanes);
 }
 

@@ -44,7 +44,7 @@ MINIMA = {
     "rank ceildiv": 0.015, "access gather": 0.02, "access shifted": 0.05,
     "access partition": 0.015, "access group": 0.1,
     "reduce add": 0.7, "reduce max": 0.3, "reduce min": 0.1, "reduce mul": 0.02,
-    "reduce two ways": 0.01,
+    "reduce two ways": 0.01, "reduce either": 0.1, "reduce logadd": 0.05,
     "filter diagonal": 0.15, "filter constant": 0.1, "filter and": 0.1,
     "filter or": 0.05, "filter not": 0.02, "filter tensor length": 0.03,
     "filter tensor float": 0.005, "filter tensor flag": 0.02,

@@ -19,6 +19,12 @@ EXTENTS = dict(b=[1, 2, 3], k=[1, 2, 3], g=[1, 2, 3],
                m=[0, 1, 2, 7, 8, 9, 16, 17, 23, 31, 32, 33, 47],
                n=[0, 1, 2, 5, 8, 13, 17, 19])
 POINTS = 300_000  # of an Einsum at most
+# Reducers that a cascade defines.
+USER = dict(
+    either="attn.reducer @{name}(%a, %b: f32) identity(0) = "
+           "%a + %b - %a * %b",
+    logadd="attn.reducer @{name}(%a, %b: f32) identity(-inf) = "
+           "max(%a, %b) + log(1.0 + exp(-abs(%a - %b)))")
 
 
 @dataclass
@@ -79,6 +85,7 @@ class Generator:
         self.features = Counter()
         self.inputs, self.made, self.lines = [], [], []
         self.fills, self.slices, self.scalars = {}, [], {}
+        self.reducers = {}  # their definitions, by name
         self.outputs = []
         self.chooseRanks()
 
@@ -428,8 +435,8 @@ class Generator:
                 names.append(var)
                 ranks.append(var)
         self.usedRanks.update(left, ranks)
-        named = [f"{op} {var}" for op, var in reducers if op != "add"
-                 or self.chance(0.3)]
+        named = [f"{self.getReducer(op)} {var}" for op, var in reducers
+                 if op != "add" or self.chance(0.3)]
         text = f"attn.einsum [{','.join(names)}] = {value.text}"
         if filter:
             text += f" where ({filter})"
@@ -477,6 +484,14 @@ class Generator:
             ranks.append("n")
         return ranks
 
+    def getReducer(self, op):
+        """How an Einsum calls the reducer; a user's is defined on first use."""
+        if op not in USER:
+            return op
+        name = f"{self.name}_{op}"
+        self.reducers[name] = USER[op].format(name=name)
+        return f"@{name}"
+
     def reduceBounds(self, op, value, variables):
         """The interval of a reduction, or None where it may grow too large."""
         count = self.points(variables)
@@ -491,6 +506,11 @@ class Generator:
             if value.lo < 0.5 or powers[0] > 14 or powers[1] < -14:
                 return None
             return value.lo ** count, value.hi ** count
+        if op == "either":
+            return (0, 1) if 0 <= value.lo and value.hi <= 1 else None
+        if op == "logadd":
+            grows = math.log(max(count, 1))
+            return value.lo, value.hi + grows
         return 0, 1
 
     def step(self):
@@ -534,6 +554,13 @@ class Generator:
         if value.infinite:
             ops = ["max", "min"]
         op = self.pick(*ops)
+        # Not drawn with the others: the cascades of a seed would be others.
+        own = random.Random(value.text)
+        if reduced and not value.infinite and own.random() < 0.15:
+            op = own.choice(list(USER))
+            value = (Ex(f"cast(sigmoid({value.text}), f32)", "f", 0, 1)
+                     if op == "either" else
+                     Ex(f"cast({value.text}, f32)", "f", value.lo, value.hi))
         bounds = self.reduceBounds(op, value, reduced)
         if not bounds:
             value = Ex(f"0.25 * tanh({value.text}) + 1.0", "f", 0.75, 1.25)
@@ -562,7 +589,8 @@ class Generator:
         filter = self.filter(variables, scope) if self.chance(0.45) else ""
         type = self.pick("f16", "bf16") if self.chance(0.06) and max(
             map(abs, bounds)) < 1e3 else ""
-        infinite = value.infinite or (bool(reduced) and op in ("max", "min"))
+        infinite = value.infinite or (
+            bool(reduced) and op in ("max", "min", "logadd"))
         self.emit(left, value, reducers, filter, type, scope, bounds, infinite)
 
     #===------------------------------------------------------------------===#
@@ -850,7 +878,8 @@ class Generator:
         results = [f"!attn.tensor<[{', '.join(t.ranks)}], "
                    f"{self.outputType(t)}>" for t in self.outputs]
         lines = "\n".join(f"  {line}" for line in self.lines)
-        text = (f"attn.cascade @{self.name}({', '.join(arguments)})\n"
+        text = "".join(f"{line}\n" for line in self.reducers.values())
+        text += (f"attn.cascade @{self.name}({', '.join(arguments)})\n"
                 f"    -> ({', '.join(results)})\n"
                 f"    ranks({', '.join(parts)}) {{\n{lines}\n"
                 f"  attn.yield {', '.join('%' + t.name for t in self.outputs)}"

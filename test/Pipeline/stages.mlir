@@ -5,8 +5,9 @@
 // RUN:   | sed -e 's/{.*//' -e 's/[(),]*$//' -e '/^ *$/d' \
 // RUN:   | FileCheck %s --strict-whitespace --match-full-lines
 
-//      CHECK:Pass Manager with 20 passes:
+//      CHECK:Pass Manager with 21 passes:
 // CHECK-NEXT:builtin.module
+// CHECK-NEXT:  attn-check-reducers
 // CHECK-NEXT:  attn.cascade
 // CHECK-NEXT:    attn-split-reducers
 // CHECK-NEXT:    attn-expand-reducers

@@ -163,6 +163,17 @@ Builder &Builder::scalar(const std::string &name, ElementType type) {
   return *this;
 }
 
+Builder &Builder::reducer(const std::string &name, double identity,
+                          const Body &body, ElementType type) {
+  Builder operands(name);
+  operands.scalar("a", type).scalar("b", type);
+  Einsum einsum;
+  Scope scope(operands, einsum);
+  ExprId value = body(scope).id;
+  cascade.reducers.push_back({name, type, identity, einsum.exprs, value});
+  return *this;
+}
+
 /// The rank that a group lies on: the product of its ranks.
 static RankId findProduct(const Cascade &cascade,
                           const std::vector<RankId> &group) {
@@ -191,8 +202,15 @@ ValueId Builder::einsum(const std::string &result, const std::string &output,
   std::replace(text.begin(), text.end(), ',', ' ');
   std::vector<std::string> words = split(text);
   for (size_t i = 0; i + 1 < words.size(); i += 2) {
-    einsum.reductions.push_back(
-        {findRank(words[i + 1]), *parseReducer(words[i])});
+    Reduction reduction{findRank(words[i + 1])};
+    if (std::optional<Reducer> known = parseReducer(words[i]))
+      reduction.reducer = *known;
+    else
+      reduction.reducer = Reducer::User;
+    while (reduction.reducer == Reducer::User &&
+           cascade.reducers.at(reduction.user).name != words[i])
+      ++reduction.user;
+    einsum.reductions.push_back(reduction);
     known.insert(einsum.reductions.back().rank);
   }
   Scope scope(*this, einsum);

@@ -92,6 +92,10 @@ public:
   Builder &input(const std::string &name, const std::string &ranks,
                  ElementType type = ElementType::F32);
   Builder &scalar(const std::string &name, ElementType type = ElementType::F32);
+  /// A reducer, which reductions call by its name. Its operands are the scalars
+  /// `a` and `b`.
+  Builder &reducer(const std::string &name, double identity, const Body &body,
+                   ElementType type = ElementType::F32);
 
   /// `output` as "b (k,g) p"; `reductions` as "max m, add e".
   ValueId einsum(const std::string &result, const std::string &output,

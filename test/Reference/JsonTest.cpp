@@ -34,6 +34,55 @@ TEST(Json, a_cascade_that_is_read_back_means_the_same) {
   EXPECT_EQ(before.get("AV"), after.get("AV"));
 }
 
+TEST(Json, a_reducer_is_read_back) {
+  Builder b("sum");
+  b.rank("m").input("X", "m");
+  b.reducer("plus", -0.5, [](Scope &s) {
+    return s.scalar("a") + s.scalar("b") + s.number(0.5);
+  });
+  b.einsum("S", "", [](Scope &s) { return s("X", "m"); }, "plus m").yield("S");
+  std::string text = toJson(b.cascade), error;
+  std::optional<Cascade> cascade = parseJson(text, error);
+  ASSERT_TRUE(cascade) << error;
+  EXPECT_EQ(toJson(*cascade), text);
+  b.cascade = *cascade;
+  Call run(b, {{"m", 2}});
+  run.set("X", {1, 2});
+  EXPECT_EQ(run.get("S"), std::vector<double>{3.5});
+}
+
+TEST(Json, a_reducer_that_makes_no_sense_is_refused) {
+  auto read = [](const std::string &reducer, const std::string &use) {
+    std::string error;
+    parseJson(R"({"version":1,"name":"x","ranks":[{"name":"m"}],
+      "values":[{"name":"X","type":"f32","ranks":[0]},
+                {"name":"Y","type":"f32","ranks":[]}],
+      "inputs":[0],"scalars":[],"yields":[],"reducers":[)" +
+                  reducer + R"(],"body":[{"kind":"einsum","result":1,
+      "output":[],"reduce":[[0,"user",)" +
+                  use + R"(]],"exprs":[["var",0],["read",0,0]],"value":1}]})",
+              error);
+    return error;
+  };
+  auto make = [](const std::string &type, const std::string &exprs) {
+    return R"({"name":"r","type":")" + type + R"(","identity":0,"exprs":)" +
+           exprs + R"(,"value":0})";
+  };
+  EXPECT_EQ(read(make("f32", R"([["scalar",1]])"), "0"), "");
+  EXPECT_EQ(read(make("f32", R"([["scalar",1]])"), "1"),
+            "reducer 1 does not exist");
+  EXPECT_EQ(read(make("f32", R"([["scalar",2]])"), "0"),
+            "reducer `r` reads something else than its operands");
+  EXPECT_EQ(read(make("f32", R"([["var",0]])"), "0"),
+            "reducer `r` reads something else than its operands");
+  EXPECT_EQ(read(make("f32", R"([["neg",0]])"), "0"),
+            "an expression of `r` stands before its operand");
+  EXPECT_EQ(read(make("f32", R"([["const","i1",1]])"), "0"),
+            "reducer `r` gives i1 of f32");
+  EXPECT_EQ(read(make("f64", R"([["scalar",0]])"), "0"),
+            "the values of `Y` are not of the type that `r` reduces");
+}
+
 TEST(Json, every_statement_and_kind_of_rank_is_read_back) {
   const char *text = R"({"version":1,"name":"all",
     "ranks":[{"name":"k"},{"name":"g","fixed":2},{"name":"h","product":[0,1]},

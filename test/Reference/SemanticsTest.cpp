@@ -347,4 +347,64 @@ TEST(Semantics, S9_a_written_type_rounds_and_so_does_the_yield) {
   EXPECT_EQ(run.get("Z"), (Values{1 + 0x1p-9, 1 + 0x1p-8}));
 }
 
+//===----------------------------------------------------------------------===//
+// S11: user-defined reducers
+//===----------------------------------------------------------------------===//
+
+/// a + b - a * b, and log(exp(a) + exp(b)), which is NaN of two -inf.
+Builder makeUserReductions() {
+  Builder b("user");
+  b.rank("p").rank("m");
+  b.input("X", "p m");
+  b.reducer("either", 0, [](Scope &s) {
+    Node x = s.scalar("a"), y = s.scalar("b");
+    return x + y - x * y;
+  });
+  b.reducer("logadd", -inf, [](Scope &s) {
+    Node x = s.scalar("a"), y = s.scalar("b");
+    Node distance = s.apply(Op::Abs, {x - y});
+    Node decay = exp(s.apply(Op::Neg, {distance}));
+    return max(x, y) + s.apply(Op::Log, {s.number(1) + decay});
+  });
+  auto read = [](Scope &s) { return s("X", "p", "m"); };
+  b.einsum("E", "p", read, "either m");
+  b.einsum("L", "p", read, "logadd m");
+  b.einsum("M", "", read, "either p, max m");
+  return b.yield("E").yield("L").yield("M");
+}
+
+TEST(Semantics, S11_values_are_combined_by_the_expression) {
+  Call run(makeUserReductions(), {{"p", 2}, {"m", 3}});
+  run.set("X", {0.5, 0.5, 0.5, 0, 0.25, 0});
+  EXPECT_EQ(run.get("E"), (Values{0.875, 0.25}));
+  EXPECT_NEAR(run.get("L")[0], 0.5 + std::log(3), 1e-15);
+  EXPECT_EQ(run.get("M"), (Values{0.5 + 0.25 - 0.125}));
+}
+
+TEST(Semantics, S11_over_no_point_it_is_the_identity) {
+  Call run(makeUserReductions(), {{"p", 1}, {"m", 0}});
+  EXPECT_EQ(run.get("E"), (Values{0}));
+  EXPECT_EQ(run.get("L"), (Values{-inf}));
+}
+
+/// inf - inf in logadd, 0 * inf in either: the expressions would give NaN.
+TEST(Semantics, S11_the_identity_leaves_the_other_as_it_is) {
+  Call run(makeUserReductions(), {{"p", 1}, {"m", 3}});
+  run.set("X", {-inf, -inf, -inf});
+  EXPECT_EQ(run.get("L"), (Values{-inf}));
+  run.set("X", {0, inf, 0});
+  EXPECT_EQ(run.get("E"), (Values{inf}));
+}
+
+/// A factor of less than 1 on every error keeps the bound from growing with the
+/// number of values.
+TEST(Semantics, S11_bounds_do_not_grow_without_reason) {
+  Call run(makeUserReductions(), {{"p", 1}, {"m", 1000}});
+  run.set("X", Values(1000, 0.25));
+  run.options.errors = true;
+  Tensor result = run.getTensor("E");
+  EXPECT_GT(result.errors[0], 0);
+  EXPECT_LT(result.errors[0], 1e-5);
+}
+
 } // namespace

@@ -38,7 +38,7 @@ attn.cascade @f_workspace(%A: !attn.tensor<[b], f32>) -> !attn.tensor<[b], f32> 
   attn.yield %B
 }
 //--- other.mlir
-// OTHER: other.mlir:2:1: error: 'func.func' op is not an attn.cascade, which is all that attnc compiles
+// OTHER: other.mlir:2:1: error: 'func.func' op is neither an attn.cascade nor an attn.reducer, which is all that attnc compiles
 func.func @f() {
   return
 }

@@ -8,11 +8,15 @@
 
 namespace attn::reference {
 
-Accumulator::Accumulator(Tensor &tensor, std::optional<Reducer> reducer,
+Accumulator::Accumulator(Tensor &tensor, const Cascade &cascade,
+                         std::optional<Reduction> reduction,
                          ElementType computeType, double narrowRoundoff,
                          bool independent)
-    : tensor(tensor), reducer(reducer), computeType(computeType),
-      narrowRoundoff(narrowRoundoff) {
+    : tensor(tensor), computeType(computeType), narrowRoundoff(narrowRoundoff) {
+  if (reduction)
+    reducer = reduction->reducer;
+  if (reducer == Reducer::User)
+    combiner.emplace(cascade.reducers[reduction->user], !tensor.errors.empty());
   if (reducer == Reducer::Lse && !tensor.errors.empty())
     numTerms.assign(tensor.values.size(), 0.0);
   if (reducer == Reducer::Add && !tensor.errors.empty()) {
@@ -166,6 +170,9 @@ void Accumulator::combine(int64_t offset, double value, double error) {
   case Reducer::Lse:
     result = addExponentials(previous, value);
     break;
+  case Reducer::User:
+    result = combiner->combine(previous, value);
+    break;
   }
   if (tensor.errors.empty())
     return;
@@ -193,6 +200,9 @@ void Accumulator::combine(int64_t offset, double value, double error) {
   case Reducer::Lse: // its derivatives are weights
     bound = std::max(bound, error);
     numTerms[offset] += 1;
+    break;
+  case Reducer::User:
+    bound = combiner->getError(previous, bound, value, error);
     break;
   }
 }
@@ -239,15 +249,16 @@ void Accumulator::finish(ElementType declared) {
     tensor.present.clear();
 }
 
-Tensor Accumulator::reduceLast(const Tensor &tensor, Reducer reducer,
+Tensor Accumulator::reduceLast(const Tensor &tensor, const Cascade &cascade,
+                               const Reduction &reduction,
                                ElementType computeType, ElementType declared,
                                bool withErrors) {
   CoordinateBox box(tensor.box.begin(), tensor.box.end() - 1);
   int64_t length = tensor.box.back().size();
-  Tensor result(std::move(box), getIdentity(reducer, declared),
+  Tensor result(std::move(box), getIdentity(cascade, reduction, declared),
                 /*present=*/true, withErrors);
-  Accumulator accumulator(result, reducer, computeType, /*narrowRoundoff=*/0,
-                          /*independent=*/false);
+  Accumulator accumulator(result, cascade, reduction, computeType,
+                          /*narrowRoundoff=*/0, /*independent=*/false);
   for (size_t i = 0; i != result.values.size(); ++i) {
     Block block;
     int64_t begin = static_cast<int64_t>(i) * length;

@@ -3,7 +3,7 @@
 #ifndef DIALECT_ATTN_REFERENCE_ACCUMULATOR_H
 #define DIALECT_ATTN_REFERENCE_ACCUMULATOR_H
 
-#include "dialect/Attn/Reference/Model.h"
+#include "dialect/Attn/Reference/Combiner.h"
 #include "dialect/Attn/Reference/Tensor.h"
 
 namespace attn::reference {
@@ -24,8 +24,9 @@ public:
   /// `tensor` holds identities, or is absent everywhere for a map.
   /// `narrowRoundoff`: of S10, 0 where nothing may be rounded; `independent`:
   /// of EvaluateOptions.
-  Accumulator(Tensor &tensor, std::optional<Reducer> reducer,
-              ElementType computeType, double narrowRoundoff, bool independent);
+  Accumulator(Tensor &tensor, const Cascade &cascade,
+              std::optional<Reduction> reduction, ElementType computeType,
+              double narrowRoundoff, bool independent);
 
   /// Adds the points of a block; the result of lane i is at offset + i *
   /// stride.
@@ -36,9 +37,9 @@ public:
 
   /// Reduces the last rank of the tensor, for reductions of more than one
   /// reducer.
-  static Tensor reduceLast(const Tensor &tensor, Reducer reducer,
-                           ElementType computeType, ElementType declared,
-                           bool withErrors);
+  static Tensor reduceLast(const Tensor &tensor, const Cascade &cascade,
+                           const Reduction &reduction, ElementType computeType,
+                           ElementType declared, bool withErrors);
 
 private:
   void addSum(const Block &block, int64_t offset, int64_t stride);
@@ -49,6 +50,7 @@ private:
 
   Tensor &tensor;
   std::optional<Reducer> reducer;
+  std::optional<Combiner> combiner; // of User
   ElementType computeType;
   double narrowRoundoff;
   // Of sums: the number of terms, the sum of their magnitudes, and that of

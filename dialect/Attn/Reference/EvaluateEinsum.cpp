@@ -14,8 +14,9 @@ static void applyConditions(const Einsum &einsum, Tensor &result,
   if (!program)
     return;
   Tensor holds(result.box, 0.0, /*present=*/false, environment.withErrors);
-  Accumulator accumulator(holds, std::nullopt, ElementType::F64,
-                          /*narrowRoundoff=*/0, /*independent=*/false);
+  Accumulator accumulator(holds, environment.cascade, std::nullopt,
+                          ElementType::F64, /*narrowRoundoff=*/0,
+                          /*independent=*/false);
   interpret(*program, holds, accumulator, environment);
   accumulator.finish(ElementType::F64);
   for (size_t i = 0; i != result.values.size(); ++i) {
@@ -34,21 +35,23 @@ static void applyConditions(const Einsum &einsum, Tensor &result,
 static Tensor evaluatePlain(const Einsum &einsum, const CoordinateBox &box,
                             const std::vector<Coordinates> &variables,
                             ElementType declared, Environment &environment) {
-  std::optional<Reducer> reducer;
+  std::optional<Reduction> reduction;
   if (!einsum.reductions.empty())
-    reducer = einsum.reductions.back().reducer;
+    reduction = einsum.reductions.back();
   ElementType type = einsum.exprs[einsum.value].type;
-  Tensor result(box, reducer ? getIdentity(*reducer, declared) : 0.0,
-                /*present=*/reducer.has_value(), environment.withErrors);
+  double none =
+      reduction ? getIdentity(environment.cascade, *reduction, declared) : 0.0;
+  Tensor result(box, none, /*present=*/reduction.has_value(),
+                environment.withErrors);
   Program program = compile(einsum, result, variables, environment);
   double narrowRoundoff =
       program.narrowFactor ? getUnitRoundoff(program.narrowType) : 0;
-  Accumulator accumulator(result, reducer, type, narrowRoundoff,
-                          environment.independent);
+  Accumulator accumulator(result, environment.cascade, reduction, type,
+                          narrowRoundoff, environment.independent);
   environment.counts[einsum.result] +=
       interpret(program, result, accumulator, environment);
   accumulator.finish(declared);
-  if (reducer)
+  if (reduction)
     applyConditions(einsum, result, variables, environment);
   return result;
 }
@@ -58,8 +61,8 @@ Tensor evaluateEinsum(const Einsum &einsum, const CoordinateBox &box,
                       Environment &environment) {
   ElementType declared = environment.cascade.values[einsum.result].type;
   size_t split = einsum.reductions.size();
-  while (split > 0 && einsum.reductions[split - 1].reducer ==
-                          einsum.reductions.back().reducer)
+  while (split > 0 &&
+         einsum.reductions[split - 1].hasSameReducer(einsum.reductions.back()))
     --split;
   if (split == 0)
     return evaluatePlain(einsum, box, variables, declared, environment);
@@ -76,9 +79,9 @@ Tensor evaluateEinsum(const Einsum &einsum, const CoordinateBox &box,
   }
   Tensor result = evaluatePlain(innermost, wider, variables, type, environment);
   for (size_t i = split; i-- != 0;)
-    result = Accumulator::reduceLast(result, einsum.reductions[i].reducer, type,
-                                     i == 0 ? declared : type,
-                                     environment.withErrors);
+    result = Accumulator::reduceLast(
+        result, environment.cascade, einsum.reductions[i], type,
+        i == 0 ? declared : type, environment.withErrors);
   return result;
 }
 

@@ -28,7 +28,9 @@ static bool isFloatFunction(Op op) {
   return (op >= Op::Exp && op <= Op::Cos) || op == Op::Pow;
 }
 
-static std::optional<Inferred> infer(const Cascade &cascade, const Expr &expr,
+static std::optional<Inferred> infer(const Cascade &cascade,
+                                     const std::vector<Scalar> &scalars,
+                                     const Expr &expr,
                                      const std::vector<Inferred> &types) {
   auto arg = [&](unsigned i) { return types[expr.args[i]]; };
   auto isBool = [&](unsigned i) { return arg(i).type == ElementType::I1; };
@@ -49,7 +51,7 @@ static std::optional<Inferred> infer(const Cascade &cascade, const Expr &expr,
   case Op::Extent:
     return Inferred{ElementType::I64, true};
   case Op::Scalar:
-    return Inferred{widen(cascade.scalars[expr.id].type), false};
+    return Inferred{widen(scalars[expr.id].type), false};
   case Op::Read:
   case Op::Flatten:
     for (unsigned i = 0; i != expr.args.size(); ++i)
@@ -81,18 +83,29 @@ static std::optional<Inferred> infer(const Cascade &cascade, const Expr &expr,
   return Inferred{widen(result.type), result.weak};
 }
 
-bool inferTypes(const Cascade &cascade, Einsum &einsum) {
+static bool inferTypes(const Cascade &cascade,
+                       const std::vector<Scalar> &scalars,
+                       std::vector<Expr> &exprs) {
   std::vector<Inferred> types;
-  types.reserve(einsum.exprs.size());
-  for (const Expr &expr : einsum.exprs) {
-    std::optional<Inferred> inferred = infer(cascade, expr, types);
+  types.reserve(exprs.size());
+  for (const Expr &expr : exprs) {
+    std::optional<Inferred> inferred = infer(cascade, scalars, expr, types);
     if (!inferred)
       return false;
     types.push_back(*inferred);
   }
   for (size_t i = 0; i != types.size(); ++i)
-    einsum.exprs[i].type = types[i].type;
+    exprs[i].type = types[i].type;
   return true;
+}
+
+bool inferTypes(const Cascade &cascade, Einsum &einsum) {
+  return inferTypes(cascade, cascade.scalars, einsum.exprs);
+}
+
+bool inferTypes(UserReducer &reducer) {
+  std::vector<Scalar> operands(2, {"", reducer.type});
+  return inferTypes(Cascade(), operands, reducer.exprs);
 }
 
 } // namespace attn::reference

@@ -28,8 +28,8 @@ constexpr std::array<OpTraits, 42> opTraits = {
      {"or", 2},      {"not", 1}}};
 constexpr OpTraits selectTraits = {"select", 3}, castTraits = {"cast", 1};
 
-constexpr std::array<std::string_view, 7> reducerNames = {
-    "add", "max", "min", "mul", "and", "or", "lse"};
+constexpr std::array<std::string_view, 8> reducerNames = {
+    "add", "max", "min", "mul", "and", "or", "lse", "user"};
 } // namespace
 
 static const OpTraits &getTraits(Op op) {
@@ -65,6 +65,7 @@ double getIdentity(Reducer reducer, ElementType type) {
   switch (reducer) {
   case Reducer::Add:
   case Reducer::Or:
+  case Reducer::User: // has its own
     return 0;
   case Reducer::Mul:
   case Reducer::And:
@@ -81,6 +82,13 @@ double getIdentity(Reducer reducer, ElementType type) {
     return whole ? getLargest(type) : std::numeric_limits<double>::infinity();
   }
   return 0;
+}
+
+double getIdentity(const Cascade &cascade, const Reduction &reduction,
+                   ElementType type) {
+  return reduction.reducer == Reducer::User
+             ? cascade.reducers[reduction.user].identity
+             : getIdentity(reduction.reducer, type);
 }
 
 std::optional<ValueId> findInput(const Cascade &cascade,

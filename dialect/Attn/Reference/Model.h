@@ -121,12 +121,28 @@ enum class Reducer : uint8_t {
   Mul,
   And,
   Or,
-  Lse // log of a sum of exponentials; NaN of +inf
+  Lse, // log of a sum of exponentials; NaN of +inf
+  User // one that the cascade defines
+};
+
+/// `value` of two operands, which the expressions call scalars 0 and 1. The
+/// identity combined with x is x, whatever the expression gives (S11).
+struct UserReducer {
+  std::string name;
+  ElementType type = ElementType::F32;
+  double identity = 0;
+  std::vector<Expr> exprs;
+  ExprId value = 0;
 };
 
 struct Reduction {
   RankId rank;
   Reducer reducer = Reducer::Add;
+  unsigned user = 0; // of User: place in Cascade::reducers
+
+  bool hasSameReducer(const Reduction &other) const {
+    return reducer == other.reducer && user == other.user;
+  }
 };
 
 /// `result[output] = value where (filter) reduce(reductions)`. Where reducers
@@ -226,6 +242,7 @@ struct Cascade {
   std::vector<Value> values;
   std::vector<ValueId> inputs; // in the order of the arguments
   std::vector<Scalar> scalars;
+  std::vector<UserReducer> reducers;
   std::vector<Statement> body;
   std::vector<Yield> yields;
 };
@@ -235,6 +252,7 @@ struct Cascade {
 /// constant that of the other float; what is left is i64 and f32. Returns false
 /// where an operand has a type that its operator can't have.
 bool inferTypes(const Cascade &cascade, Einsum &einsum);
+bool inferTypes(UserReducer &reducer);
 
 /// Checks what evaluation relies on (indices in range, operands before users,
 /// values defined before use, types) and infers the types. Returns what is
@@ -263,6 +281,9 @@ std::optional<Reducer> parseReducer(std::string_view name);
 int getArity(Op op);
 
 /// The value of a reduction over no point (S4), for results of `type`.
+double getIdentity(const Cascade &cascade, const Reduction &reduction,
+                   ElementType type);
+/// The same for a reducer that no cascade defines.
 double getIdentity(Reducer reducer, ElementType type);
 
 } // namespace attn::reference

@@ -157,6 +157,7 @@ void ProgramCompiler::compileExpr(ExprId id) {
     double value = environment.scalars[expr.id];
     bool whole = isInteger(environment.cascade.scalars[expr.id].type);
     registerOf[id] = makeConstant(whole, value, whole ? toInteger(value) : 0);
+    program.scalars.emplace_back(expr.id, registerOf[id]);
     return;
   }
   case Op::RankVar: {

@@ -66,6 +66,8 @@ struct Program {
   /// steps[0] before all loops, steps[i + 1] at a new coordinate of loops[i].
   std::vector<std::vector<Step>> steps;
   std::vector<Group> groups;
+  /// Which register holds which scalar.
+  std::vector<std::pair<unsigned, unsigned>> scalars;
   unsigned value = 0; // register
   bool blockIsOnePoint = false;
   /// S10: a computed factor may be rounded to the type of `narrowFactor`.

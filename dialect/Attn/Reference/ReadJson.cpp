@@ -117,7 +117,8 @@ static Einsum readEinsum(const json &text) {
     std::optional<Reducer> reducer = parseReducer(name);
     if (!reducer)
       throw std::runtime_error("`" + name + "` is not a reducer");
-    einsum.reductions.push_back({readId(entry.at(0)), *reducer});
+    unsigned user = *reducer == Reducer::User ? readId(entry.at(2)) : 0;
+    einsum.reductions.push_back({readId(entry.at(0)), *reducer, user});
   }
   for (const json &expr : text.at("exprs"))
     einsum.exprs.push_back(readExpr(expr));
@@ -125,6 +126,17 @@ static Einsum readEinsum(const json &text) {
   if (text.contains("filter"))
     einsum.filter = readId(text.at("filter"));
   return einsum;
+}
+
+static UserReducer readReducer(const json &text) {
+  UserReducer reducer;
+  reducer.name = text.at("name").get<std::string>();
+  reducer.type = readType(text.at("type"));
+  reducer.identity = readNumber(text.at("identity"));
+  for (const json &expr : text.at("exprs"))
+    reducer.exprs.push_back(readExpr(expr));
+  reducer.value = readId(text.at("value"));
+  return reducer;
 }
 
 static TopK readTopK(const json &text) {
@@ -224,6 +236,9 @@ static Cascade readCascade(const json &text) {
   for (const json &scalar : text.at("scalars"))
     cascade.scalars.push_back(
         {scalar.at("name").get<std::string>(), readType(scalar.at("type"))});
+  if (text.contains("reducers"))
+    for (const json &reducer : text.at("reducers"))
+      cascade.reducers.push_back(readReducer(reducer));
   cascade.body = readBody(text.at("body"), 0);
   for (const json &yield : text.at("yields"))
     cascade.yields.push_back({readId(yield.at("value")),

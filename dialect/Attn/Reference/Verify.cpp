@@ -36,6 +36,7 @@ private:
   }
 
   void checkDeclarations();
+  void check(UserReducer &reducer);
   void checkBody(std::vector<Statement> &body, unsigned depth);
   void check(Einsum &einsum);
   void checkExprs(const Einsum &einsum, const std::set<RankId> &variables);
@@ -102,6 +103,37 @@ void Verifier::checkDeclarations() {
       isRank(rank);
   for (ValueId input : cascade.inputs)
     define(input);
+  for (UserReducer &reducer : cascade.reducers)
+    check(reducer);
+}
+
+/// Its expressions read the two operands and nothing else.
+void Verifier::check(UserReducer &reducer) {
+  const std::string &name = reducer.name;
+  for (ExprId id = 0; id != reducer.exprs.size(); ++id) {
+    const Expr &expr = reducer.exprs[id];
+    bool isLeaf = expr.op == Op::RankVar || expr.op == Op::Extent ||
+                  expr.op == Op::Read || expr.op == Op::Flatten;
+    if (isLeaf || (expr.op == Op::Scalar && expr.id >= 2))
+      fail("reducer `" + name + "` reads something else than its operands");
+    for (ExprId arg : expr.args)
+      if (arg >= id)
+        fail("an expression of `" + name + "` stands before its operand");
+    int arity = getArity(expr.op);
+    if (arity >= 0 && expr.args.size() != static_cast<size_t>(arity))
+      fail("`" + std::string(getName(expr.op)) + "` in `" + name + "` has " +
+           std::to_string(expr.args.size()) + " operands but needs " +
+           std::to_string(arity));
+  }
+  if (reducer.value >= reducer.exprs.size())
+    fail("reducer `" + name + "` has no such expression");
+  if (error.empty() && !inferTypes(reducer))
+    fail("an expression of `" + name +
+         "` has an operand of a type that it can't have");
+  if (error.empty() && reducer.exprs[reducer.value].type != reducer.type)
+    fail("reducer `" + name + "` gives " +
+         std::string(getName(reducer.exprs[reducer.value].type)) + " of " +
+         std::string(getName(reducer.type)));
 }
 
 void Verifier::checkBody(std::vector<Statement> &body, unsigned depth) {
@@ -184,8 +216,12 @@ void Verifier::check(Einsum &einsum) {
       fail("an output index of `" + result.name + "` is empty");
     std::for_each(group.begin(), group.end(), iterate);
   }
-  for (const Reduction &reduction : einsum.reductions)
+  for (const Reduction &reduction : einsum.reductions) {
     iterate(reduction.rank);
+    if (reduction.reducer == Reducer::User &&
+        reduction.user >= cascade.reducers.size())
+      fail("reducer " + std::to_string(reduction.user) + " does not exist");
+  }
   if (einsum.value >= einsum.exprs.size() ||
       (einsum.filter && *einsum.filter >= einsum.exprs.size()))
     fail("`" + result.name + "` has no such expression");
@@ -199,6 +235,12 @@ void Verifier::check(Einsum &einsum) {
   else if (einsum.filter &&
            einsum.exprs[*einsum.filter].type != ElementType::I1)
     fail("the filter of `" + result.name + "` is not i1");
+  for (const Reduction &reduction : einsum.reductions)
+    if (error.empty() && reduction.reducer == Reducer::User &&
+        cascade.reducers[reduction.user].type !=
+            einsum.exprs[einsum.value].type)
+      fail("the values of `" + result.name + "` are not of the type that `" +
+           cascade.reducers[reduction.user].name + "` reduces");
   define(einsum.result);
 }
 

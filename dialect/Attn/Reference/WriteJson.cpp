@@ -63,8 +63,11 @@ static json write(const Einsum &einsum) {
   json output = json::array(), reduce = json::array(), exprs = json::array();
   for (const std::vector<RankId> &group : einsum.output)
     output.push_back(group.size() == 1 ? json(group[0]) : json(group));
-  for (const Reduction &reduction : einsum.reductions)
+  for (const Reduction &reduction : einsum.reductions) {
     reduce.push_back({reduction.rank, getName(reduction.reducer)});
+    if (reduction.reducer == Reducer::User)
+      reduce.back().push_back(reduction.user);
+  }
   for (const Expr &expr : einsum.exprs)
     exprs.push_back(write(expr));
   json result = {{"kind", "einsum"}, {"result", einsum.result},
@@ -73,6 +76,17 @@ static json write(const Einsum &einsum) {
   if (einsum.filter)
     result["filter"] = *einsum.filter;
   return result;
+}
+
+static json write(const UserReducer &reducer) {
+  json exprs = json::array();
+  for (const Expr &expr : reducer.exprs)
+    exprs.push_back(write(expr));
+  return {{"name", reducer.name},
+          {"type", getName(reducer.type)},
+          {"identity", writeNumber(reducer.identity)},
+          {"exprs", exprs},
+          {"value", reducer.value}};
 }
 
 static json write(const TopK &topK) {
@@ -173,6 +187,8 @@ std::string toJson(const Cascade &cascade) {
                  {"scalars", scalars},
                  {"body", writeBody(cascade.body)},
                  {"yields", yields}};
+  for (const UserReducer &reducer : cascade.reducers)
+    result["reducers"].push_back(write(reducer));
   return result.dump();
 }
 

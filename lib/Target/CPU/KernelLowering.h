@@ -15,6 +15,7 @@
 #include "lib/Target/CPU/Routines.h"
 #include "lib/Target/Frame.h"
 #include "lib/Target/MapGroups.h"
+#include "lib/Target/Reduce.h"
 #include "lib/Target/Scalar.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -106,6 +107,10 @@ public:
   mlir::LLVM::LLVMFuncOp
   makeRoutine(llvm::StringRef kind, mlir::TypeRange types,
               llvm::function_ref<void(mlir::ValueRange)> body);
+
+  /// `y` taken into `x`, as `reducer` says; null, with an error, where the CPU
+  /// can't compute it.
+  mlir::Value combine(const MapReducer &reducer, mlir::Value x, mlir::Value y);
 
   //===--- Loops ----------------------------------------------------------===//
 

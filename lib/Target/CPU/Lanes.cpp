@@ -280,3 +280,19 @@ LogicalResult LaneEmitter::emitRead(tile::ReadOp op) {
   bind(op.getValid(), LaneValue::varying(std::move(valids)));
   return success();
 }
+
+Value KernelLowering::combine(const MapReducer &reducer, Value x, Value y) {
+  return emitReduce(b, reducer, x, y, [&](ReducerOp op, Value x, Value y) {
+    bool isVector = isa<VectorType>(x.getType());
+    LaneEmitter emitter(*this, /*numVectors=*/1);
+    Block &block = op.getBody().front();
+    for (auto [i, operand] : llvm::enumerate(std::array<Value, 2>{x, y}))
+      emitter.bind(block.getArgument(i), isVector
+                                             ? LaneValue::varying({operand})
+                                             : LaneValue::uniform(operand));
+    if (failed(emitter.emit(block)))
+      return Value();
+    LaneValue result = emitter.get(op.getValue());
+    return isVector ? emitter.getVector(result, 0) : result.scalar;
+  });
+}

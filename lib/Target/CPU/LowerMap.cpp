@@ -8,7 +8,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "lib/Target/CPU/MapRegion.h"
-#include "lib/Target/CPU/Reduce.h"
 #include "lib/Target/FusedAccumulator.h"
 #include "lib/Target/Scalar.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -37,7 +36,7 @@ private:
   tile::MapOp op;
   MapRegion region;
   Buffer result;
-  std::optional<ReducerKind> reducer;
+  std::optional<MapReducer> reducer;
   SmallVector<Rank> outer, inner;
   bool reducesLanes = false;
   /// Panels that are worked on at once.
@@ -46,6 +45,7 @@ private:
   bool hasFailed = false;
 
   LogicalResult classifyRanks();
+  Value combine(Value x, Value y);
   void emitLanes();
   void emitReduction();
   SmallVector<Value> emitSums(unsigned depth, SmallVector<Value> sums);
@@ -58,16 +58,10 @@ private:
 
 LogicalResult MapLowering::classifyRanks() {
   StringAttr laneRank = k.getLaneRank();
-  for (auto attr : op.getReducers().getAsRange<ReduceAttr>()) {
-    if (reducer && *reducer != attr.getKind())
-      return op.emitOpError("reduces by `")
-             << stringifyReducerKind(*reducer) << "` and by `"
-             << stringifyReducerKind(attr.getKind())
-             << "`, which the CPU can't do in one map";
-    reducer = attr.getKind();
-  }
-  if (reducer == ReducerKind::ArgMax)
-    return op.emitOpError("reduces by `argmax`, which the CPU can't do yet");
+  FailureOr<std::optional<MapReducer>> found = getReducer(op);
+  if (failed(found))
+    return failure();
+  reducer = *found;
   for (auto [rank, size] :
        llvm::zip(op.getRanks().getAsRange<StringAttr>(), op.getSizes())) {
     if (rank == laneRank)
@@ -108,6 +102,12 @@ Type MapLowering::getSumType() {
   return region.hasLanes ? Type(k.vectorOf(element)) : element;
 }
 
+Value MapLowering::combine(Value x, Value y) {
+  Value combined = k.combine(*reducer, x, y);
+  hasFailed |= !combined;
+  return combined ? combined : x;
+}
+
 /// The sums with the point `at` taken in.
 SmallVector<Value> MapLowering::accumulate(SmallVector<Value> sums) {
   LaneValue filter;
@@ -121,7 +121,7 @@ SmallVector<Value> MapLowering::accumulate(SmallVector<Value> sums) {
   };
   bool hasFilter = bool(op.getYield().getFilter());
   for (auto [v, sum] : llvm::enumerate(sums)) {
-    Value next = combine(b, *reducer, sum, part(*value, v));
+    Value next = combine(sum, part(*value, v));
     sum = hasFilter
               ? Value(arith::SelectOp::create(b, part(filter, v), next, sum))
               : next;
@@ -156,7 +156,7 @@ static Value makeTailMask(KernelLowering &k, int64_t first, int64_t size) {
 /// One element, or some vectors of elements, of a reduction's result.
 void MapLowering::emitReduction() {
   SmallVector<Value> sums;
-  Value identity = makeIdentity(b, *reducer, getSumType());
+  Value identity = emitIdentity(b, *reducer, getSumType());
   sums.assign(region.numVectors, identity);
   std::optional<Buffer> acc;
   if (op.getAcc())
@@ -193,26 +193,25 @@ void MapLowering::emitReduction() {
       int64_t first = numWhole * width + v * k.unit.lanes;
       if (Value mask = makeTailMask(k, first, lanes.laneSize))
         sum = arith::SelectOp::create(b, mask, sum, identity);
-      sums[v] = combine(b, *reducer, sums[v], sum);
+      sums[v] = combine(sums[v], sum);
     }
   }
   if (hasFailed)
     return;
   Value all = sums.front();
   for (Value sum : llvm::drop_begin(sums))
-    all = combine(b, *reducer, all, sum);
+    all = combine(all, sum);
   // Halves of halves: a fixed order, like every other sum.
   for (int64_t half = k.unit.lanes / 2; half != 0; half /= 2) {
     auto rotated =
         llvm::map_to_vector(llvm::seq(k.unit.lanes), [&](int64_t lane) {
           return (lane + half) % k.unit.lanes;
         });
-    all = combine(b, *reducer, all,
-                  vector::ShuffleOp::create(b, all, all, rotated));
+    all = combine(all, vector::ShuffleOp::create(b, all, all, rotated));
   }
   Value sum = vector::ExtractOp::create(b, all, 0);
   if (acc)
-    sum = combine(b, *reducer, region.load(*acc, at).scalar, sum);
+    sum = combine(region.load(*acc, at).scalar, sum);
   k.storeElements(sum, k.address(result, at));
 }
 

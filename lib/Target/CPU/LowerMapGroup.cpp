@@ -6,7 +6,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "lib/Target/CPU/MapRegion.h"
-#include "lib/Target/CPU/Reduce.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
@@ -28,8 +27,9 @@ private:
   MapGroup group;
   MapRegion region;
   std::vector<MapRegion> reductions;
-  SmallVector<Rank> ranks; ///< all but the lanes, the innermost last
-  int64_t step = 1;        ///< rows at a time
+  std::vector<MapReducer> reducers; ///< of each of `reductions`
+  SmallVector<Rank> ranks;          ///< all but the lanes, the innermost last
+  int64_t step = 1;                 ///< rows at a time
   Position at;
   bool hasFailed = false;
 
@@ -52,9 +52,12 @@ void MapGroupLowering::takeIn(unsigned index, const LaneValue &row,
     hasFailed = true;
     return;
   }
-  auto kind = cast<ReduceAttr>(op.getReducers()[0]).getKind();
   for (auto [v, sum] : llvm::enumerate(sums)) {
-    Value next = combine(k.b, kind, sum, value->vectors[v]);
+    Value next = k.combine(reducers[index], sum, value->vectors[v]);
+    if (!next) {
+      hasFailed = true;
+      return;
+    }
     sum =
         op.getYield().getFilter()
             ? Value(arith::SelectOp::create(k.b, filter.vectors[v], next, sum))
@@ -107,19 +110,23 @@ LogicalResult MapGroupLowering::run() {
   if (!group.conversions.empty())
     step = 2; // their sizes are even: see TargetModel::hasMatrixUnit
   region.isRough = !group.conversions.empty();
-  for (tile::MapOp op : group.reductions)
+  for (tile::MapOp op : group.reductions) {
+    FailureOr<std::optional<MapReducer>> reducer = getReducer(op);
+    if (failed(reducer))
+      return failure();
+    reducers.push_back(**reducer);
     reductions.emplace_back(k, op, k.getBuffers(op.getInputs()));
+  }
   k.loop(region.lanes.numPanels, 1, [&](Value panel) {
     at[k.getLaneRank()] = panel;
     region.hoistInputs(at, [&](StringAttr rank) {
       return llvm::any_of(ranks, [&](Rank r) { return r.first == rank; });
     });
     SmallVector<Value> sums;
-    for (tile::MapOp op : group.reductions) {
-      auto kind = cast<ReduceAttr>(op.getReducers()[0]).getKind();
+    for (auto [op, reducer] : llvm::zip(group.reductions, reducers)) {
       Type element = op.getResult().getType().getElementType();
       sums.append(region.numVectors,
-                  makeIdentity(k.b, kind, k.vectorOf(element)));
+                  emitIdentity(k.b, reducer, k.vectorOf(element)));
     }
     sums = emitSums(0, std::move(sums));
     if (hasFailed)

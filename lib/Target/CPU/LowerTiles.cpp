@@ -100,6 +100,8 @@ LogicalResult LowerTiles::run() {
     kernel.erase();
   for (tile::ProgramOp program : programs)
     program.erase();
+  for (auto reducer : llvm::make_early_inc_range(module.getOps<ReducerOp>()))
+    reducer.erase();
   for (auto function : module.getOps<LLVM::LLVMFuncOp>()) {
     if (function.isExternal())
       continue;

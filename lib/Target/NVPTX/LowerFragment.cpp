@@ -93,8 +93,8 @@ private:
 
   static tile::TileType getBox(tile::MapOp op);
   Value readInput(Value input, int64_t reg, const Position &at);
-  Value combine(ReducerKind kind, SmallVector<Value> values);
-  void reduce(ReducerKind kind, ArrayRef<Value> values);
+  Value combine(const MapReducer &reducer, SmallVector<Value> values);
+  LogicalResult reduce(const MapReducer &reducer, ArrayRef<Value> values);
 };
 } // namespace
 
@@ -119,12 +119,15 @@ Value FragmentMapLowering::readInput(Value input, int64_t reg,
 }
 
 /// By pairs, so that one waits for few others.
-Value FragmentMapLowering::combine(ReducerKind kind,
+Value FragmentMapLowering::combine(const MapReducer &reducer,
                                    SmallVector<Value> values) {
   while (values.size() > 1) {
     SmallVector<Value> next;
-    for (size_t i = 0; i + 1 < values.size(); i += 2)
-      next.push_back(emitReduce(b, kind, values[i], values[i + 1]));
+    for (size_t i = 0; i + 1 < values.size(); i += 2) {
+      next.push_back(nvptx::combine(k, reducer, values[i], values[i + 1]));
+      if (!next.back())
+        return {};
+    }
     if (values.size() % 2)
       next.push_back(values.back());
     values = std::move(next);
@@ -132,25 +135,30 @@ Value FragmentMapLowering::combine(ReducerKind kind,
   return values.front();
 }
 
-void FragmentMapLowering::reduce(ReducerKind kind, ArrayRef<Value> values) {
+LogicalResult FragmentMapLowering::reduce(const MapReducer &reducer,
+                                          ArrayRef<Value> values) {
   Layout reduced = box.layout.reduce(Axis::Column);
   SmallVector<SmallVector<Value>> groups(reduced.getNumRegisters());
   for (auto [reg, value] : llvm::enumerate(values))
     groups[box.layout.getReducedRegister(Axis::Column, reg)].push_back(value);
   SmallVector<Value> result;
   for (auto [reg, group] : llvm::enumerate(groups)) {
-    Value sum = combine(kind, std::move(group));
+    Value sum = combine(reducer, std::move(group));
     for (int64_t mask : box.layout.getLaneMasks(Axis::Column))
-      sum = emitReduce(b, kind, sum, emitShuffleXor(b, sum, mask));
-    if (op.getAcc())
-      sum = emitReduce(b, kind, k.getFragment(op.getAcc())[reg], sum);
+      if (sum)
+        sum = nvptx::combine(k, reducer, sum, emitShuffleXor(b, sum, mask));
+    if (sum && op.getAcc())
+      sum = nvptx::combine(k, reducer, k.getFragment(op.getAcc())[reg], sum);
+    if (!sum)
+      return failure();
     result.push_back(sum);
   }
   k.setFragment(op.getResult(), std::move(result));
+  return success();
 }
 
 LogicalResult FragmentMapLowering::run() {
-  FailureOr<std::optional<ReducerKind>> reducer = getReducer(op);
+  FailureOr<std::optional<MapReducer>> reducer = getReducer(op);
   if (failed(reducer))
     return failure();
   SmallVector<Value> values;
@@ -169,9 +177,8 @@ LogicalResult FragmentMapLowering::run() {
     values.push_back(value);
   }
   if (*reducer)
-    reduce(**reducer, values);
-  else
-    k.setFragment(op.getResult(), std::move(values));
+    return reduce(**reducer, values);
+  k.setFragment(op.getResult(), std::move(values));
   return success();
 }
 

@@ -37,9 +37,10 @@ private:
   void classifyRanks();
   void emitElements();
   int64_t getGroupSize() const;
-  void emitReduction(ReducerKind reducer);
-  Value emitSum(ReducerKind reducer, const Position &element, Value first,
+  void emitReduction(const MapReducer &reducer);
+  Value emitSum(const MapReducer &reducer, const Position &element, Value first,
                 int64_t step);
+  Value combine(const MapReducer &reducer, Value x, Value y);
 };
 } // namespace
 
@@ -82,8 +83,14 @@ int64_t MapLowering::getGroupSize() const {
   return size;
 }
 
+Value MapLowering::combine(const MapReducer &reducer, Value x, Value y) {
+  Value combined = nvptx::combine(k, reducer, x, y);
+  hasFailed |= !combined;
+  return combined ? combined : x;
+}
+
 /// The points `first`, `first + step`, .. of the reduced ranks.
-Value MapLowering::emitSum(ReducerKind reducer, const Position &element,
+Value MapLowering::emitSum(const MapReducer &reducer, const Position &element,
                            Value first, int64_t step) {
   Value identity = emitIdentity(b, reducer, result.getElementType());
   auto sums = k.loop(
@@ -96,7 +103,7 @@ Value MapLowering::emitSum(ReducerKind reducer, const Position &element,
           hasFailed = true;
           return llvm::to_vector(carried);
         }
-        Value sum = emitReduce(b, reducer, carried.front(), point->value);
+        Value sum = combine(reducer, carried.front(), point->value);
         if (point->filter)
           sum = arith::SelectOp::create(b, point->filter, sum, carried.front());
         return {sum};
@@ -106,7 +113,7 @@ Value MapLowering::emitSum(ReducerKind reducer, const Position &element,
 
 /// In a warp, the threads of a group are as far apart as there are groups, so
 /// that neighbours have neighbouring elements.
-void MapLowering::emitReduction(ReducerKind reducer) {
+void MapLowering::emitReduction(const MapReducer &reducer) {
   int64_t groupSize = getGroupSize(), perWarp = warpSize / groupSize;
   auto divide = [&](Value x, int64_t n) {
     return b.createOrFold<arith::DivUIOp>(x, k.small(n));
@@ -129,10 +136,10 @@ void MapLowering::emitReduction(ReducerKind reducer) {
            k.decode(arith::MinUIOp::create(b, number, last), kept, at);
            Value sum = emitSum(reducer, at, member, groupSize);
            for (int64_t mask = perWarp; mask < warpSize; mask *= 2)
-             sum = emitReduce(b, reducer, sum, emitShuffleXor(b, sum, mask));
+             sum = combine(reducer, sum, emitShuffleXor(b, sum, mask));
            if (op.getAcc())
-             sum = emitReduce(b, reducer,
-                              k.loadElement(k.getBuffer(op.getAcc()), at), sum);
+             sum = combine(reducer, k.loadElement(k.getBuffer(op.getAcc()), at),
+                           sum);
            Value isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
                                                  member, k.small(0));
            k.when(k.both(isMine, isFirst),
@@ -142,7 +149,7 @@ void MapLowering::emitReduction(ReducerKind reducer) {
 }
 
 LogicalResult MapLowering::run() {
-  FailureOr<std::optional<ReducerKind>> reducer = getReducer(op);
+  FailureOr<std::optional<MapReducer>> reducer = getReducer(op);
   if (failed(reducer))
     return failure();
   classifyRanks();

@@ -118,6 +118,8 @@ LogicalResult LowerTiles::run() {
     kernel.erase();
   for (tile::ProgramOp program : programs)
     program.erase();
+  for (auto reducer : llvm::make_early_inc_range(module.getOps<ReducerOp>()))
+    reducer.erase();
   for (auto function : module.getOps<LLVM::LLVMFuncOp>())
     if (!function.isExternal())
       function.setVisibility_(LLVM::Visibility::Hidden);

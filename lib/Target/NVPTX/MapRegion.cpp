@@ -3,7 +3,6 @@
 #include "lib/Target/NVPTX/MapRegion.h"
 #include "lib/Target/Scalar.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include <cmath>
 
 using namespace mlir;
 using namespace attn;
@@ -92,63 +91,25 @@ FailureOr<PointValue> nvptx::emitPoint(KernelLowering &k, tile::MapOp op,
 // Reducers
 //===----------------------------------------------------------------------===//
 
-Value nvptx::emitReduce(ImplicitLocOpBuilder &b, ReducerKind kind, Value x,
-                        Value y) {
-  bool isFloat = isa<FloatType>(x.getType());
-  switch (kind) {
-  case ReducerKind::Add:
-    return isFloat ? Value(arith::AddFOp::create(b, x, y))
-                   : Value(arith::AddIOp::create(b, x, y));
-  case ReducerKind::Mul:
-    return isFloat ? Value(arith::MulFOp::create(b, x, y))
-                   : Value(arith::MulIOp::create(b, x, y));
-  case ReducerKind::Max:
-    if (x.getType().isF32())
-      return LLVM::MaximumOp::create(b, x, y); // an instruction
-    return isFloat ? emitMax(b, x, y) : Value(arith::MaxSIOp::create(b, x, y));
-  case ReducerKind::Min:
-    if (x.getType().isF32())
-      return LLVM::MinimumOp::create(b, x, y);
-    return isFloat ? emitMin(b, x, y) : Value(arith::MinSIOp::create(b, x, y));
-  case ReducerKind::And:
-    return arith::AndIOp::create(b, x, y);
-  default:
-    return arith::OrIOp::create(b, x, y);
-  }
-}
-
-Value nvptx::emitIdentity(ImplicitLocOpBuilder &b, ReducerKind kind,
-                          Type type) {
-  bool isMax = kind == ReducerKind::Max, isMin = kind == ReducerKind::Min,
-       isMul = kind == ReducerKind::Mul;
-  if (isa<FloatType>(type))
-    return makeConstant(b, type,
-                        isMax   ? -INFINITY
-                        : isMin ? INFINITY
-                        : isMul ? 1.0
-                                : 0.0);
-  unsigned width = type.getIntOrFloatBitWidth();
-  if (kind == ReducerKind::And)
-    return makeInteger(b, type, width == 1 ? 1 : -1);
-  int64_t lowest = width == 64 ? INT64_MIN : -(int64_t(1) << (width - 1));
-  return makeInteger(b, type,
-                     isMax   ? lowest
-                     : isMin ? -(lowest + 1)
-                     : isMul ? 1
-                             : 0);
-}
-
-FailureOr<std::optional<ReducerKind>> nvptx::getReducer(tile::MapOp op) {
-  std::optional<ReducerKind> reducer;
-  for (auto attr : op.getReducers().getAsRange<ReduceAttr>()) {
-    if (reducer && *reducer != attr.getKind())
-      return op.emitOpError("reduces by `")
-             << stringifyReducerKind(*reducer) << "` and by `"
-             << stringifyReducerKind(attr.getKind())
-             << "`, which the GPU can't do in one map";
-    reducer = attr.getKind();
-  }
-  if (reducer == ReducerKind::ArgMax)
-    return op.emitOpError("reduces by `argmax`, which the GPU can't do yet");
-  return reducer;
+Value nvptx::combine(KernelLowering &k, const MapReducer &reducer, Value x,
+                     Value y) {
+  // Where there is an instruction.
+  if (x.getType().isF32() && reducer.name == ReducerKind::Max)
+    return LLVM::MaximumOp::create(k.b, x, y);
+  if (x.getType().isF32() && reducer.name == ReducerKind::Min)
+    return LLVM::MinimumOp::create(k.b, x, y);
+  return emitReduce(k.b, reducer, x, y, [&](ReducerOp op, Value x, Value y) {
+    IRMapping values;
+    values.map(op.getBody().getArguments(), ValueRange{x, y});
+    for (Operation &inner : op.getBody().front().without_terminator()) {
+      SmallVector<Value> operands;
+      for (Value operand : inner.getOperands())
+        operands.push_back(values.lookup(operand));
+      Value result = k.emitScalar(&inner, operands);
+      if (!result)
+        return Value();
+      values.map(inner.getResult(0), result);
+    }
+    return values.lookup(op.getValue());
+  });
 }

@@ -4,6 +4,7 @@
 #define LIB_TARGET_NVPTX_MAPREGION_H
 
 #include "lib/Target/NVPTX/KernelLowering.h"
+#include "lib/Target/Reduce.h"
 
 namespace attn::nvptx {
 
@@ -21,15 +22,9 @@ mlir::FailureOr<PointValue> emitRegion(KernelLowering &k, tile::MapOp op,
 mlir::FailureOr<PointValue> emitPoint(KernelLowering &k, tile::MapOp op,
                                       const Position &at);
 
-/// x and y reduced to one.
-mlir::Value emitReduce(mlir::ImplicitLocOpBuilder &b, ReducerKind kind,
-                       mlir::Value x, mlir::Value y);
-/// What reducing nothing gives.
-mlir::Value emitIdentity(mlir::ImplicitLocOpBuilder &b, ReducerKind kind,
-                         mlir::Type type);
-/// The one reducer of `op`, or nothing if it reduces nothing; fails, with an
-/// error, where there are several or one that the GPU lacks.
-mlir::FailureOr<std::optional<ReducerKind>> getReducer(tile::MapOp op);
+/// x and y reduced to one; null, with an error, where there is no form of it.
+mlir::Value combine(KernelLowering &k, const MapReducer &reducer, mlir::Value x,
+                    mlir::Value y);
 
 } // namespace attn::nvptx
 

@@ -83,7 +83,7 @@ tile.program @p(%A: !tile.view<[j], f64>) -> (%R: !tile.view<[j], f64>)
 tile.kernel @k grid(%z = j) lanes j (%A: !tile.view<[i, j], f32>) attributes {ranks = []} {
   %c0 = arith.constant 0 : index
   %a = tile.load %A[%c0, %c0] dims ["i", "j"] : !tile.view<[i, j], f32> -> !tile.tile<[i: 4, j: 16], f32>
-  // expected-error @+1 {{reduces by `max` and by `add`, which the CPU can't do in one map}}
+  // expected-error @+1 {{reduces by `max` and by `add`, which one map can't do}}
   %e = tile.map ranks ["i", "j"] sizes [4, 16] at(%c0, %c0) ins(%a : !tile.tile<[i: 4, j: 16], f32>) reducers [#attn.reduce<max "i">, #attn.reduce<add "j">] {
   ^bb0(%x: f32):
     tile.yield %x : f32
