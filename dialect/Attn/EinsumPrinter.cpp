@@ -437,7 +437,7 @@ void ReducerOp::print(OpAsmPrinter &printer) {
       getElementType().isInteger(1)
           ? getIdentity() == BoolAttr::get(getContext(), true) ? "true"
                                                                : "false"
-          : getLiteral(getIdentity());
+          : dropPoint(getLiteral(getIdentity()));
   printer << ": " << getElementType() << ") identity(" << identity << ")";
   if (getAssumed())
     printer << " assumed";

@@ -16,7 +16,7 @@ def CheckReducers : Pass<"attn-check-reducers", "::mlir::ModuleOp"> {
     that is `assumed` to obey them is not looked at.
 
     ```mlir
-    attn.reducer @either(%a, %b: f32) identity(0.0) = %a + %b - %a * %b
+    attn.reducer @either(%a, %b: f32) identity(0) = %a + %b - %a * %b
     ```
     is proved to obey all three; `(%a + %b) / 2.0` is refused: (1 @mean 2) @mean
     4 is 2.75, but 1 @mean (2 @mean 4) is 2.

@@ -174,6 +174,19 @@ def main():
         expect("  on its line",
                any(d["range"]["start"]["line"] == line for d in found), found)
 
+    # A reducer that the spec defines, and its uses.
+    spec = Document(sys.argv[2])
+    found = server.show("textDocument/didOpen", {"textDocument": {
+        "uri": spec.uri, "languageId": "mlir", "version": 1,
+        "text": spec.text}})
+    expect("a spec with reducers has no diagnostics", found == [], found)
+    place = spec.position("attn.reducer @either", "@either")["line"]
+    actual = definitions("%A", "@either")
+    expect("definition of @either in %A", actual == [place], [actual, place])
+    text = hover("attn.reducer @either", "attn.reducer")
+    expect("hover of a reducer shows its generic form",
+           '"attn.reducer"()' in text and "identity = " in text, text)
+
     expect("the server ends well", server.close() == 0, None)
     return failures != 0
 

@@ -4,7 +4,7 @@
 // RUN: attnc %s --emit=attn | FileCheck %s
 // RUN: %python %S/round_trip.py %s
 
-// CHECK: attn.reducer @either(%a, %b: f32) identity(0.0) = %a + %b - %a * %b
+// CHECK: attn.reducer @either(%a, %b: f32) identity(0) = %a + %b - %a * %b
 attn.reducer @either(%a, %b: f32) identity(0) = %a + %b - %a * %b
 
 /// Operands in any order, and one that is read later than the other.

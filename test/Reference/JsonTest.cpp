@@ -40,7 +40,9 @@ TEST(Json, a_reducer_is_read_back) {
   b.reducer("plus", -0.5, [](Scope &s) {
     return s.scalar("a") + s.scalar("b") + s.number(0.5);
   });
-  b.einsum("S", "", [](Scope &s) { return s("X", "m"); }, "plus m").yield("S");
+  auto read = [](Scope &s) { return s("X", "m"); };
+  b.einsum("S", "", read, "plus m");
+  b.yield("S");
   std::string text = toJson(b.cascade), error;
   std::optional<Cascade> cascade = parseJson(text, error);
   ASSERT_TRUE(cascade) << error;
