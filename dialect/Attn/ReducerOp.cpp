@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialect/Attn/ExpressionParser.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace attn;
@@ -33,9 +34,12 @@ static TypedAttr getConstant(Term term, Type type) {
     return constant && constant.getType() == type ? constant.getValue()
                                                   : TypedAttr();
   }
-  if (isa<FloatType>(type))
-    return builder.getFloatAttr(type,
-                                term.real ? *term.real : double(*term.integer));
+  if (isa<FloatType>(type)) {
+    double number = term.real ? *term.real : double(*term.integer);
+    FloatAttr value = builder.getFloatAttr(type, number);
+    bool fits = std::isinf(number) || !value.getValue().isInfinity();
+    return fits ? value : FloatAttr();
+  }
   auto integer = dyn_cast<IntegerType>(type);
   if (!integer || integer.getWidth() == 1 || !term.integer ||
       !llvm::isIntN(integer.getWidth(), *term.integer))
@@ -95,10 +99,13 @@ ParseResult ReducerOp::parse(OpAsmParser &parser, OperationState &state) {
     expression.inputTypes.push_back(type);
     block->addArgument(type, expression.loc);
   }
+  SMLoc where = parser.getCurrentLocation();
   TermOr term = expression.parseExpression();
   if (failed(term))
     return failure();
-  Value value = expression.materialise(*term);
+  Value value = expression.materialise(*term, where);
+  if (!value)
+    return failure();
   expression.builder.setInsertionPointToEnd(block);
   ValueOp::create(expression.builder, expression.loc, value, Value());
   state.addAttribute("arg_names", builder.getStrArrayAttr(names));

@@ -29,6 +29,11 @@ attn.reducer @reducer_c2_large(%a, %b: i32) identity(4294967296) = %a + %b
 // -----
 
 // expected-error @+1 {{identity is not a number of 'f32'}}
+attn.reducer @reducer_c2_infinite(%a, %b: f32) identity(1.0e300) = %a + %b
+
+// -----
+
+// expected-error @+1 {{identity is not a number of 'f32'}}
 attn.reducer @reducer_c2_operand(%a, %b: f32) identity(1 < 2) = %a + %b
 
 // -----
