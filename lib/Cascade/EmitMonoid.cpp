@@ -90,7 +90,7 @@ LogicalResult StreamFormer::formMonoid(Monoid &monoid) {
   Segment segment = getSegment(0);
   NormalForm form = makeNormalForm(segment);
   Derivation derivation = deriveBest(form, segment);
-  explain(derivation, segment);
+  explain(derivation, form, segment);
   auto fail = [&]() {
     return emitError(cascade.getLoc(), "@")
            << cascade.getSymName() << " is not one traversal of `"

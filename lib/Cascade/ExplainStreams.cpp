@@ -9,6 +9,7 @@
 
 #include "lib/Cascade/ExplainStreams.h"
 #include "lib/Cascade/LoopRank.h"
+#include "lib/Cascade/StateRank.h"
 #include "lib/Cascade/StreamFormer.h"
 
 using namespace mlir;
@@ -165,7 +166,52 @@ std::string StreamFormer::describeTraversal(ArrayRef<Value> later,
   return describeFallback(*counts, again);
 }
 
-void StreamFormer::explain(const Derivation &derivation,
+/// Says which sums are carried besides, and what they save.
+void StreamFormer::explainMoments(const Phase &phase, const Segment &segment) {
+  SmallVector<Expr> before;
+  for (unsigned i = 0; i < phase.accumulators.size();) {
+    unsigned reduction = phase.accumulators[i].reduction;
+    std::string names;
+    unsigned numMore = 0;
+    Expr body;
+    for (; i < phase.accumulators.size() &&
+           phase.accumulators[i].reduction == reduction;
+         ++i) {
+      const Accumulator &a = phase.accumulators[i];
+      body = a.body;
+      if (!a.auxiliary)
+        continue;
+      names += (names.empty() ? "`" : ", `") + a.leaf.leaf().name + "`";
+      ++numMore;
+    }
+    if (numMore > 0) {
+      InFlightDiagnostic remark =
+          segment.reductions[reduction]->op->emitRemark();
+      remark << "carries " << names << " along, " << numMore
+             << (numMore > 1 ? " sums" : " sum")
+             << " more to correct per chunk";
+      std::string cost =
+          describeTraversal(getLeafReads(body), getLeafReads(before));
+      if (!cost.empty())
+        remark << ", instead of one more traversal of `" << rank.getValue()
+               << "`, which" << cost;
+    }
+    before.push_back(body);
+  }
+}
+
+/// How much of some elements the results depend on; empty where that can't be
+/// measured.
+static std::string describeStateRank(const NormalForm &form) {
+  std::optional<unsigned> four = measureStateRank(form, 4),
+                          eight = measureStateRank(form, 8);
+  if (!four || !eight)
+    return "";
+  return "; measured, the results keep " + std::to_string(*four) +
+         " numbers of 4 elements, and " + std::to_string(*eight) + " of 8";
+}
+
+void StreamFormer::explain(const Derivation &derivation, const NormalForm &form,
                            const Segment &segment) {
   // The bodies of each traversal.
   std::vector<SmallVector<Expr>> bodies(derivation.getNumTraversals());
@@ -182,6 +228,8 @@ void StreamFormer::explain(const Derivation &derivation,
             << "the correction `" << a.correction.str() << "` of `"
             << a.body.str() << "` held at " << a.unprovedPoints
             << " random points, but no rule proves it (unproved)";
+  for (const Phase &phase : derivation.phases)
+    explainMoments(phase, segment);
   for (const ChosenMaximum &maximum : derivation.maxima) {
     InFlightDiagnostic remark =
         segment.reductions[maximum.reduction]->op->emitRemark();
@@ -201,20 +249,24 @@ void StreamFormer::explain(const Derivation &derivation,
       remark << "`" << maximum.name << "` is " << choice;
   }
   llvm::DenseSet<unsigned> priced;
+  bool isMeasured = false;
   for (const Refusal &refusal : derivation.refusals) {
     ArrayRef<Member *> owners =
         refusal.isOutput ? segment.outputs : segment.reductions;
     InFlightDiagnostic remark = owners[refusal.index]->op->emitRemark()
                                 << refusal.text;
-    if (!priced.insert(refusal.phase).second || refusal.phase >= bodies.size())
-      continue;
-    SmallVector<Expr> earlier;
-    for (unsigned i = 0; i < refusal.phase; ++i)
-      llvm::append_range(earlier, bodies[i]);
-    std::string cost = describeTraversal(getLeafReads(bodies[refusal.phase]),
-                                         getLeafReads(earlier));
-    if (!cost.empty())
-      remark << ", which" << cost;
+    if (priced.insert(refusal.phase).second && refusal.phase < bodies.size()) {
+      SmallVector<Expr> earlier;
+      for (unsigned i = 0; i < refusal.phase; ++i)
+        llvm::append_range(earlier, bodies[i]);
+      std::string cost = describeTraversal(getLeafReads(bodies[refusal.phase]),
+                                           getLeafReads(earlier));
+      if (!cost.empty())
+        remark << ", which" << cost;
+    }
+    if (refusal.rule == RefusalRule::Unproved &&
+        !std::exchange(isMeasured, true))
+      remark << describeStateRank(form);
   }
 }
 

@@ -492,7 +492,7 @@ NormalForm StreamFormer::makeNormalForm(const Segment &segment) {
 void StreamFormer::emitSegment(Segment segment) {
   NormalForm form = makeNormalForm(segment);
   Derivation derivation = deriveBest(form, segment);
-  explain(derivation, segment);
+  explain(derivation, form, segment);
   emitTraversals(derivation, segment);
   emitOutputs(derivation, segment);
 }

@@ -211,7 +211,9 @@ private:
   std::string describeTraversal(llvm::ArrayRef<mlir::Value> later,
                                 llvm::ArrayRef<mlir::Value> earlier);
   void explainSegments();
-  void explain(const Derivation &derivation, const Segment &segment);
+  void explainMoments(const Phase &phase, const Segment &segment);
+  void explain(const Derivation &derivation, const NormalForm &form,
+               const Segment &segment);
 
   Member *lookup(mlir::Value value) {
     auto it = numberOf.find(value.getDefiningOp());

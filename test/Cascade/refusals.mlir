@@ -13,6 +13,7 @@ attn.cascade @negative_z_score(%Q: !attn.tensor<[p, e], f32>,
   %S = attn.einsum [p] = %QK[p, m]
   %MU = attn.einsum [p] = %S[p] / extent(m)
   %D = attn.einsum [p, m] = %QK[p, m] - %MU[p]
+  // expected-remark @below {{carries `Y_count` along, 1 sum more to correct per chunk, instead of one more traversal of `m`, which computes `QK` again (64 |m| |p| mac) and reads `K` again (256 |m| bytes); to store `QK` instead would write and read 4 |m| |p| bytes}}
   %Y = attn.einsum [p] = %D[p, m] * %D[p, m]
   %SG = attn.einsum [p] = sqrt(%Y[p] / extent(m))
   %E = attn.einsum [p, m] = exp(%D[p, m] / %SG[p])
@@ -133,6 +134,7 @@ attn.cascade @negative_layer_norm(%X: !attn.tensor<[p, d], f32>)
     -> !attn.tensor<[p, d], f32> ranks(p, d) {
   %S = attn.einsum [p] = %X[p, d]
   %MU = attn.einsum [p] = %S[p] / extent(d)
+  // expected-remark @below {{carries `Y_count` along, 1 sum more to correct per chunk, instead of one more traversal of `d`, which reads `X` again (4 |d| |p| bytes)}}
   %Y = attn.einsum [p] = (%X[p, d] - %MU[p]) * (%X[p, d] - %MU[p])
   // expected-remark @below {{`N` keeps `d` and needs `Y`, `S`, finished after all of `d`, so no rule can help (output-keeps-rank): it is one more traversal of `d`, which reads `X` again (4 |d| |p| bytes)}}
   %N = attn.einsum [p, d] = (%X[p, d] - %MU[p]) * rsqrt(%Y[p] / extent(d) + 0.00001)
