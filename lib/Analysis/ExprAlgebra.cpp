@@ -70,7 +70,11 @@ static Expr expandProduct(ExprContext &context, ArrayRef<Expr> factors,
     unsigned repeat = isSum ? exponent : 1;
     for (unsigned i = 0; i < repeat; ++i) {
       SmallVector<Expr> next;
-      for (Expr addend : getTerms(isSum ? base : factor))
+      SmallVector<Expr> addends = getTerms(isSum ? base : factor);
+      // Of so many, hardly enough would add up.
+      if (addends.size() * terms.size() > 8 * maxTerms)
+        return Expr();
+      for (Expr addend : addends)
         for (Expr term : terms)
           next.push_back(term * addend);
       Expr sum = context.add(next);
@@ -82,10 +86,13 @@ static Expr expandProduct(ExprContext &context, ArrayRef<Expr> factors,
   return context.add(terms);
 }
 
-Expr attn::expand(Expr root, unsigned maxTerms) {
+Expr Expander::operator()(Expr root) {
   ExprContext &context = root.context();
-  ExprMap result;
+  if (Expr known = result.lookup(root))
+    return known;
   for (Expr expr : postOrder(root)) {
+    if (result.count(expr))
+      continue;
     SmallVector<Expr> operands;
     for (Expr operand : expr.operands())
       operands.push_back(result.lookup(operand));
@@ -98,6 +105,8 @@ Expr attn::expand(Expr root, unsigned maxTerms) {
   }
   return result.lookup(root);
 }
+
+Expr attn::expand(Expr root) { return Expander()(root); }
 
 /// d f / d operand for a function of one operand, or null.
 static Expr differentiateUnary(Expr expr) {

@@ -269,8 +269,18 @@ using ExprMap = llvm::DenseMap<Expr, Expr>;
 Expr substitute(Expr root, const ExprMap &map);
 
 /// Multiplies out products and small powers of sums, in exponents too. A part
-/// that would exceed `maxTerms` terms stays as it is.
-Expr expand(Expr root, unsigned maxTerms = 96);
+/// that would exceed 96 terms stays as it is.
+Expr expand(Expr root);
+
+/// The same for several expressions that share parts, each part once.
+class Expander {
+public:
+  Expr operator()(Expr root);
+
+private:
+  static constexpr unsigned maxTerms = 96;
+  ExprMap result;
+};
 
 /// The derivative, or null where a function in it has none that is known.
 Expr differentiate(Expr root, Expr variable);

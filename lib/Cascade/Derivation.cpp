@@ -26,9 +26,10 @@ using llvm::SmallVector;
 
 Expr attn::expandExponents(Expr root) {
   ExprMap map;
+  Expander expander;
   for (Expr expr : postOrder(root))
     if (expr.is(ExprKind::Exp))
-      if (Expr expanded = exp(expand(expr.operand(0))); expanded != expr)
+      if (Expr expanded = exp(expander(expr.operand(0))); expanded != expr)
         map[expr] = expanded;
   return map.empty() ? root : substitute(root, map);
 }

@@ -137,6 +137,20 @@ TEST_F(ScalarExprTest, expansion) {
   EXPECT_EQ(expand((a + 1) * (a + 1)), a * a + 2 * a + 1);
 }
 
+/// Sums of so many terms are left alone before they are made: new expressions
+/// have ids in the order of their making.
+TEST_F(ScalarExprTest, expansion_of_a_chain_is_linear) {
+  auto count = [&](unsigned length) {
+    Expr chain = x * (length + 2); // another one each time
+    for (unsigned i = 0; i != length; ++i)
+      chain = chain * chain + exp(chain);
+    Expr last = expand(chain);
+    return last.id() - chain.id();
+  };
+  unsigned shorter = count(20), longer = count(40);
+  EXPECT_LT(longer, 3 * shorter);
+}
+
 TEST_F(ScalarExprTest, derivatives) {
   EXPECT_EQ(differentiate((x - a) * (x - a), a), 2 * a - 2 * x);
   EXPECT_EQ(differentiate(exp(x * a), a), x * exp(x * a));
