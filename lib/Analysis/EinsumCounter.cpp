@@ -312,7 +312,7 @@ Polynomial EinsumCounter::getTraffic(unsigned tensor,
   return bytes;
 }
 
-void EinsumCounter::addTraffic(const GraphNode &node, const GraphTensor &made) {
+void EinsumCounter::addReads(const GraphNode &node) {
   llvm::SmallDenseSet<unsigned> seen;
   for (const GraphAccess &access : node.accesses) {
     if (!seen.insert(access.tensor).second)
@@ -325,6 +325,9 @@ void EinsumCounter::addTraffic(const GraphNode &node, const GraphTensor &made) {
     addLoops(access.tensor, loops);
     result->bytesRead += getTraffic(access.tensor, loops);
   }
+}
+
+void EinsumCounter::addWrite(const GraphNode &node, const GraphTensor &made) {
   auto type = cast<attn::TensorType>(made.value.getType());
   Dependences loops;
   addLoopMarks(
@@ -342,16 +345,19 @@ void EinsumCounter::count(unsigned id) {
     readRegion(einsum);
     addReductions(einsum);
   } else {
-    // Of a topk: each value is compared at least once.
+    // At least: of a topk each value is compared, of a join the heads of both
+    // lists for each entry that is taken.
     Dependences all(node->vars.begin(), node->vars.end());
-    all.remove(cast<TopKOp>(node->op).getToAttr());
+    if (auto topk = dyn_cast<TopKOp>(node->op))
+      all.remove(topk.getToAttr());
     conditions.clear();
     add("compare", all);
   }
+  addReads(*node);
   for (auto [tensor, made] : llvm::enumerate(graph.getTensors())) {
     if (made.node != id || made.value.getDefiningOp() != node->op)
       continue;
-    addTraffic(*node, made);
+    addWrite(*node, made);
     if (!einsum)
       continue;
     for (const PointCondition &known : conditions)

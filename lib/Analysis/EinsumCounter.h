@@ -53,7 +53,8 @@ private:
                       llvm::SmallVectorImpl<mlir::Value> &factors);
   Dependences leave(const Dependences &reduced, Dependences dependences);
   void addReductions(EinsumOp einsum);
-  void addTraffic(const GraphNode &node, const GraphTensor &result);
+  void addReads(const GraphNode &node);
+  void addWrite(const GraphNode &node, const GraphTensor &made);
   Polynomial getTraffic(unsigned tensor, const Dependences &loops);
 
   CascadeCounts &counts;

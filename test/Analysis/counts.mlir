@@ -199,6 +199,24 @@ attn.cascade @recurrence(%a: !attn.tensor<[m], f32>,
 
 // -----
 
+/// A join compares the heads of both lists for each entry, and reads each list
+/// once though it has two results.
+// CHECK-LABEL: @joined
+//  CHECK-NEXT:   W: reads 64 |p|, writes 32 |p|
+//  CHECK-NEXT:     compare: 4 |p|
+//  CHECK-NEXT:   total: reads 64 |p|, writes 32 |p|
+attn.cascade @joined(%A: !attn.tensor<[p, s], f32>,
+                     %I: !attn.tensor<[p, s], i32>,
+                     %B: !attn.tensor<[p, s], f32>,
+                     %J: !attn.tensor<[p, s], i32>)
+    -> (!attn.tensor<[p, s], f32>, !attn.tensor<[p, s], i32>)
+    ranks(p, s = 4) {
+  %W, %C = attn.join s of (%A, %I) and (%B, %J)
+  attn.yield %W, %C
+}
+
+// -----
+
 // RUN: not attn-opt %s --attn-print-counts="extents=m=0" --split-input-file -o /dev/null 2>&1 | FileCheck %s --check-prefix=ZERO
 // ZERO: `extents m=0`: expected RANK=EXTENT, with an extent of 1 to 2^40, or %SCALAR=VALUE
 // RUN: not attn-opt %s --attn-print-counts="extents=m=8" --split-input-file -o /dev/null 2>&1 | FileCheck %s --check-prefix=OPEN
