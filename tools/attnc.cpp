@@ -15,7 +15,7 @@
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Support/Timing.h"
 #include "runtime/attnrt.h"
-#include "tools/Progress.h"
+#include "tools/Waiting.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -616,7 +616,7 @@ static LogicalResult compile(const CommandLine &line, const char *program,
   DefaultTimingManager timing;
   applyDefaultTimingManagerCLOptions(timing);
   TimingScope scope = timing.getRootScope();
-  Progress progress("attnc", interfaces->front().name);
+  Waiting progress("attnc", interfaces->front().name);
   PipelineHooks hooks;
   hooks.configure = [&](PassManager &pm) {
     pm.enableTiming(scope);

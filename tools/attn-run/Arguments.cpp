@@ -3,8 +3,10 @@
 #include "tools/attn-run/Arguments.h"
 #include "tools/attn-run/Guess.h"
 #include <algorithm>
+#include <cmath>
 #include <cstring>
-#include <new>
+#include <iomanip>
+#include <sstream>
 #include <sys/mman.h>
 #include <thread>
 
@@ -39,7 +41,8 @@ Array::Array(std::string theName, ElementType type,
   size_t rounded = (numBytes + page - 1) / page * page;
   memory.reset(static_cast<char *>(std::aligned_alloc(page, rounded)));
   if (!memory)
-    throw std::bad_alloc();
+    throw Failure("out of memory: `" + name + "` takes " +
+                  std::to_string(numBytes) + " bytes");
   if (page > 64)
     madvise(memory.get(), rounded, MADV_HUGEPAGE);
   poison();
@@ -134,6 +137,8 @@ static void checkName(const std::string &option, const std::string &name,
 void Arguments::bind(const Options &options) {
   const Cascade &cascade = object.cascade;
   std::vector<std::pair<std::string, int64_t>> sizes = options.sizes;
+  // What gave each of them.
+  std::vector<std::string> sources(sizes.size(), "--size");
   for (const auto &[name, path] : options.inputs) {
     std::optional<ValueId> input = findInput(cascade, name);
     checkName("--inputs", name, input.has_value());
@@ -147,21 +152,37 @@ void Arguments::bind(const Options &options) {
                     std::to_string(array->extents.size()) + " ranks but `" +
                     name + "` has " + std::to_string(ranks.size()));
     for (size_t i = 0; i != ranks.size(); ++i) {
-      const std::string &rank = cascade.ranks[ranks[i]].name;
+      const Rank &rank = cascade.ranks[ranks[i]];
       auto known =
-          std::find_if(sizes.begin(), sizes.end(),
-                       [&](const auto &size) { return size.first == rank; });
-      if (known != sizes.end() && known->second != array->extents[i])
-        throw Failure("rank `" + rank + "` of `" + path + "` has extent " +
-                      std::to_string(array->extents[i]) + " but " +
-                      std::to_string(known->second) + " is expected");
-      sizes.emplace_back(rank, array->extents[i]);
+          std::find_if(sizes.begin(), sizes.end(), [&](const auto &size) {
+            return size.first == rank.name;
+          });
+      bool isFixed = rank.kind == RankKind::Fixed;
+      if (!isFixed && known == sizes.end()) {
+        sizes.emplace_back(rank.name, array->extents[i]);
+        sources.push_back("`" + path + "`");
+        continue;
+      }
+      int64_t expected = isFixed ? rank.value : known->second;
+      if (array->extents[i] != expected)
+        throw Failure(
+            "rank `" + rank.name + "` of `" + path + "` has extent " +
+            std::to_string(array->extents[i]) + " but " +
+            std::to_string(expected) + " is expected (" +
+            (isFixed ? "the spec"
+                     : sources[static_cast<size_t>(known - sizes.begin())]) +
+            ")");
     }
     files.emplace_back(name, std::move(*array));
   }
   std::string error = bindExtents(cascade, sizes, extents);
-  if (!error.empty())
-    throw Failure(error + " (--size)");
+  if (error.empty())
+    return;
+  std::string list;
+  for (const std::string &source : sources)
+    if (list.find(source) == std::string::npos)
+      list += (list.empty() ? "" : ", ") + source;
+  throw Failure(error + " (" + (list.empty() ? "--size" : list) + ")");
 }
 
 static std::vector<int64_t> getExtents(const Value &value,
@@ -215,7 +236,7 @@ void Arguments::makeInputs(const Options &options) {
         std::optional<Distribution> parsed = parseDistribution(fill->second);
         if (!parsed)
           throw Failure("`--fill` expects normal:D, uniform:L:H, int:L:H, "
-                        "bool:S or const:X but has `" +
+                        "bool:S (0 to 1) or const:X but has `" +
                         fill->second + "`");
         distribution = *parsed;
       }
@@ -237,6 +258,24 @@ void Arguments::makeInputs(const Options &options) {
               findInput(cascade, slice.tensor).has_value());
 }
 
+/// The value of a scalar that was given as a number; throws Failure where it
+/// would be another one.
+static double toScalar(const Scalar &scalar, double given) {
+  // An integer is read as a double, which is exact up to here.
+  constexpr double largest = 0x1p53;
+  double value = roundTo(scalar.type, given);
+  bool isKept = isFloat(scalar.type)
+                    ? std::isfinite(value) || !std::isfinite(given)
+                    : value == given && std::abs(given) < largest;
+  if (isKept)
+    return value;
+  std::ostringstream text;
+  text << std::setprecision(15) << given;
+  throw Failure("`--scalar` gives `" + scalar.name + "` " + text.str() +
+                ", which is no " + std::string(getName(scalar.type)) +
+                (scalar.type == ElementType::I64 ? " below 2^53" : ""));
+}
+
 void Arguments::makeScalars(const Options &options) {
   for (const auto &scalar : options.scalars)
     checkName("--scalar", scalar.first,
@@ -245,10 +284,11 @@ void Arguments::makeScalars(const Options &options) {
                   [&](const Scalar &s) { return s.name == scalar.first; }));
   for (const Scalar &scalar : object.cascade.scalars) {
     auto given = options.scalars.find(scalar.name);
-    double value = isFloat(scalar.type) ? 0.125 : 16;
-    if (given != options.scalars.end())
-      value = given->second;
-    scalars.push_back(roundTo(scalar.type, value));
+    isScalarGiven.push_back(given != options.scalars.end());
+    scalars.push_back(
+        isScalarGiven.back()
+            ? toScalar(scalar, given->second)
+            : roundTo(scalar.type, isFloat(scalar.type) ? 0.125 : 16));
   }
 }
 

@@ -79,10 +79,11 @@ public:
 
   const Object &object;
   reference::Extents extents;
-  std::vector<Array> inputs;   // as Cascade::inputs
-  std::vector<double> scalars; // as Cascade::scalars
-  std::vector<Array> outputs;  // as Cascade::yields
-  std::vector<bool> isWanted;  // by output
+  std::vector<Array> inputs;       // as Cascade::inputs
+  std::vector<double> scalars;     // as Cascade::scalars
+  std::vector<bool> isScalarGiven; // by scalar; others are generated
+  std::vector<Array> outputs;      // as Cascade::yields
+  std::vector<bool> isWanted;      // by output
   bool areInputsGenerated = true;
 
 private:

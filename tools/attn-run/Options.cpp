@@ -2,6 +2,8 @@
 
 #include "tools/attn-run/Options.h"
 #include <algorithm>
+#include <cerrno>
+#include <cmath>
 #include <cstdlib>
 #include <functional>
 #include <sstream>
@@ -27,7 +29,8 @@ compiled first with the attnc that stands beside attn-run or in the PATH.
   --inputs Q=q.npy,...     read inputs; all others are generated
   --outputs AV=av.npy,...  write outputs
   --skip LSE,...           ask for no such outputs
-  --scalar scale=0.125,... values of scalar arguments
+  --scalar scale=0.125,... values of scalar arguments; one that is not given is
+                           generated: 0.125, or 16 where it is an integer
   --seed=N                 of the generated inputs (default 1)
   --scale-of-inputs=S      their deviation (default 1)
   --fill B=uniform:-1:1    how one input is generated: normal:DEVIATION,
@@ -44,6 +47,8 @@ compiled first with the attnc that stands beside attn-run or in the PATH.
 
 For a spec, passed on to attnc: --set e=64  --type bf16=f16  --target host
 --options '...'; and --attnc=PATH says where it is.
+
+--version says which attn-run this is.
 
 Exit status: 0; 1 where a check fails; 2 where something can't be done.
 )";
@@ -67,19 +72,27 @@ static std::pair<std::string, std::string> splitPair(const std::string &option,
 
 static double parseNumber(const std::string &option, const std::string &text) {
   char *end = nullptr;
+  errno = 0;
   double number = std::strtod(text.c_str(), &end);
   if (text.empty() || *end)
     throw Failure("`" + option + "` expects a number but has `" + text + "`");
+  if (errno == ERANGE && std::abs(number) > 1)
+    throw Failure("`" + option + "` has `" + text +
+                  "`, which does not fit f64; infinity is written inf");
   return number;
 }
 
 static int64_t parseInteger(const std::string &option, const std::string &text,
                             int64_t least) {
   char *end = nullptr;
+  errno = 0;
   int64_t number = std::strtoll(text.c_str(), &end, 10);
   if (text.empty() || *end || number < least)
     throw Failure("`" + option + "` expects an integer of at least " +
                   std::to_string(least) + " but has `" + text + "`");
+  if (errno == ERANGE)
+    throw Failure("`" + option + "` has `" + text +
+                  "`, which does not fit 64 bits");
   return number;
 }
 
@@ -202,6 +215,8 @@ static const std::vector<Handler> &getHandlers() {
 static bool parseFlag(Options &options, std::string_view argument) {
   if (argument == "--help" || argument == "-h")
     options.help = true;
+  else if (argument == "--version")
+    options.version = true;
   else if (argument == "--check")
     options.check = true;
   else if (argument == "--bench")
@@ -238,7 +253,7 @@ Options parseOptions(int argc, const char *const *argv) {
                    equals == std::string::npos ? argv[++i]
                                                : argument.substr(equals + 1));
   }
-  if (options.file.empty() && !options.help)
+  if (options.file.empty() && !options.help && !options.version)
     throw Failure("nothing to run is given; see attn-run --help");
   if (!options.bench && options.outputs.empty())
     options.check = true;

@@ -30,6 +30,7 @@ struct Options {
   std::string cascade; // which of several; empty: the only one
   std::vector<std::pair<std::string, int64_t>> sizes;
   bool help = false;
+  bool version = false;
   bool check = false;
   bool bench = false;
   int64_t checkRows = 0; // 0: as many as are quickly checked

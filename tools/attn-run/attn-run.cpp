@@ -5,10 +5,10 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "tools/Waiting.h"
 #include "tools/attn-run/Bench.h"
 #include "tools/attn-run/Check.h"
 #include "tools/attn-run/CudaRun.h"
-#include "tools/attn-run/Progress.h"
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
@@ -67,9 +67,15 @@ static std::string describeExtents(const std::vector<reference::RankId> &ranks,
 static void describeCall(const Arguments &arguments, const std::string &runner,
                          size_t workspace) {
   const reference::Cascade &cascade = arguments.object.cascade;
+  // Those of the spec: the reference has ranks of its own beside them.
+  const attnrt_program &program = *arguments.object.program;
   std::vector<reference::RankId> ranks;
   for (reference::RankId rank = 0; rank != cascade.ranks.size(); ++rank)
-    ranks.push_back(rank);
+    if (std::any_of(program.ranks, program.ranks + program.num_ranks,
+                    [&](const attnrt_rank_desc &desc) {
+                      return desc.name == cascade.ranks[rank].name;
+                    }))
+      ranks.push_back(rank);
   std::printf("%s: %s; %s, %zu bytes of workspace\n", cascade.name.c_str(),
               describeExtents(ranks, arguments).c_str(), runner.c_str(),
               workspace);
@@ -78,8 +84,9 @@ static void describeCall(const Arguments &arguments, const std::string &runner,
                 std::string(reference::getName(input.type)).c_str(),
                 input.origin.c_str());
   for (size_t i = 0; i != arguments.scalars.size(); ++i)
-    std::printf("  %s = %g\n", cascade.scalars[i].name.c_str(),
-                arguments.scalars[i]);
+    std::printf("  %s = %g%s\n", cascade.scalars[i].name.c_str(),
+                arguments.scalars[i],
+                arguments.isScalarGiven[i] ? "" : ", generated");
 }
 
 /// The object to run: the spec is compiled for the device, unless --target says
@@ -108,7 +115,8 @@ static int run(const Options &options) {
   std::optional<TemporaryFolder> folder;
   Object object(getObject(options, device ? &*device : nullptr, folder),
                 options.cascade);
-  std::optional<Waiting> generating("making the inputs");
+  std::optional<Waiting> generating(std::in_place, "attn-run",
+                                    "making the inputs");
   Arguments arguments(object, options);
   arguments.poisonOutputs();
   generating.reset();
@@ -143,7 +151,7 @@ static int run(const Options &options) {
     require(object.entry(context.get(), arguments.getStruct(), &call));
   };
   {
-    Waiting waiting("running");
+    Waiting waiting("attn-run", "running");
     invoke();
     if (device)
       device->finish(arguments);
@@ -164,6 +172,11 @@ int main(int argc, char **argv) {
     Options options = parseOptions(argc, argv);
     if (options.help) {
       std::fputs(helpText, stdout);
+      return 0;
+    }
+    if (options.version) {
+      std::printf("attn-run %d.%d.%d\n", ATTNRT_VERSION_MAJOR,
+                  ATTNRT_VERSION_MINOR, ATTNRT_VERSION_PATCH);
       return 0;
     }
     return run(options);

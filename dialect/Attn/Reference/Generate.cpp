@@ -54,8 +54,13 @@ std::optional<Distribution> parseDistribution(std::string_view text) {
                         numbers[1]};
     bool needsTwo = result.kind == Distribution::Uniform ||
                     result.kind == Distribution::Integers;
+    if (!needsTwo && count > 1)
+      return std::nullopt;
     if (result.kind == Distribution::Boolean && count == 0)
       result.a = 0.5;
+    if (result.kind == Distribution::Boolean &&
+        !(result.a >= 0 && result.a <= 1))
+      return std::nullopt;
     if (needsTwo && (count != 2 || !(result.a <= result.b) ||
                      !(result.b - result.a < 0x1p62)))
       return std::nullopt;

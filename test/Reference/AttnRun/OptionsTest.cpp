@@ -50,6 +50,12 @@ TEST(Options, negative_messages) {
   expectError({"a", "--size", "p"}, "`--size` expects NAME=VALUE but has `p`");
   expectError({"a", "--size", "p=x"},
               "`--size` expects an integer of at least 0 but has `x`");
+  expectError({"a", "--size", "p=99999999999999999999"},
+              "`--size` has `99999999999999999999`, which does not fit 64 "
+              "bits");
+  expectError({"a", "--scalar", "s=1e999"},
+              "`--scalar` has `1e999`, which does not fit f64; infinity is "
+              "written inf");
   expectError({"a", "--check-rows=0"},
               "`--check-rows` expects an integer of at least 1 but has `0`");
   expectError({"a", "--slice", "B:3=1"},

@@ -1,11 +1,15 @@
-//===- Progress.h - A word to who waits -----------------------------------===//
+//===- Waiting.h - A word to who waits ------------------------------------===//
+//
+// Without LLVM, which attn-run does not link.
+//
+//===----------------------------------------------------------------------===//
 
-#ifndef TOOLS_PROGRESS_H
-#define TOOLS_PROGRESS_H
+#ifndef TOOLS_WAITING_H
+#define TOOLS_WAITING_H
 
-#include "llvm/Support/raw_ostream.h"
 #include <chrono>
 #include <condition_variable>
+#include <cstdio>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -14,12 +18,12 @@ namespace attn {
 
 /// Says on stderr what a tool is busy with, every two seconds; a tool that ends
 /// before stays silent.
-class Progress {
+class Waiting {
 public:
-  Progress(std::string tool, std::string subject)
+  Waiting(std::string tool, std::string subject)
       : tool(std::move(tool)), subject(std::move(subject)),
         thread([this] { run(); }) {}
-  ~Progress() {
+  ~Waiting() {
     {
       std::lock_guard<std::mutex> lock(mutex);
       isDone = true;
@@ -27,10 +31,13 @@ public:
     changed.notify_one();
     thread.join();
   }
+  Waiting(const Waiting &) = delete;
+  Waiting &operator=(const Waiting &) = delete;
 
+  /// Goes on to another step of the same.
   void enter(std::string newStep) {
     std::lock_guard<std::mutex> lock(mutex);
-    step = std::move(newStep);
+    step = ": " + std::move(newStep);
   }
 
 private:
@@ -40,8 +47,8 @@ private:
       if (changed.wait_for(lock, std::chrono::seconds(2),
                            [this] { return isDone; }))
         return;
-      llvm::errs() << tool << ": " << subject << ": " << step << ", " << seconds
-                   << " s\n";
+      std::fprintf(stderr, "%s: %s%s, %d s\n", tool.c_str(), subject.c_str(),
+                   step.c_str(), seconds);
     }
   }
 
@@ -54,4 +61,4 @@ private:
 
 } // namespace attn
 
-#endif // TOOLS_PROGRESS_H
+#endif // TOOLS_WAITING_H
