@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes what gpu.py and gpu_torch.py need, on a machine without a GPU:
+# Makes what gpu.py, gpu_torch.py and gpu_sanitize.sh need, on a machine without
+# a GPU:
 #   make_gpu_objects.sh BUILD FOLDER TARGET
 set -e
 build=$1 folder=$2 target=$3
@@ -28,4 +29,14 @@ for name in causal softmax_naive; do
       -o "$folder/bench/$name.$size.so"
     rm -f "$folder/bench/$name.$size.h"
   done
+done
+# What a sanitizer must find clean, and what it must not.
+mkdir -p "$folder/sanitize"
+for fault in none barrier tail; do
+  assembler=$(dirname "$0")/faulty_ptxas.py
+  [ $fault = none ] && assembler=
+  FAULT=$fault "$build/bin/attnc" "$variants/causal.mlir" --target="$target" \
+    --emit=so --type=f32=bf16 --ptxas="$assembler" --runtime="$build/lib" \
+    -o "$folder/sanitize/causal.$fault.so"
+  rm -f "$folder/sanitize/causal.$fault.h"
 done

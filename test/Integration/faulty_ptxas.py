@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+"""ptxas for PTX with a fault in it, to see that a sanitizer reports it.
+
+  FAULT=barrier|tail faulty_ptxas.py ARGUMENT...   (as --ptxas of attnc)
+
+barrier: no thread waits for the copies of the others. tail: copies go on past
+the end of a tensor.
+"""
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+
+def drop_barriers(text):
+    return re.subn(r"(cp\.async\.wait_group\s+0;\s*)bar\.sync\s+0;", r"\1", text)
+
+
+def copy_past_the_end(text):
+    lines, count = text.splitlines(), 0
+    for i, line in enumerate(lines):
+        copy = re.search(r"cp\.async\.cg\.shared\.global \[.*\], "
+                         r"\[(%rd\d+)[^\]]*\], 16, (%r\d+);", line)
+        for register in copy.groups() if copy else []:
+            for j in range(i - 1, -1, -1):
+                chosen = re.search(r"selp\.(b\d+)\s+" + register +
+                                   r", (\S+), \S+, %p\d+;", lines[j])
+                if chosen:
+                    lines[j] = f"\tmov.{chosen[1]} \t{register}, {chosen[2]};"
+                    count += 1
+                    break
+    return "\n".join(lines) + "\n", count
+
+
+def main(arguments):
+    path = next(a for a in arguments if a.endswith(".ptx"))
+    with open(path) as file:
+        text = file.read()
+    text, count = {"barrier": drop_barriers,
+                   "tail": copy_past_the_end}[os.environ["FAULT"]](text)
+    if not count:
+        sys.exit("there is no place for the fault")
+    with open(path, "w") as file:
+        file.write(text)
+    return subprocess.run([shutil.which("ptxas"), *arguments]).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
