@@ -602,3 +602,52 @@ TEST(DerivationTest, many_reductions) {
   RecordProperty("milliseconds", int(time.count() * 1000));
 }
 } // namespace
+
+/// The sign of a sum is not known, so it may turn a maximum into a minimum.
+TEST(DerivationTest, negative_factor_of_unknown_sign) {
+  for (ExprReducer reducer : {ExprReducer::Max, ExprReducer::Min}) {
+    Problem p(48);
+    Expr x = p.element("X", 0, 1), y = p.element("Y", 0, 1);
+    Expr s = p.sum("S", y);
+    p.output(p.reduction("D", reducer, x * s));
+    Derivation d = derive(p.form);
+    EXPECT_EQ(d.getNumTraversals(), 2u) << getText(d);
+    expectSameValues(p, d);
+  }
+}
+
+/// A function that turns back is not that of the largest element.
+TEST(DerivationTest, negative_function_that_turns_back) {
+  Problem p(48);
+  Expr x = p.element("X", 0, 2);
+  Expr s = p.sum("S", x);
+  p.output(p.maximum("D", p.context.unary(ExprKind::Sin, x - s)));
+  Derivation d = derive(p.form);
+  EXPECT_EQ(d.getNumTraversals(), 2u) << getText(d);
+  expectSameValues(p, d);
+}
+
+/// A term is no factor of a product, and not all terms of a sum have it.
+TEST(DerivationTest, negative_factor_of_one_term) {
+  Problem p(48);
+  Expr x = p.element("X", 1, 0.1), y = p.element("Y", 1, 0.1);
+  Expr s = p.sum("S", y);
+  p.output(p.reduction("D", ExprReducer::Mul, x + s));
+  p.output(p.sum("E", tanh(x * s + y)));
+  Derivation d = derive(p.form);
+  EXPECT_EQ(d.refusals.size(), 2u) << getText(d);
+  expectSameValues(p, d, 1e-11);
+}
+
+/// What a minimum has that is not the minimum of the same values.
+TEST(DerivationTest, negative_points_of_another_minimum) {
+  Problem p(48);
+  Expr x = p.element("X", 0, 1), y = p.element("Y", 0, 1);
+  Expr m = p.reduction("M", ExprReducer::Min, x);
+  p.output(p.reduction("I", ExprReducer::Add, y,
+                       p.context.compare(ExprKind::LessEqual, x, m + 0.5)));
+  Derivation d = derive(p.form);
+  ASSERT_EQ(d.refusals.size(), 1u) << getText(d);
+  EXPECT_EQ(d.refusals[0].rule, RefusalRule::PointsMove);
+  expectSameValues(p, d);
+}

@@ -92,3 +92,19 @@ attn.cascade @shifted(%X: !attn.tensor<[m], f32>)
   %Z = attn.einsum [m] = %Y[m] - %Y[m - 1]
   attn.yield %Z
 }
+
+// -----
+
+/// Results along other ranks share no loop: two kernels, though both read QK.
+// CHECK-LABEL: attn.cascade @negative_other_loops
+//       CHECK: attn.nest parallel(p)
+//       CHECK: attn.nest parallel(m)
+attn.cascade @negative_other_loops(%Q: !attn.tensor<[p, e], f32>,
+                                   %K: !attn.tensor<[m, e], f32>)
+    -> (!attn.tensor<[p], f32>, !attn.tensor<[m], f32>)
+    ranks(p, m, e = 64) {
+  %QK = attn.einsum [p, m] = %Q[p, e] * %K[m, e]
+  %R = attn.einsum [p] = %QK[p, m] reduce(max m)
+  %C = attn.einsum [m] = %QK[p, m] reduce(max p)
+  attn.yield %R, %C
+}
