@@ -137,6 +137,41 @@ void Deriver::findPhase(Work &work) {
   }
 }
 
+/// exp(x - select(d == -inf, c, d)), which keeps -inf from -inf, is exp(x - d)
+/// where x is at most d: both are 0 where d is -inf (S6).
+Expr Deriver::dropGuards(const Work &work, Expr body) const {
+  auto getGuarded = [](Expr expr) {
+    if (!expr.is(ExprKind::Select) || !expr.operand(0).is(ExprKind::Equal) ||
+        !expr.operand(1).getConstant() ||
+        !std::isfinite(*expr.operand(1).getConstant()))
+      return Expr();
+    Expr guarded = expr.operand(2);
+    llvm::ArrayRef<Expr> sides = expr.operand(0).operands();
+    bool isEmpty = llvm::is_contained(sides, guarded) &&
+                   llvm::any_of(sides, [](Expr side) {
+                     return side.isConstant(-HUGE_VAL);
+                   });
+    return isEmpty ? guarded : Expr();
+  };
+  ExprMap map;
+  for (Expr expr : postOrder(body)) {
+    if (!expr.is(ExprKind::Exp))
+      continue;
+    ExprMap dropped;
+    for (Expr inner : postOrder(expr.operand(0)))
+      if (Expr guarded = getGuarded(inner))
+        dropped[inner] = guarded;
+    if (dropped.empty())
+      continue;
+    Expr argument = substitute(expr.operand(0), dropped);
+    RangeAnalysis ranges = getRanges(work);
+    ranges.assumeScalesNonNegative(work.reduction.reduced);
+    if (!ranges.getUpperBound(argument).hasAccumulator())
+      map[expr] = exp(argument);
+  }
+  return map.empty() ? body : substitute(body, map);
+}
+
 void Deriver::place(unsigned index) {
   Work work;
   work.index = index;
@@ -161,6 +196,7 @@ void Deriver::place(unsigned index) {
   work.body = substitute(reduction.body, replacement);
   if (reduction.presence)
     reduction.presence = substitute(reduction.presence, replacement);
+  work.body = dropGuards(work, work.body);
 
   const Reducer &reducer = getReducer(reduction.reducer);
   SmallVector<Deferred> deferred;

@@ -103,6 +103,7 @@ private:
   // Outputs, in Derivation.cpp.
   void finishOutputs();
   Expr guardEmptyOutput(Expr original, Expr rewritten);
+  Expr dropGuards(const Work &work, Expr body) const;
   void markLive();
   void collectPhases();
 
@@ -120,7 +121,7 @@ private:
   Expr getMultiplier(const Work &work, Expr after, Expr before);
   Expr getSummand(const Work &work, Expr after, Expr before);
   Expr guardIdentity(Expr coefficient);
-  bool isFiniteAtIdentity(Expr coefficient);
+  bool isFiniteAtIdentity(Expr coefficient, llvm::ArrayRef<Expr> seen = {});
   Expr findUnstabilised(const Work &work) const;
 
   // In DeriveUnproved.cpp.

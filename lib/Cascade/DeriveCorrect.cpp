@@ -87,26 +87,26 @@ static double sampleParameter(Expr leaf, double value) {
 
 /// Evaluates a coefficient with every old value empty, and the new values
 /// empty or not: it multiplies 0 then, so any number will do, but not an
-/// infinity. Parameters take either sign and 0.
-bool Deriver::isFiniteAtIdentity(Expr coefficient) {
-  llvm::DenseMap<Expr, double> identityOf;
+/// infinity. Parameters take either sign and 0. With `seen`, which are old
+/// maxima that are not empty, only the other maxima are: sums are not.
+bool Deriver::isFiniteAtIdentity(Expr coefficient, llvm::ArrayRef<Expr> seen) {
+  constexpr double number = 0.75;
+  llvm::DenseMap<Expr, double> oldValue, newValue;
   for (const Placed &other : placed) {
     const Accumulator &a = other.accumulator;
-    identityOf[a.previous] = a.getIdentity();
-    identityOf[a.leaf] = a.getIdentity();
+    bool isSeen = !seen.empty() && (llvm::is_contained(seen, a.previous) ||
+                                    std::isfinite(a.getIdentity()));
+    oldValue[a.previous] = isSeen ? number : a.getIdentity();
+    newValue[a.leaf] = oldValue[a.previous];
   }
-  auto isPrevious = [&](Expr leaf) {
-    return llvm::any_of(placed, [&](const Placed &other) {
-      return other.accumulator.previous == leaf;
-    });
-  };
   for (bool empty : {true, false}) {
     for (double parameter : {0.7, 0.0, -1.3}) {
       double value = evaluate(coefficient, [&](Expr leaf) {
-        auto it = identityOf.find(leaf);
-        if (it == identityOf.end())
-          return sampleParameter(leaf, parameter);
-        return empty || isPrevious(leaf) ? it->second : 0.75;
+        if (auto it = oldValue.find(leaf); it != oldValue.end())
+          return it->second;
+        if (auto it = newValue.find(leaf); it != newValue.end())
+          return empty ? it->second : number;
+        return sampleParameter(leaf, parameter);
       });
       if (!std::isfinite(value))
         return false;
@@ -115,22 +115,37 @@ bool Deriver::isFiniteAtIdentity(Expr coefficient) {
   return true;
 }
 
-/// `coefficient`, made 0 where an old maximum is empty if it would not be
-/// finite there; null if that does not help.
+/// `coefficient`, made 0 where the old maxima are empty if it would not be
+/// finite there: all of them if that helps, since max(a, b) is something where
+/// one is; else any of them. Null if nothing helps.
 Expr Deriver::guardIdentity(Expr coefficient) {
   if (isFiniteAtIdentity(coefficient))
     return coefficient;
-  SmallVector<Expr> empty;
+  SmallVector<Expr> maxima, empty;
   for (Expr leaf : getLeaves(coefficient))
     for (const Placed &other : placed)
       if (double identity = other.accumulator.getIdentity();
-          other.accumulator.previous == leaf && std::isinf(identity))
+          other.accumulator.previous == leaf && std::isinf(identity)) {
+        maxima.push_back(leaf);
         empty.push_back(
             context.compare(ExprKind::Equal, leaf, context.constant(identity)));
+      }
   if (empty.empty())
     return Expr();
-  Expr guarded = context.select(context.logicalOr(empty), context.constant(0),
-                                coefficient);
+  Expr zero = context.constant(0);
+  Expr guarded = context.select(context.logicalAnd(empty), zero, coefficient);
+  bool isEnough = maxima.size() <= 8 && isFiniteAtIdentity(guarded);
+  for (unsigned subset = 1; isEnough && subset < 1u << maxima.size();
+       ++subset) {
+    SmallVector<Expr> seen;
+    for (auto [i, leaf] : llvm::enumerate(maxima))
+      if (subset >> i & 1)
+        seen.push_back(leaf);
+    isEnough = isFiniteAtIdentity(guarded, seen);
+  }
+  if (isEnough)
+    return guarded;
+  guarded = context.select(context.logicalOr(empty), zero, coefficient);
   return isFiniteAtIdentity(guarded) ? guarded : Expr();
 }
 
