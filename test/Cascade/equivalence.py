@@ -22,8 +22,8 @@ def shrink(text):
     """The same with small fixed extents, and pages and blocks of 4."""
     for rank, extent in SMALL.items():
         text = re.sub(rf"\b{rank} = \d+", f"{rank} = {extent}", text)
-    text = text.replace("m1 * 16", "m1 * 4").replace("(m, 64)", "(m, 4)")
-    return text.replace("floordiv 64", "floordiv 4")
+    text = text.replace("m1 * 16", "m1 * 4")
+    return re.sub(r"\b([pm], |floordiv )(64|128)\b", r"\g<1>4", text)
 
 
 def make_tensor(rng, name, kind, shape):
@@ -65,7 +65,8 @@ def check(text, rng):
               cascades.ORDERS[-1:])]
     worst = 0
     for p, m in [(5, 7), (7, 3), (4, 1), (3, 0)]:
-        extents = dict(EXTENTS, p=p, m=m, m1=-(-m // 4))
+        extents = dict(EXTENTS, p=p, m=m, m1=-(-m // 4),
+                       p1=-(-p // 4))
         arguments = make_arguments(rng, text, extents)
         expected = cascades.evaluate(naive, arguments)
         for form, orders in forms:

@@ -39,7 +39,8 @@ def main():
                 forms.append((choice, cascades.models(text, passes)[name]))
             worst = 0
             for p, m in [(5, 17), (7, 3), (3, 0)]:
-                extents = dict(equivalence.EXTENTS, p=p, m=m, m1=-(-m // 4))
+                extents = dict(equivalence.EXTENTS, p=p, m=m, m1=-(-m // 4),
+                               p1=-(-p // 4))
                 arguments = equivalence.make_arguments(rng, text, extents)
                 if "bound" in arguments:
                     arguments["bound"] = 500.0
