@@ -27,7 +27,8 @@ def arrays(kernel, queries, keys):
         if rank.kind == 0:
             extents[rank.name.decode()] = rank.value
         elif rank.kind == 3:
-            extents[rank.name.decode()] = -(-keys // rank.value)
+            divided = kernel.program.ranks[rank.operands[0]].name.decode()
+            extents[rank.name.decode()] = -(-extents[divided] // rank.value)
     result = {}
     for arg in kernel.args:
         if arg.kind == compiled.SCALAR:

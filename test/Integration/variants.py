@@ -29,6 +29,8 @@ OPTIONS = {
                          "g=uniform:-2:0"]],
     # Else the scores are so large that bf16's errors in them have no bound.
     "int8_block_scales": [["--fill", "Kscale=uniform:0:0.02"]],
+    "int8_scores": [["--fill", f"Qscale=uniform:0:0.02,Kscale=uniform:0:{s}"]
+                    for s in (0.02, 3)],
     "key_padding": [[], ["--fill", "len=const:0"]],
     "logsumexp": [[], ["--skip", "AV"], ["--skip", "LSE"]],
     "paged_keys": [[], ["--fill", "table=int:-2:41"]],
