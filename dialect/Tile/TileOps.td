@@ -242,7 +242,8 @@ def Tile_LoadOp : Tile_Op<"load", [Pure]> {
     ```
     `dims` says which tile rank runs along each of the view's ranks ("" for
     none); the tile's own order may be another. Outside the view's extents the
-    tile is 0. Narrow types widen (S8), unless the tile's elements have the
+    tile is 0, and past the extent of a rank of the grid that runs along a view's
+    rank of another name (`g` along `h = k * g`). Narrow types widen (S8), unless the tile's elements have the
     view's type. Inputs never change during a kernel, so a load may move.
 
     A load in a loop with `stages = 2` has two places, which turns of the loop
@@ -289,8 +290,7 @@ def Tile_ReadOp : Tile_Op<"read", [Pure]> {
 def Tile_StoreOp : Tile_Op<"store", []> {
   let summary = "write a tile to a view";
   let description = [{
-    The inverse of `tile.load`: elements outside the view's extents are not
-    written, values are rounded to the view's element type. A view of an output
+    The inverse of `tile.load`: elements outside (see there) are not written, values are rounded to the view's element type. A view of an output
     that the caller doesn't want (null) is not written.
   }];
   let arguments = (ins Tile_Tile:$tile, Tile_View:$view,

@@ -39,6 +39,7 @@ public:
   mlir::StringRef getName() const override { return cpu.name; }
   int64_t getLaneTile() const override { return cpu.laneTile; }
   int64_t getNarrowLaneTile() const override { return cpu.lanes; }
+  bool packsSharingRanks() const override { return true; }
   int64_t getStreamTile() const override;
   int64_t getProductLaneTile() const override { return cpu.productLaneTile; }
   int64_t getProductRowTile() const override { return cpu.productRowTile; }

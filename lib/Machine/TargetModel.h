@@ -23,6 +23,9 @@ public:
   virtual int64_t getLaneTile() const = 0;
   /// The same where a call has few of them (decoding): one vector.
   virtual int64_t getNarrowLaneTile() const = 0;
+  /// Whether heads that share what is streamed are the lanes where a call has
+  /// fewer queries than such heads. Measured on CPUs only.
+  virtual bool packsSharingRanks() const { return false; }
   /// Coordinates of a streamed rank in one tile.
   virtual int64_t getStreamTile() const = 0;
   /// Coordinates of the lane rank, of a second parallel rank and of a streamed

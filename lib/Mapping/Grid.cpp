@@ -107,6 +107,32 @@ std::optional<StringAttr> attn::getSweptRank(NestOp nest) {
   return streamed && isContiguous ? streamed : StringAttr();
 }
 
+StringAttr attn::getSharingRank(NestOp nest) {
+  StringAttr shared;
+  nest.walk([&](EinsumOp einsum) {
+    for (auto group : einsum.getOut().getAsRange<ArrayAttr>())
+      if (group.size() > 1)
+        shared = cast<StringAttr>(group[group.size() - 1]);
+  });
+  bool streams = false;
+  bool isShared =
+      shared && llvm::is_contained(nest.getParallel(), Attribute(shared));
+  nest.walk([&](StreamOp stream) {
+    streams = true;
+    stream.walk([&](EinsumOp einsum) {
+      for (auto read : einsum.getBody().getOps<ReadOp>()) {
+        auto argument = cast<BlockArgument>(read.getTensor());
+        Value tensor = einsum.getInputs()[argument.getArgNumber()];
+        bool isOutside =
+            !nest->isAncestor(tensor.getParentRegion()->getParentOp());
+        isShared &= !isOutside || !readsAlong(read, stream.getRankAttr()) ||
+                    !readsAlong(read, shared);
+      }
+    });
+  });
+  return streams && isShared ? shared : StringAttr();
+}
+
 /// Spans a fixed extent in equal parts of at most `wanted`.
 static int64_t fitToExtent(int64_t wanted, std::optional<int64_t> extent) {
   while (extent && wanted / 2 >= *extent && wanted > 1)
@@ -114,7 +140,8 @@ static int64_t fitToExtent(int64_t wanted, std::optional<int64_t> extent) {
   return wanted;
 }
 
-GridChoice attn::chooseGrid(NestOp nest, const TileSizes &sizes) {
+GridChoice attn::chooseGrid(NestOp nest, const TileSizes &sizes,
+                            StringAttr lanes) {
   GridChoice grid;
   CascadeOp cascade = getCascade(nest);
   for (auto rank : nest.getParallel().getAsRange<StringAttr>()) {
@@ -126,6 +153,11 @@ GridChoice attn::chooseGrid(NestOp nest, const TileSizes &sizes) {
     grid.sizes[position] =
         fitToExtent(wanted, cascade.getFixedExtent(grid.ranks[position]));
   };
+  if (lanes) {
+    grid.lanes = lanes;
+    choose(llvm::find(grid.ranks, lanes) - grid.ranks.begin(), sizes.lanes);
+    return grid;
+  }
   std::optional<StringAttr> swept = getSweptRank(nest);
   if (swept && *swept)
     grid.lanes = *swept;

@@ -28,8 +28,15 @@ struct GridChoice {
 /// the lane rank; null where there is none; nothing where it is no sweep.
 std::optional<mlir::StringAttr> getSweptRank(NestOp nest);
 
-/// Cuts the nest's parallel ranks into tiles.
-GridChoice chooseGrid(NestOp nest, const TileSizes &sizes);
+/// The last rank of a product on a left-hand side, if what the nest streams is
+/// the same along it: heads that share their keys. Else null. As lanes, one
+/// task reads for all of them.
+mlir::StringAttr getSharingRank(NestOp nest);
+
+/// Cuts the nest's parallel ranks into tiles. `lanes`, if not null, is the one
+/// to cut.
+GridChoice chooseGrid(NestOp nest, const TileSizes &sizes,
+                      mlir::StringAttr lanes = {});
 
 } // namespace attn
 

@@ -277,8 +277,8 @@ LogicalResult CascadePartitioner::partitionNest(NestOp nest) {
   };
   Location loc = nest.getLoc();
 
-  auto createWhole = [&](const TileSizes &chosen) -> FailureOr<Launch> {
-    GridChoice grid = chooseGrid(nest, chosen);
+  auto createWhole = [&](const GridChoice &grid,
+                         const TileSizes &chosen) -> FailureOr<Launch> {
     return createKernel(
         nest, grid, chosen, {}, views,
         [&](NestEmitter &emitter, ValueRange, ValueRange arguments) {
@@ -295,56 +295,84 @@ LogicalResult CascadePartitioner::partitionNest(NestOp nest) {
     wide.rows = target.getSweepRows();
   }
   narrow.lanes = target.getNarrowLaneTile();
-  GridChoice grid = chooseGrid(nest, wide);
+  GridChoice grid = chooseGrid(nest, wide), few = chooseGrid(nest, narrow);
   bool hasFreeLanes = llvm::is_contained(grid.ranks, grid.lanes) &&
                       !cascade.getFixedExtent(grid.lanes) &&
                       narrow.lanes < wide.lanes;
+  StringAttr sharing;
+  if (hasFreeLanes && target.packsSharingRanks())
+    sharing = getSharingRank(nest);
+  GridChoice packed = sharing ? chooseGrid(nest, narrow, sharing) : few;
 
-  // Wide tiles where there are lanes enough, else narrow ones.
-  auto launchWhole = [&]() -> LogicalResult {
-    FailureOr<Launch> most = createWhole(wide);
-    if (failed(most))
-      return failure();
-    if (!hasFreeLanes) {
-      launch(*most);
-      return success();
-    }
-    FailureOr<Launch> few = createWhole(narrow);
-    if (failed(few))
-      return failure();
-    Value extent =
-        tile::ExtentOp::create(host, loc, host.getIndexType(), grid.lanes);
-    Value limit = arith::ConstantIndexOp::create(host, loc, 2 * narrow.lanes);
-    Value isNarrow = arith::CmpIOp::create(host, loc, arith::CmpIPredicate::sle,
-                                           extent, limit);
-    auto choice = scf::IfOp::create(host, loc, isNarrow,
+  auto compare = [&](arith::CmpIPredicate predicate, Value left, Value right) {
+    return arith::CmpIOp::create(host, loc, predicate, left, right);
+  };
+  auto getExtent = [&](StringAttr rank) -> Value {
+    return tile::ExtentOp::create(host, loc, host.getIndexType(), rank);
+  };
+  auto getConstant = [&](int64_t value) -> Value {
+    return arith::ConstantIndexOp::create(host, loc, value);
+  };
+  auto choose = [&](Value condition, function_ref<LogicalResult()> otherwise,
+                    function_ref<LogicalResult()> then) -> LogicalResult {
+    auto choice = scf::IfOp::create(host, loc, condition,
                                     /*withElseRegion=*/true);
     OpBuilder::InsertionGuard guard(host);
-    host.setInsertionPointToStart(choice.thenBlock());
-    launch(*few);
     host.setInsertionPointToStart(choice.elseBlock());
-    launch(*most);
+    if (failed(otherwise()))
+      return failure();
+    host.setInsertionPointToStart(choice.thenBlock());
+    return then();
+  };
+  auto launchAll = [&](ArrayRef<FailureOr<Launch>> launches) -> LogicalResult {
+    for (const FailureOr<Launch> &one : launches) {
+      if (failed(one))
+        return failure();
+      launch(*one);
+    }
     return success();
   };
 
+  // Wide tiles where there are lanes enough, else narrow ones.
+  auto launchWhole = [&]() -> LogicalResult {
+    FailureOr<Launch> most = createWhole(grid, wide);
+    if (!hasFreeLanes || failed(most))
+      return launchAll(most);
+    Value isNarrow = compare(arith::CmpIPredicate::sle, getExtent(grid.lanes),
+                             getConstant(2 * narrow.lanes));
+    return choose(
+        isNarrow, [&] { return launchAll(most); },
+        [&] { return launchAll(createWhole(few, narrow)); });
+  };
+
+  // Fewer lanes than ranks that share what is streamed: those are the lanes.
+  Value isPacked;
+  if (sharing)
+    isPacked = compare(arith::CmpIPredicate::slt, getExtent(grid.lanes),
+                       getExtent(sharing));
+  auto choosePacked = [&](function_ref<LogicalResult()> otherwise,
+                          function_ref<LogicalResult()> then) {
+    return isPacked ? choose(isPacked, otherwise, then) : otherwise();
+  };
+  auto launchUnsplit = [&] {
+    return choosePacked(launchWhole,
+                        [&] { return launchAll(createWhole(packed, narrow)); });
+  };
   StreamOp stream = split ? getSplittable(nest) : StreamOp();
   if (!stream || !hasFreeLanes)
-    return launchWhole();
+    return launchUnsplit();
 
   // Too few tasks for the threads, and a long stream: split it.
-  GridChoice few = chooseGrid(nest, narrow);
   StringAttr splitRank = builder.getStringAttr("split");
   Value tasks = countTasks(few);
-  Value threads = tile::ExtentOp::create(host, loc, host.getIndexType(),
-                                         host.getStringAttr("threads"));
-  Value fewTasks = arith::CmpIOp::create(host, loc, arith::CmpIPredicate::slt,
-                                         tasks, threads);
-  Value length = tile::ExtentOp::create(host, loc, host.getIndexType(),
-                                        stream.getRankAttr());
-  Value enough =
-      arith::ConstantIndexOp::create(host, loc, 2 * split * narrow.stream);
-  Value isLong = arith::CmpIOp::create(host, loc, arith::CmpIPredicate::sge,
-                                       length, enough);
+  if (isPacked)
+    tasks =
+        arith::SelectOp::create(host, loc, isPacked, countTasks(packed), tasks);
+  Value fewTasks = compare(arith::CmpIPredicate::slt, tasks,
+                           getExtent(host.getStringAttr("threads")));
+  Value isLong =
+      compare(arith::CmpIPredicate::sge, getExtent(stream.getRankAttr()),
+              getConstant(2 * split * narrow.stream));
   Value shouldSplit = arith::AndIOp::create(host, loc, fewTasks, isLong);
   SmallVector<Value> states;
   for (Value result : stream.getResults()) {
@@ -354,32 +382,34 @@ LogicalResult CascadePartitioner::partitionNest(NestOp nest) {
     states.push_back(getWorkspace(ranks, getComputeType(type.getElementType()),
                                   shouldSplit));
   }
-  FailureOr<Launch> part = createKernel(
-      nest, few, narrow, splitRank, states,
-      [&](NestEmitter &emitter, ValueRange coordinates, ValueRange arguments) {
-        return emitter.emitPart({coordinates.front(), split}, splitRank,
-                                arguments);
-      });
   SmallVector<Value> all = states;
   llvm::append_range(all, views);
-  FailureOr<Launch> merge =
-      createKernel(nest, few, narrow, {}, all,
-                   [&](NestEmitter &emitter, ValueRange, ValueRange arguments) {
-                     return emitter.emitMerge(
-                         split, splitRank, arguments.take_front(states.size()),
-                         withViews(arguments.drop_front(states.size())));
-                   });
-  if (failed(part) || failed(merge))
-    return failure();
-
+  auto launchSplit = [&](const GridChoice &grid) {
+    FailureOr<Launch> part =
+        createKernel(nest, grid, narrow, splitRank, states,
+                     [&](NestEmitter &emitter, ValueRange coordinates,
+                         ValueRange arguments) {
+                       return emitter.emitPart({coordinates.front(), split},
+                                               splitRank, arguments);
+                     });
+    FailureOr<Launch> merge = createKernel(
+        nest, grid, narrow, {}, all,
+        [&](NestEmitter &emitter, ValueRange, ValueRange arguments) {
+          return emitter.emitMerge(
+              split, splitRank, arguments.take_front(states.size()),
+              withViews(arguments.drop_front(states.size())));
+        });
+    return launchAll({part, merge});
+  };
   auto choice = scf::IfOp::create(host, loc, shouldSplit,
                                   /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(host);
   host.setInsertionPointToStart(choice.thenBlock());
-  launch(*part);
-  launch(*merge);
+  if (failed(choosePacked([&] { return launchSplit(few); },
+                          [&] { return launchSplit(packed); })))
+    return failure();
   host.setInsertionPointToStart(choice.elseBlock());
-  return launchWhole();
+  return launchUnsplit();
 }
 
 LogicalResult CascadePartitioner::run() {

@@ -36,6 +36,43 @@ attn.cascade @best(%Q: !attn.tensor<[b, p, e], f32>, %K: !attn.tensor<[b, m, e],
 
 // -----
 
+/// Heads that share their keys are the lanes where they are more than the
+/// queries: a key is read once for all of them.
+// CHECK-LABEL: tile.kernel @shared_2
+//  CHECK-SAME:   grid(%split0 = split, %k0 = k, %g0 = g: 16, %p0 = p) lanes g
+//       CHECK:   tile.load %K[{{.*}}] dims ["", "m", "e"]
+// CHECK-LABEL: tile.kernel @shared_6
+//  CHECK-SAME:   grid(%k0 = k, %g0 = g: 16, %p0 = p) lanes g
+// CHECK-LABEL: tile.program @shared
+//       CHECK:   %[[P:.*]] = tile.extent "p"
+//       CHECK:   %[[G:.*]] = tile.extent "g"
+//       CHECK:   %[[PACKED:.*]] = arith.cmpi slt, %[[P]], %[[G]]
+//       CHECK:     scf.if %[[PACKED]]
+//       CHECK:       tile.launch @shared_2
+//       CHECK:       tile.launch @shared_3
+//       CHECK:     scf.if %[[PACKED]]
+//       CHECK:       tile.launch @shared_6
+attn.cascade @shared(%Q: !attn.tensor<[h, p, e], f32>, %K: !attn.tensor<[k, m, e], f32>) -> !attn.tensor<[h, p], f32>
+    ranks(k, g, h = k * g, p, m, e = 64) {
+  %S = attn.einsum [k, g, p, m] = %Q[(k, g), p, e] * %K[k, m, e]
+  %M = attn.einsum [(k, g), p] = %S[k, g, p, m] reduce(max m)
+  attn.yield %M
+}
+
+// -----
+
+/// With keys of its own each head stays a task.
+// CHECK-LABEL: tile.program @negative_not_shared
+//   CHECK-NOT:   @negative_not_shared_4
+attn.cascade @negative_not_shared(%Q: !attn.tensor<[h, p, e], f32>, %K: !attn.tensor<[h, m, e], f32>) -> !attn.tensor<[h, p], f32>
+    ranks(k = 4, g, h = k * g, p, m, e = 64) {
+  %S = attn.einsum [k, g, p, m] = %Q[(k, g), p, e] * %K[(k, g), m, e]
+  %M = attn.einsum [(k, g), p] = %S[k, g, p, m] reduce(max m)
+  attn.yield %M
+}
+
+// -----
+
 /// Nothing is used twice: a sweep takes long rows, along what is contiguous.
 // CHECK-LABEL: tile.kernel @sweep_0
 //  CHECK-SAME:   grid(%b0 = b, %p0 = p: 2) lanes m

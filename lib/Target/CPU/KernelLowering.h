@@ -98,6 +98,9 @@ public:
   const ViewOperand &getView(mlir::Value view) { return views[view]; }
   /// A rank's extent, as i64; null, with an error, where there is none.
   mlir::Value getExtent(mlir::StringAttr rank);
+  /// How far the extent of a grid rank is from the task's first coordinate
+  /// there; null for another rank.
+  mlir::Value getGridEnd(mlir::StringAttr rank);
   mlir::StringAttr getLaneRank() { return kernel.getLanesAttr(); }
 
   //===--- Routines -------------------------------------------------------===//

@@ -49,6 +49,16 @@ Value KernelLowering::getExtent(StringAttr rank) {
   return loadSlot(*slot, b.getI64Type());
 }
 
+Value KernelLowering::getGridEnd(StringAttr rank) {
+  auto grid = kernel.getGrid().getAsRange<StringAttr>();
+  auto it = llvm::find(grid, rank);
+  if (it == grid.end())
+    return {};
+  Value origin =
+      kernel.getBody().front().getArgument(std::distance(grid.begin(), it));
+  return arith::SubIOp::create(b, getExtent(rank), toInt(getValue(origin)));
+}
+
 /// The task's number, decoded: the last grid rank runs fastest.
 LogicalResult KernelLowering::bindArguments(Value task) {
   auto grid = llvm::to_vector(kernel.getGrid().getAsRange<StringAttr>());

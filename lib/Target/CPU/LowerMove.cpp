@@ -39,6 +39,10 @@ void MoveLowering::bind(ValueRange offsets, ArrayAttr dims) {
     int64_t size = tile.type.getSizes()[position];
     Value low = clamp(arith::SubIOp::create(b, k.constant(0), offset), size);
     Value high = clamp(arith::SubIOp::create(b, extent, offset), size);
+    // Part of a product: what follows is other coordinates' of the rest.
+    if (dim != view.type.getRanks()[index])
+      if (Value end = k.getGridEnd(dim))
+        high = arith::MinSIOp::create(b, high, end);
     dimensions[position] = {dim, size, view.strides[index], low, high};
     Value fits = k.both(
         arith::CmpIOp::create(b, arith::CmpIPredicate::eq, low, k.constant(0)),

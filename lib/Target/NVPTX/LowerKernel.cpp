@@ -55,6 +55,16 @@ Value KernelLowering::getExtent(StringAttr rank) {
   return loadSlot(*slot, b.getI64Type());
 }
 
+Value KernelLowering::getGridEnd(StringAttr rank) {
+  auto grid = kernel.getGrid().getAsRange<StringAttr>();
+  auto it = llvm::find(grid, rank);
+  if (it == grid.end())
+    return {};
+  Value origin =
+      kernel.getBody().front().getArgument(std::distance(grid.begin(), it));
+  return arith::SubIOp::create(b, getExtent(rank), toInt(getValue(origin)));
+}
+
 /// The task's number, decoded: the last grid rank runs fastest. A grid has less
 /// than 2^31 blocks, so all of it fits 32 bits, in which a GPU can divide.
 LogicalResult KernelLowering::bindArguments(Value task) {

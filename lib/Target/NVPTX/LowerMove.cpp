@@ -20,9 +20,14 @@ Window::Window(KernelLowering &k, const ViewOperand &view, tile::TileType tile,
     : k(k), view(view) {
   for (auto [index, dim] : llvm::enumerate(dims.getAsRange<StringAttr>())) {
     bool isRank = !dim.getValue().empty();
-    dimensions.push_back({isRank ? dim : StringAttr(),
-                          k.toInt(k.getValue(offsets[index])),
-                          view.strides[index], view.extents[index]});
+    Value offset = k.toInt(k.getValue(offsets[index]));
+    Value extent = view.extents[index];
+    // Part of a product: what follows is other coordinates' of the rest.
+    if (isRank && dim != view.type.getRanks()[index])
+      if (Value end = k.getGridEnd(dim))
+        extent = arith::MinSIOp::create(k.b, extent, k.add(offset, end));
+    dimensions.push_back(
+        {isRank ? dim : StringAttr(), offset, view.strides[index], extent});
     if (isRank)
       ranks.push_back({dim, tile.getSizes()[tile.getRankPosition(dim)]});
   }
