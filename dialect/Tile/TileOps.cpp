@@ -145,6 +145,14 @@ void KernelOp::getAsmBlockArgumentNames(Region &region,
   }
 }
 
+Value KernelOp::getOrigin(StringAttr rank) {
+  auto grid = getGrid().getAsRange<StringAttr>();
+  auto it = llvm::find(grid, rank);
+  if (it == grid.end())
+    return {};
+  return getBody().getArgument(std::distance(grid.begin(), it));
+}
+
 LogicalResult KernelOp::verify() {
   if (getSizes().size() != getGrid().size())
     return emitOpError("has ") << getGrid().size() << " grid ranks and "

@@ -153,6 +153,10 @@ def Tile_KernelOp : Tile_Op<"kernel", [
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The task's first coordinate of a grid rank; null for another rank.
+    ::mlir::Value getOrigin(::mlir::StringAttr rank);
+  }];
 }
 
 def Tile_ExtentOp : Tile_Op<"extent", [Pure]> {

@@ -1,11 +1,26 @@
 //===- EinsumRegion.cpp - Building the region of an Einsum ----------------===//
 
 #include "lib/Cascade/EinsumRegion.h"
+#include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/OperationSupport.h"
 
 using namespace mlir;
 using namespace attn;
+
+SmallVector<Operation *> attn::getSliceOps(ValueRange values) {
+  BackwardSliceOptions options;
+  options.inclusive = true;
+  options.omitBlockArguments = true;
+  llvm::SetVector<Operation *> slice;
+  for (Value value : values)
+    if (value.getDefiningOp())
+      (void)getBackwardSlice(value, &slice, options);
+  SmallVector<Operation *> ordered(slice.getArrayRef());
+  llvm::sort(ordered,
+             [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
+  return ordered;
+}
 
 unsigned EinsumRegion::EqualOperation::getHashValue(const Operation *op) {
   return OperationEquivalence::computeHash(

@@ -22,6 +22,10 @@ struct TensorAccess {
   llvm::SmallVector<Expr> conditions;
 };
 
+/// What `values`, of an Einsum's region, are computed from, in the order of the
+/// region.
+llvm::SmallVector<mlir::Operation *> getSliceOps(mlir::ValueRange values);
+
 /// Builds an Einsum's region the way the parser does: equal values are made
 /// once; constants, coordinates and extents stand first.
 class EinsumRegion {

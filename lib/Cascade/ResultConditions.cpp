@@ -1,6 +1,7 @@
 //===- ResultConditions.cpp - Where the result of an Einsum is present ----===//
 
 #include "lib/Cascade/ResultConditions.h"
+#include "lib/Cascade/EinsumRegion.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/SetVector.h"
@@ -55,25 +56,9 @@ private:
 /// More than any Einsum means; products of alternatives grow beyond.
 static constexpr size_t maxConditions = 256;
 
-/// What `values` are computed from, in the order of the region.
-static SmallVector<Operation *> getSlice(ValueRange values) {
-  llvm::SetVector<Operation *> slice;
-  for (Value value : values)
-    if (Operation *op = value.getDefiningOp())
-      slice.insert(op);
-  for (unsigned i = 0; i != slice.size(); ++i)
-    for (Value operand : slice[i]->getOperands())
-      if (Operation *op = operand.getDefiningOp())
-        slice.insert(op);
-  SmallVector<Operation *> ordered(slice.getArrayRef());
-  llvm::sort(ordered,
-             [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
-  return ordered;
-}
-
 /// Whether `values` mention a variable that `einsum` reduces.
 static bool mentionReduced(EinsumOp einsum, ValueRange values) {
-  return llvm::any_of(getSlice(values), [&](Operation *op) {
+  return llvm::any_of(getSliceOps(values), [&](Operation *op) {
     auto var = dyn_cast<RankVarOp>(op);
     return var && einsum.getReducer(var.getRankAttr());
   });
@@ -99,7 +84,7 @@ ConditionEmitter::Frame ConditionEmitter::makeFrame(EinsumOp maker,
 }
 
 Value ConditionEmitter::clone(Value value, Frame &frame) {
-  for (Operation *op : getSlice(value)) {
+  for (Operation *op : getSliceOps(value)) {
     if (frame.mapping.contains(op->getResult(0)))
       continue;
     for (Value operand : op->getOperands())
@@ -264,7 +249,7 @@ bool attn::readsInPlace(Operation *producer, Operation *consumer) {
 /// variables are those that the access mentions.
 static std::pair<EinsumOp, ReadOp> copyRead(EinsumOp consumer, ReadOp read) {
   OpBuilder builder(consumer);
-  SmallVector<Operation *> slice = getSlice(read.getResult());
+  SmallVector<Operation *> slice = getSliceOps(read.getResult());
   llvm::SetVector<StringAttr> vars;
   for (Operation *op : slice)
     if (auto var = dyn_cast<RankVarOp>(op))
@@ -303,7 +288,7 @@ static void readCopy(EinsumOp consumer, ReadOp read, EinsumOp copy) {
         RankVarOp::create(builder, read.getLoc(), builder.getIndexType(), var));
   Value element =
       ReadOp::create(builder, read.getLoc(), read.getType(), argument, indices);
-  SmallVector<Operation *> slice = getSlice(read.getResult());
+  SmallVector<Operation *> slice = getSliceOps(read.getResult());
   read.replaceAllUsesWith(element);
   for (Operation *op : llvm::reverse(slice))
     if (op->use_empty())

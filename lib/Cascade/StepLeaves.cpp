@@ -11,21 +11,6 @@ using namespace attn;
 // Keys and texts
 //===----------------------------------------------------------------------===//
 
-/// What `value` is computed from, in the order of the region.
-static SmallVector<Operation *> getSliceOps(Value value) {
-  llvm::SetVector<Operation *> slice;
-  if (Operation *op = value.getDefiningOp())
-    slice.insert(op);
-  for (unsigned i = 0; i != slice.size(); ++i)
-    for (Value operand : slice[i]->getOperands())
-      if (Operation *op = operand.getDefiningOp())
-        slice.insert(op);
-  SmallVector<Operation *> ordered(slice.getArrayRef());
-  llvm::sort(ordered,
-             [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
-  return ordered;
-}
-
 /// The input of the Einsum that a region's argument is.
 static Value getInput(BlockArgument argument) {
   auto einsum = cast<EinsumOp>(argument.getOwner()->getParentOp());

@@ -1,7 +1,7 @@
 //===- Bind.cpp - Sums of products become contractions --------------------===//
 
 #include "lib/Mapping/Passes.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Interfaces/LoopLikeInterface.h"
 
@@ -19,18 +19,6 @@ using RankSet = llvm::SmallSetVector<StringAttr, 4>;
 
 /// Whether sums of products of `type` become contractions.
 bool hasContraction(Type type) { return type.isF32() || type.isInteger(32); }
-
-Value multiply(OpBuilder &b, Location loc, Value x, Value y) {
-  if (isa<FloatType>(x.getType()))
-    return arith::MulFOp::create(b, loc, x, y);
-  return arith::MulIOp::create(b, loc, x, y);
-}
-
-Value add(OpBuilder &b, Location loc, Value x, Value y) {
-  if (isa<FloatType>(x.getType()))
-    return arith::AddFOp::create(b, loc, x, y);
-  return arith::AddIOp::create(b, loc, x, y);
-}
 
 /// A factor of the sum's product, and the tile ranks along which it varies.
 struct Factor {
@@ -289,10 +277,11 @@ Value ContractionBinder::makeOperand(ArrayRef<Factor> some, Value filter) {
   for (Operation &op : body.without_terminator())
     if (needed.contains(&op))
       builder.clone(op, mapping);
+  ArithBuilder arith(builder, loc);
   Value value;
   for (const Factor &factor : some) {
     Value mapped = mapping.lookupOrDefault(factor.value);
-    value = value ? multiply(builder, loc, value, mapped) : mapped;
+    value = value ? arith.mul(value, mapped) : mapped;
   }
   if (filter) {
     Value zero =
@@ -382,10 +371,10 @@ bool ContractionBinder::bind() {
     Block *block = builder.createBlock(&finish.getBody());
     for (Value input : inputs)
       block->addArgument(type.getElementType(), input.getLoc());
-    Value value = multiply(builder, map.getLoc(), block->getArgument(0),
-                           block->getArgument(1));
+    ArithBuilder arith(builder, map.getLoc());
+    Value value = arith.mul(block->getArgument(0), block->getArgument(1));
     if (map.getAcc())
-      value = add(builder, map.getLoc(), block->getArgument(2), value);
+      value = arith.add(block->getArgument(2), value);
     tile::YieldOp::create(builder, map.getLoc(), value, Value());
     result = finish.getResult();
   }

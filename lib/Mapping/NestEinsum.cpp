@@ -14,24 +14,56 @@ Value NestEmitter::roundTo(Type written, Value value) {
                         TypeAttr::get(written), UnitAttr());
 }
 
-tile::MapOp NestEmitter::createElementwise(Location loc, Value tile,
-                                           ArrayRef<Dim> dims) {
-  SmallVector<Attribute> ranks;
+tile::MapOp NestEmitter::createMap(Location loc, ArrayRef<Dim> dims,
+                                   ArrayRef<ReduceAttr> reducers,
+                                   ValueRange inputs, Type element) {
+  SmallVector<Dim> resultDims;
+  SmallVector<Attribute> ranks, reduced;
   SmallVector<int64_t> extents;
   SmallVector<Value> offsets;
   for (const Dim &dim : dims) {
     ranks.push_back(dim.rank);
     extents.push_back(dim.size);
     offsets.push_back(dim.offset);
+    auto *reducer = llvm::find_if(reducers, [&](ReduceAttr reducer) {
+      return reducer.getVar() == dim.rank;
+    });
+    if (reducer == reducers.end())
+      resultDims.push_back(dim);
+    else
+      reduced.push_back(*reducer);
   }
-  auto type = cast<tile::TileType>(tile.getType());
-  auto map =
-      tile::MapOp::create(builder, loc, type, builder.getArrayAttr(ranks),
-                          builder.getDenseI64ArrayAttr(extents),
-                          builder.getArrayAttr({}), offsets, tile, Value());
+  auto map = tile::MapOp::create(
+      builder, loc, getTileType(resultDims, element),
+      builder.getArrayAttr(ranks), builder.getDenseI64ArrayAttr(extents),
+      builder.getArrayAttr(reduced), offsets, inputs, Value());
   OpBuilder::InsertionGuard guard(builder);
-  builder.createBlock(&map.getBody(), {}, type.getElementType(), loc);
+  Block *block = builder.createBlock(&map.getBody());
+  for (Value input : inputs)
+    block->addArgument(cast<tile::TileType>(input.getType()).getElementType(),
+                       loc);
   return map;
+}
+
+Value NestEmitter::emitMap(Location loc, ArrayRef<Dim> dims, ValueRange inputs,
+                           Type element, std::optional<ReduceAttr> reducer,
+                           ElementEmitter emit) {
+  tile::MapOp map = createMap(
+      loc, dims, reducer ? ArrayRef(*reducer) : ArrayRef<ReduceAttr>(), inputs,
+      element);
+  OpBuilder::InsertionGuard guard(builder);
+  Block &block = map.getBody().front();
+  builder.setInsertionPointToEnd(&block);
+  auto [value, filter] = emit(map, block.getArguments());
+  if (reducer && map.getReducers().empty() && filter) {
+    // The rank is walked in a loop: this is its one point.
+    Value identity = arith::ConstantOp::create(
+        builder, loc, getIdentity(reducer->getKind(), value.getType()));
+    value = arith::SelectOp::create(builder, loc, filter, value, identity);
+    filter = {};
+  }
+  tile::YieldOp::create(builder, loc, value, filter);
+  return map.getResult();
 }
 
 /// A reduction's result, rounded where the Einsum has an element type of its
@@ -42,13 +74,10 @@ Value NestEmitter::emitRounded(EinsumOp einsum, Value tile,
   Type element = cast<tile::TileType>(tile.getType()).getElementType();
   if (written == element || !isa<FloatType>(written))
     return tile;
-  tile::MapOp map = createElementwise(einsum.getLoc(), tile, dims);
-  OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPointToEnd(&map.getBody().front());
-  tile::YieldOp::create(builder, einsum.getLoc(),
-                        roundTo(written, map.getBody().getArgument(0)),
-                        Value());
-  return map.getResult();
+  return emitMap(einsum.getLoc(), dims, tile, element, std::nullopt,
+                 [&](tile::MapOp, ValueRange args) {
+                   return Element{roundTo(written, args.front()), Value()};
+                 });
 }
 
 /// Inputs as tiles: what the nest makes, and what is loaded here.
@@ -156,32 +185,16 @@ FailureOr<Value> NestEmitter::emitEinsum(EinsumOp einsum, const Scope &scope) {
     return failure();
   EinsumInputs inputs = gatherInputs(einsum, *dims, scope);
 
-  SmallVector<Dim> resultDims;
-  SmallVector<Attribute> ranks, reducers;
-  SmallVector<int64_t> extents;
-  SmallVector<Value> offsets;
-  for (const Dim &dim : *dims) {
-    ranks.push_back(dim.rank);
-    extents.push_back(dim.size);
-    offsets.push_back(dim.offset);
-    if (!einsum.getReducer(dim.rank))
-      resultDims.push_back(dim);
-  }
-  for (Attribute reducer : einsum.getReducers())
-    if (llvm::is_contained(ranks, cast<ReduceAttr>(reducer).getVar()))
-      reducers.push_back(reducer);
+  auto reducers =
+      llvm::to_vector(einsum.getReducers().getAsRange<ReduceAttr>());
   Type written = einsum.getResult().getType().getElementType();
-  auto map = tile::MapOp::create(
-      builder, loc, getTileType(resultDims, getComputeType(written)),
-      builder.getArrayAttr(ranks), builder.getDenseI64ArrayAttr(extents),
-      builder.getArrayAttr(reducers), offsets, inputs.tiles, Value());
+  tile::MapOp map =
+      createMap(loc, *dims, reducers, inputs.tiles, getComputeType(written));
 
   // The region: the Einsum's expression over tile coordinates.
   OpBuilder::InsertionGuard guard(builder);
-  Block *block = builder.createBlock(&map.getBody());
-  for (Value input : inputs.tiles)
-    block->addArgument(cast<tile::TileType>(input.getType()).getElementType(),
-                       loc);
+  Block *block = &map.getBody().front();
+  builder.setInsertionPointToEnd(block);
   Coordinates coordinates = getUniformCoordinates();
   for (const Dim &dim : *dims)
     coordinates[dim.rank] =
@@ -196,7 +209,7 @@ FailureOr<Value> NestEmitter::emitEinsum(EinsumOp einsum, const Scope &scope) {
   if (!value)
     return einsum.emitOpError("reads a tensor that is not at hand in its nest");
   // `: f16` on an Einsum rounds: its points, or what they are reduced to.
-  if (einsum.getReducers().empty()) {
+  if (reducers.empty()) {
     tile::YieldOp::create(builder, loc, roundTo(written, value), Value());
     return map.getResult();
   }
@@ -210,16 +223,18 @@ FailureOr<Value> NestEmitter::emitEinsum(EinsumOp einsum, const Scope &scope) {
       });
   if (failed(filter))
     return failure();
-  if (reducers.empty() && *filter) {
+  if (map.getReducers().empty() && *filter) {
     // Reduced in loops only: this is one point of each result.
     Value identity = arith::ConstantOp::create(
         builder, loc,
-        getIdentity(cast<ReduceAttr>(einsum.getReducers()[0]).getReducer(),
-                    value.getType(), einsum));
+        getIdentity(reducers.front().getReducer(), value.getType(), einsum));
     value = arith::SelectOp::create(builder, loc, *filter, value, identity);
     filter = Value();
   }
   tile::YieldOp::create(builder, loc, value, *filter);
   builder.setInsertionPointAfter(map);
-  return emitRounded(einsum, map.getResult(), resultDims);
+  llvm::erase_if(*dims, [&](const Dim &dim) {
+    return einsum.getReducer(dim.rank).has_value();
+  });
+  return emitRounded(einsum, map.getResult(), *dims);
 }

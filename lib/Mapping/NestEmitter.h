@@ -165,10 +165,11 @@ private:
   /// `map`; null where it is something else.
   mlir::Value readTile(tile::MapOp map, EinsumOp owner, ReadOp read,
                        const Coordinates &at);
-  /// A map over `tile`, whose region has the element as argument and nothing
-  /// else yet.
-  tile::MapOp createElementwise(mlir::Location loc, mlir::Value tile,
-                                llvm::ArrayRef<Dim> dims);
+  /// A map over `dims`, less what `reducers` reduce, whose region has the
+  /// elements of `inputs` as arguments and nothing else yet.
+  tile::MapOp createMap(mlir::Location loc, llvm::ArrayRef<Dim> dims,
+                        llvm::ArrayRef<ReduceAttr> reducers,
+                        mlir::ValueRange inputs, mlir::Type element);
   mlir::Value roundTo(mlir::Type written, mlir::Value value);
   mlir::Value emitRounded(EinsumOp einsum, mlir::Value tile,
                           llvm::ArrayRef<Dim> dims);

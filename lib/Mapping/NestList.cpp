@@ -45,43 +45,6 @@ static Value isEntry(OpBuilder &b, Location loc, Value coordinate) {
                                makeNoEntry(b, loc));
 }
 
-Value NestEmitter::emitMap(Location loc, ArrayRef<Dim> dims, ValueRange inputs,
-                           Type element, std::optional<ReduceAttr> reducer,
-                           ElementEmitter emit) {
-  SmallVector<Dim> resultDims;
-  SmallVector<Attribute> ranks, reducers;
-  SmallVector<int64_t> extents;
-  SmallVector<Value> offsets;
-  for (const Dim &dim : dims) {
-    ranks.push_back(dim.rank);
-    extents.push_back(dim.size);
-    offsets.push_back(dim.offset);
-    if (reducer && reducer->getVar() == dim.rank)
-      reducers.push_back(*reducer);
-    else
-      resultDims.push_back(dim);
-  }
-  auto map = tile::MapOp::create(
-      builder, loc, getTileType(resultDims, element),
-      builder.getArrayAttr(ranks), builder.getDenseI64ArrayAttr(extents),
-      builder.getArrayAttr(reducers), offsets, inputs, Value());
-  OpBuilder::InsertionGuard guard(builder);
-  Block *block = builder.createBlock(&map.getBody());
-  for (Value input : inputs)
-    block->addArgument(cast<tile::TileType>(input.getType()).getElementType(),
-                       loc);
-  auto [value, filter] = emit(map, block->getArguments());
-  if (reducer && reducers.empty() && filter) {
-    // The rank is walked in a loop: this is its one point.
-    Value identity = arith::ConstantOp::create(
-        builder, loc, getIdentity(reducer->getKind(), value.getType()));
-    value = arith::SelectOp::create(builder, loc, filter, value, identity);
-    filter = {};
-  }
-  tile::YieldOp::create(builder, loc, value, filter);
-  return map.getResult();
-}
-
 //===----------------------------------------------------------------------===//
 // What is chosen from
 //===----------------------------------------------------------------------===//

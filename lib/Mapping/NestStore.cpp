@@ -17,7 +17,8 @@ FailureOr<Value> NestEmitter::zeroAbsent(EinsumOp einsum, Value tile,
     if (!einsum.getReducer(dim.rank))
       dims.push_back(dim);
   Location loc = einsum.getLoc();
-  tile::MapOp map = createElementwise(loc, tile, dims);
+  Type type = cast<tile::TileType>(tile.getType()).getElementType();
+  tile::MapOp map = createMap(loc, dims, {}, tile, type);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToEnd(&map.getBody().front());
   Value element = map.getBody().getArgument(0);

@@ -36,6 +36,7 @@ private:
   }
 
   void checkDeclarations();
+  void checkOperands(const Expr &expr, ExprId id, const std::string &name);
   void check(UserReducer &reducer);
   void checkBody(std::vector<Statement> &body, unsigned depth);
   void check(Einsum &einsum);
@@ -107,6 +108,20 @@ void Verifier::checkDeclarations() {
     check(reducer);
 }
 
+/// Expression `id` of what is called `name` has the operands that it needs, and
+/// they stand before it.
+void Verifier::checkOperands(const Expr &expr, ExprId id,
+                             const std::string &name) {
+  for (ExprId arg : expr.args)
+    if (arg >= id)
+      fail("an expression of `" + name + "` stands before its operand");
+  int arity = getArity(expr.op);
+  if (arity >= 0 && expr.args.size() != static_cast<size_t>(arity))
+    fail("`" + std::string(getName(expr.op)) + "` in `" + name + "` has " +
+         std::to_string(expr.args.size()) + " operands but needs " +
+         std::to_string(arity));
+}
+
 /// Its expressions read the two operands and nothing else.
 void Verifier::check(UserReducer &reducer) {
   const std::string &name = reducer.name;
@@ -116,14 +131,7 @@ void Verifier::check(UserReducer &reducer) {
                   expr.op == Op::Read || expr.op == Op::Flatten;
     if (isLeaf || (expr.op == Op::Scalar && expr.id >= 2))
       fail("reducer `" + name + "` reads something else than its operands");
-    for (ExprId arg : expr.args)
-      if (arg >= id)
-        fail("an expression of `" + name + "` stands before its operand");
-    int arity = getArity(expr.op);
-    if (arity >= 0 && expr.args.size() != static_cast<size_t>(arity))
-      fail("`" + std::string(getName(expr.op)) + "` in `" + name + "` has " +
-           std::to_string(expr.args.size()) + " operands but needs " +
-           std::to_string(arity));
+    checkOperands(expr, id, name);
   }
   if (reducer.value >= reducer.exprs.size())
     fail("reducer `" + name + "` has no such expression");
@@ -164,14 +172,7 @@ void Verifier::checkExprs(const Einsum &einsum,
   const std::string &name = cascade.values[einsum.result].name;
   for (ExprId id = 0; id != einsum.exprs.size(); ++id) {
     const Expr &expr = einsum.exprs[id];
-    for (ExprId arg : expr.args)
-      if (arg >= id)
-        fail("an expression of `" + name + "` stands before its operand");
-    int arity = getArity(expr.op);
-    if (arity >= 0 && expr.args.size() != static_cast<size_t>(arity))
-      fail("`" + std::string(getName(expr.op)) + "` in `" + name + "` has " +
-           std::to_string(expr.args.size()) + " operands but needs " +
-           std::to_string(arity));
+    checkOperands(expr, id, name);
     if (expr.op == Op::RankVar || expr.op == Op::Extent)
       isRank(expr.id);
     if (expr.op == Op::RankVar && isRank(expr.id) &&

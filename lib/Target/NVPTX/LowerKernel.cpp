@@ -56,12 +56,9 @@ Value KernelLowering::getExtent(StringAttr rank) {
 }
 
 Value KernelLowering::getGridEnd(StringAttr rank) {
-  auto grid = kernel.getGrid().getAsRange<StringAttr>();
-  auto it = llvm::find(grid, rank);
-  if (it == grid.end())
+  Value origin = kernel.getOrigin(rank);
+  if (!origin)
     return {};
-  Value origin =
-      kernel.getBody().front().getArgument(std::distance(grid.begin(), it));
   return arith::SubIOp::create(b, getExtent(rank), toInt(getValue(origin)));
 }
 
