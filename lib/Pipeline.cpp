@@ -212,7 +212,7 @@ static LogicalResult chooseTiles(ModuleOp module, PipelineOptions &options) {
     return success();
   int64_t laneTile = options.laneTile, streamTile = options.streamTile, bytes;
   int64_t skipped = 0;
-  for (TileChoice choice : getGpuTileChoices()) {
+  for (TileChoice choice : gpu->tiles) {
     options.laneTile = laneTile ? laneTile : choice.lanes;
     options.streamTile = streamTile ? streamTile : choice.stream;
     FailureOr<int64_t> needed = getSharedBytes(module, options);
@@ -280,7 +280,7 @@ public:
   LogicalResult compile(const CpuDescription &cpu, bool isOnly);
   LogicalResult compile(const GpuDescription &gpu, StringRef ptxas);
 
-  SmallVector<LoweredLevel> levels;
+  SmallVector<LoweredLevel, 4> levels;
 
 private:
   ModuleOp module;
@@ -349,7 +349,7 @@ LogicalResult LevelCompiler::compile(const CpuDescription &cpu, bool isOnly) {
 /// Where ptxas finds too few registers, the next smaller tiles are taken.
 LogicalResult LevelCompiler::compile(const GpuDescription &gpu,
                                      StringRef ptxas) {
-  int64_t numChoices = getGpuTileChoices().size();
+  int64_t numChoices = gpu.tiles.size();
   if (options.laneTile && options.streamTile)
     numChoices = 1;
   for (int64_t skipTiles = 0;; ++skipTiles) {

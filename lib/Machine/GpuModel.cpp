@@ -5,21 +5,29 @@
 using namespace mlir;
 using namespace attn;
 
-ArrayRef<GpuDescription> attn::getGpuDescriptions() {
-  // CUDA C++ programming guide, table "technical specifications per compute
-  // capability". What is made for sm_80 is to run on 8.6 and 8.9 too, where a
-  // block has less than on 8.0.
-  static constexpr GpuDescription gpus[] = {
-      {"sm_90", "+ptx80", 90, 227 << 10, 256},
-      {"sm_80", "+ptx71", 80, 99 << 10, 256},
-  };
-  return gpus;
-}
+namespace {
+/// The architectures and, for their texts, the machines that they are of.
+struct GpuArchitectures {
+  std::vector<MachineDescription> machines;
+  std::vector<GpuDescription> gpus;
 
-ArrayRef<TileChoice> attn::getGpuTileChoices() {
-  static constexpr TileChoice choices[] = {
-      {64, 64}, {64, 32}, {32, 32}, {32, 16}, {16, 16}, {16, 8}, {8, 8}};
-  return choices;
+  GpuArchitectures() {
+    // Ours, and tested: a mistake in them is no user's.
+    for (StringRef name : {"h100", "a100"})
+      machines.push_back(llvm::cantFail(loadMachine(name)));
+    for (const MachineDescription &machine : machines) {
+      const MultiprocessorDescription &gpu = *machine.multiprocessor;
+      gpus.push_back({gpu.target, gpu.features, gpu.capability, gpu.sharedBytes,
+                      gpu.threads, gpu.tiles, gpu.narrowLaneTile,
+                      gpu.productRowTile, gpu.sweepTile, gpu.sweepRows});
+    }
+  }
+};
+} // namespace
+
+ArrayRef<GpuDescription> attn::getGpuDescriptions() {
+  static const GpuArchitectures architectures;
+  return architectures.gpus;
 }
 
 std::optional<GpuDescription> attn::lookupGpu(StringRef name) {
@@ -28,23 +36,6 @@ std::optional<GpuDescription> attn::lookupGpu(StringRef name) {
       return gpu;
   return std::nullopt;
 }
-
-int64_t GpuModel::getLaneTile() const {
-  return getGpuTileChoices().front().lanes;
-}
-
-// Half a warp: calls with a few queries, as in decoding.
-int64_t GpuModel::getNarrowLaneTile() const { return 16; }
-
-int64_t GpuModel::getStreamTile() const {
-  return getGpuTileChoices().front().stream;
-}
-
-int64_t GpuModel::getProductRowTile() const { return 16; }
-
-int64_t GpuModel::getSweepTile() const { return 512; }
-
-int64_t GpuModel::getSweepRows() const { return 2; }
 
 // A quarter of the shared memory, in f32.
 int64_t GpuModel::getMaxTileElements() const { return gpu.sharedBytes / 16; }

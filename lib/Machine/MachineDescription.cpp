@@ -238,6 +238,37 @@ static bool fromJSON(const json::Value &value, ProcessorDescription &processor,
   return members.finish();
 }
 
+static bool fromJSON(const json::Value &value, TileChoice &tile,
+                     json::Path path) {
+  const json::Array *sides = value.getAsArray();
+  if (!sides || sides->size() != 2) {
+    path.report("expected two numbers: lanes and coordinates of a stream");
+    return false;
+  }
+  return fromJSON((*sides)[0], tile.lanes, path.index(0)) &&
+         fromJSON((*sides)[1], tile.stream, path.index(1));
+}
+
+static bool fromJSON(const json::Value &value,
+                     MultiprocessorDescription &multiprocessor,
+                     json::Path path) {
+  Members members(value, path);
+  members.read("target", multiprocessor.target);
+  members.read("features", multiprocessor.features);
+  members.read("capability", multiprocessor.capability);
+  members.read("shared_bytes", multiprocessor.sharedBytes);
+  members.checkPositive("shared_bytes", multiprocessor.sharedBytes);
+  members.read("threads", multiprocessor.threads);
+  members.checkPositive("threads", multiprocessor.threads);
+  members.read("tiles", multiprocessor.tiles);
+  members.checkPositive("tiles", multiprocessor.tiles.size());
+  members.read("narrow_lane_tile", multiprocessor.narrowLaneTile);
+  members.read("product_row_tile", multiprocessor.productRowTile);
+  members.read("sweep_tile", multiprocessor.sweepTile);
+  members.read("sweep_rows", multiprocessor.sweepRows);
+  return members.finish();
+}
+
 static bool fromJSON(const json::Value &value, MachineDescription &machine,
                      json::Path path) {
   Members members(value, path);
@@ -255,6 +286,7 @@ static bool fromJSON(const json::Value &value, MachineDescription &machine,
   members.read("memories", machine.memories);
   members.readIf("mappings", machine.mappings);
   members.readIf("processor", machine.processor);
+  members.readIf("multiprocessor", machine.multiprocessor);
   if (!members.finish())
     return false;
   if (machine.units.empty())

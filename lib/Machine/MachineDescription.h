@@ -90,6 +90,28 @@ struct ProcessorDescription {
   bool hasTiles = false;
 };
 
+/// Coordinates of the lane rank and of a streamed rank in one tile.
+struct TileChoice {
+  int64_t lanes, stream;
+};
+
+/// What compiling for a GPU needs beyond its costs.
+struct MultiprocessorDescription {
+  /// The target's name, which is the runtime's and LLVM's too: `sm_80`.
+  std::string target;
+  /// For LLVM: the version of PTX that is needed.
+  std::string features;
+  /// The compute capability, 10 * major + minor.
+  int64_t capability;
+  /// Of one block of threads.
+  int64_t sharedBytes, threads;
+  /// What to try, best first, until the tiles fit a block's shared memory.
+  std::vector<TileChoice> tiles;
+  /// Coordinates in a tile: of the lane rank where a call has few of them, of
+  /// a product's rows, of a row of a sweep, and its rows.
+  int64_t narrowLaneTile, productRowTile, sweepTile, sweepRows;
+};
+
 struct MachineDescription {
   std::string name, description;
   std::vector<std::string> sources;
@@ -105,6 +127,7 @@ struct MachineDescription {
   std::vector<MachineMemory> memories;
   std::vector<MappingChoice> mappings;
   std::optional<ProcessorDescription> processor;
+  std::optional<MultiprocessorDescription> multiprocessor;
 };
 
 /// The names of the machines that are built in.
