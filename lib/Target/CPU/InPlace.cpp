@@ -49,6 +49,7 @@ Buffer MoveLowering::choosePlace(Value isInPlace, bool hasStrides) {
     place.ends.push_back(dimension.high);
   if (!hasStrides)
     return place;
+  place.scratch = tile.pointer;
   for (auto [index, dimension] : llvm::enumerate(dimensions)) {
     bool isLane = int64_t(index) == tile.layout.lanePosition;
     Value inView = dimension.stride;

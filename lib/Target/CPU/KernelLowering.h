@@ -44,6 +44,8 @@ struct Buffer {
   /// Of a tile that is loaded or stored: the positions from which on each rank
   /// is outside of the view. May be empty.
   llvm::SmallVector<mlir::Value, 2> ends = {};
+  /// The place in scratch of a tile with `strides`, free where it is in a view.
+  mlir::Value scratch = {};
 
   bool hasStrides() const { return !strides.empty(); }
   /// Whether vectors begin at multiples of their size.

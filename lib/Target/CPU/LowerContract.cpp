@@ -5,7 +5,10 @@
 // A block of rows by one panel of lanes is held in registers while c runs: a
 // row's lhs element is broadcast, a panel's row of rhs is loaded once for all
 // of them. Panels are outermost, so that rhs's panel stays in the first-level
-// cache while all rows pass; rows are where they lie in a view (InPlace.cpp).
+// cache while all rows pass. Of an lhs that lies in a view (InPlace.cpp) a
+// block of rows is packed in scratch for all panels, and the next ones are
+// asked for meanwhile: a view's rows are far apart, often in one set of the
+// cache.
 //
 //===----------------------------------------------------------------------===//
 
@@ -42,6 +45,8 @@ private:
   int64_t vectors = 1; ///< in a panel
   /// Whether rows that are not in lhs's view need no sums.
   bool endsWithLhs = false;
+  /// The rows of lhs that are worked on, where they are packed.
+  std::optional<Buffer> packed;
   bool hasFailed = false;
   SmallVector<std::pair<StringAttr, int64_t>> outer, contracted;
 
@@ -51,13 +56,16 @@ private:
   std::string getKey();
   void emit();
   int64_t getRowBlock() const;
+  bool packsRows() const;
+  void packRows(const Position &at, int64_t rows);
   void emitRows(Position &at, llvm::function_ref<void(int64_t)> body);
   void emitPanels(Position &at, llvm::function_ref<void()> body);
   void emitBlock(Position &at, int64_t rows);
   SmallVector<Value> getStart(const Position &at, int64_t rows);
   SmallVector<Value> emitSum(Position &at, unsigned depth, int64_t rows,
                              SmallVector<Value> sums);
-  void prefetchRows(const Position &at, int64_t rows, int64_t size);
+  void prefetchRows(const Position &at, int64_t rows, int64_t size,
+                    int64_t unroll);
   void emitStep(Position &at, int64_t step, int64_t rows,
                 MutableArrayRef<Value> sums);
   Value loadOperand(const Buffer &buffer, const Position &at,
@@ -169,6 +177,8 @@ SmallVector<Value *> ContractLowering::getOperands() {
         if (value)
           operands.push_back(&value);
   }
+  if (packsRows())
+    operands.push_back(&lhs.scratch);
   return operands;
 }
 
@@ -218,15 +228,58 @@ void ContractLowering::emit() {
     accRegion.emplace(k, accMap, accInputs);
   Position at;
   k.loopNest(outer, at, [&] {
-    // A view's rows are long and far apart: what is near in memory is written
-    // together, and a block of lhs is used by all panels while it is at hand.
+    // What is near in a view is written together, and a block of lhs is used by
+    // all panels while it is at hand.
     if (result.hasStrides() || lhs.hasStrides())
       return emitRows(at, [&](int64_t rows) {
+        if (packsRows())
+          packRows(at, rows);
         emitPanels(at, [&] { emitBlock(at, rows); });
       });
     emitPanels(
         at, [&] { emitRows(at, [&](int64_t rows) { emitBlock(at, rows); }); });
   });
+}
+
+/// Whether the sums run along what is contiguous in a view.
+bool ContractLowering::packsRows() const {
+  return lhs.hasStrides() && rowRank && !contracted.empty() &&
+         lhs.type.getRanks().back() == contracted.back().first &&
+         contracted.back().second % k.unit.lanes == 0;
+}
+
+/// Copies a block of rows to the tile's place in scratch, unless all of the
+/// tile is there.
+void ContractLowering::packRows(const Position &at, int64_t rows) {
+  auto [rank, size] = contracted.back();
+  Value isInView = LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::ne, lhs.pointer,
+                                        lhs.scratch);
+  packed = Buffer{lhs.scratch, lhs.type, lhs.layout};
+  Position first = at;
+  for (auto [contractedRank, size] : contracted)
+    first.erase(contractedRank);
+  scf::IfOp::create(b, isInView, [&](OpBuilder &inner, Location) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(inner.getInsertionBlock(), inner.getInsertionPoint());
+    Position from = first, to;
+    k.loopNest(ArrayRef(contracted).drop_back(), to, [&, rank = rank] {
+      for (auto [outer, position] : to)
+        from[outer] = position;
+      for (int64_t r = 0; r != rows; ++r)
+        k.loop(size, k.unit.lanes, [&](Value c) {
+          from[rank] = to[rank] = c;
+          Type type = k.vectorOf(lhs.getElementType());
+          Value row =
+              k.loadElements(type, k.address(lhs, from, 0, {{rowRank, r}}),
+                             /*isAligned=*/false);
+          k.storeElements(row, k.address(*packed, to, 0, {{rowRank, r}}));
+        });
+      to.erase(rank);
+    });
+    scf::YieldOp::create(b);
+  });
+  packed->pointer = arith::SelectOp::create(b, isInView, lhs.scratch,
+                                            k.address(*packed, first));
 }
 
 void ContractLowering::emitPanels(Position &at,
@@ -324,7 +377,7 @@ void ContractLowering::emitBlock(Position &at, int64_t rows) {
 /// the loop has. Of rows with run-time strides only one: LLVM would group the
 /// loads of a row and run out of registers.
 int64_t ContractLowering::getUnroll(int64_t size) const {
-  if (lhs.hasStrides())
+  if (lhs.hasStrides() && !packed)
     return 1;
   for (int64_t count : {4, 2, 3})
     if (size % count == 0)
@@ -348,7 +401,7 @@ SmallVector<Value> ContractLowering::emitSum(Position &at, unsigned depth,
     at[rank] = c;
     if (!isInnermost)
       return emitSum(at, depth + 1, rows, std::move(next));
-    prefetchRows(at, rows, size);
+    prefetchRows(at, rows, size, unroll);
     for (int64_t u = 0; u != unroll; ++u)
       emitStep(at, u, rows, next);
     return next;
@@ -358,12 +411,12 @@ SmallVector<Value> ContractLowering::emitSum(Position &at, unsigned depth,
   return k.loop(size, unroll, sums, body);
 }
 
-/// Asks for a line of the rows after the block, which are in no cache where a
-/// view has them: for another one at each of the `size` turns.
+/// Asks for lines of the rows after the block, which are in no cache where a
+/// view has them: for as many as the `unroll` coordinates of a turn, of `size`.
 void ContractLowering::prefetchRows(const Position &at, int64_t rows,
-                                    int64_t size) {
+                                    int64_t size, int64_t unroll) {
   int64_t line = 64 / lhs.layout.elementBytes, rowLines = size / line;
-  if (!lhs.hasStrides() || !rowRank || rowLines == 0)
+  if (!lhs.hasStrides() || !rowRank || rowLines == 0 || rowLines % unroll != 0)
     return;
   StringAttr rank = contracted.back().first;
   Value turn = at.lookup(rank), lines = k.constant(rowLines);
@@ -371,8 +424,9 @@ void ContractLowering::prefetchRows(const Position &at, int64_t rows,
   Position next = at;
   next[rowRank] = k.add(at.lookup(rowRank), k.add(k.constant(rows), row));
   next[rank] = k.mul(arith::RemUIOp::create(b, turn, lines), k.constant(line));
-  LLVM::Prefetch::create(b, k.address(lhs, next), /*rw=*/0, /*hint=*/2,
-                         /*cache=*/1);
+  for (int64_t u = 0; u != unroll; ++u)
+    LLVM::Prefetch::create(b, k.address(lhs, next, u * line), /*rw=*/0,
+                           /*hint=*/2, /*cache=*/1);
 }
 
 /// One coordinate of the innermost contracted rank, `step` after `at`.
@@ -382,11 +436,15 @@ void ContractLowering::emitStep(Position &at, int64_t step, int64_t rows,
   SmallVector<Value> right;
   for (int64_t v = 0; v != vectors; ++v)
     right.push_back(loadOperand(rhs, at, {{rank, step}}, v));
+  Position inBlock;
+  for (auto [contractedRank, size] : contracted)
+    inBlock[contractedRank] = at.lookup(contractedRank);
   for (int64_t r = 0; r != rows; ++r) {
     Value left;
     for (int64_t v = 0; v != vectors; ++v) {
       if (!left || lhs.layout.hasLanes())
-        left = loadOperand(lhs, at, {{rank, step}, {rowRank, r}}, v);
+        left = loadOperand(packed ? *packed : lhs, packed ? inBlock : at,
+                           {{rank, step}, {rowRank, r}}, v);
       Value &sum = sums[r * vectors + v];
       sum = multiplyAdd(left, right[v], sum);
     }

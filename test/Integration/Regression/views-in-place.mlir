@@ -3,10 +3,10 @@
 // nothing may be written; rows that do not begin at a vector's alignment.
 
 // RUN: attnc %s --emit=so -o %t.so --options="fuse=false"
-// RUN: attn-run %t.so --cascade=parts --size p=130,m=1030 --pad=3
+// RUN: attn-run %t.so --cascade=parts --size p=514,m=1030 --pad=3
 // RUN: attn-run %t.so --cascade=parts --size p=5,m=1040 --pad=16 --isa=avx2
-// RUN: attn-run %t.so --cascade=parts --size p=129,m=512 --skip SN
-// RUN: attn-run %t.so --cascade=parts --size p=257,m=33 --threads=2
+// RUN: attn-run %t.so --cascade=parts --size p=513,m=512 --skip SN
+// RUN: attn-run %t.so --cascade=parts --size p=1025,m=33 --threads=2
 
 attn.cascade @parts(%Q: !attn.tensor<[p, e], f32>,
                     %K: !attn.tensor<[m, e], f32>,
