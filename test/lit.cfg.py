@@ -18,6 +18,8 @@ config.test_source_root = os.path.join(config.source_root, "test")
 config.test_exec_root = os.path.join(config.build_root, "test")
 
 tools = os.path.join(config.build_root, "bin")
+# Memory is no zeros when it comes: what a kernel reads must have been written.
+config.environment["MALLOC_PERTURB_"] = "1"
 config.environment["PATH"] = os.pathsep.join(
     [tools, config.llvm_tools, os.environ.get("PATH", "")])
 for name in ["HOME", "OMP_NUM_THREADS", "LD_LIBRARY_PATH", "CCACHE_DIR"]:

@@ -408,8 +408,9 @@ static void foldAccumulator(tile::MapOp map) {
     // acc = what is added to it, as a map of its own, before the contraction.
     map.getYield().getValueMutable().assign(rest);
     sum->erase();
-    body.eraseArgument(argument.getArgNumber());
-    map.getInputsMutable().erase(argument.getArgNumber());
+    unsigned number = argument.getArgNumber();
+    body.eraseArgument(number);
+    map.getInputsMutable().erase(number);
     map.replaceAllUsesWith(contract.getResult());
     contract->moveAfter(map);
     contract.getAccMutable().assign(map.getResult());
