@@ -8,8 +8,7 @@
 // - what maps read, what is stored, and rows longer than the tile that a
 //   contraction broadcasts, if the last rank's elements lie one after the
 //   other. The other strides are values then, the view's or scratch's, and the
-//   same code works on either. Where a view ends is known too: what is outside
-//   of it is not computed.
+//   same code works on either.
 //
 //===----------------------------------------------------------------------===//
 
@@ -45,8 +44,6 @@ Value MoveLowering::isContiguous() {
 Buffer MoveLowering::choosePlace(Value isInPlace, bool hasStrides) {
   Buffer place = tile;
   place.pointer = arith::SelectOp::create(b, isInPlace, base, tile.pointer);
-  for (const Dimension &dimension : dimensions)
-    place.ends.push_back(dimension.high);
   if (!hasStrides)
     return place;
   place.scratch = tile.pointer;
@@ -159,20 +156,6 @@ LogicalResult KernelLowering::lowerLoad(tile::LoadOp op) {
 //===----------------------------------------------------------------------===//
 // Stores
 //===----------------------------------------------------------------------===//
-
-bool cpu::isOnlyStored(Value tile) {
-  SmallVector<Value> worklist{tile};
-  while (!worklist.empty())
-    for (Operation *user : worklist.pop_back_val().getUsers()) {
-      if (isa<tile::StoreOp>(user))
-        continue;
-      auto map = dyn_cast<tile::MapOp>(user);
-      if (!map || !map.getReducers().empty() || isFusedAccumulator(map))
-        return false;
-      worklist.push_back(map.getResult());
-    }
-  return true;
-}
 
 /// The store that alone uses what `op` makes, if the kernel does nothing else
 /// than store to that view.

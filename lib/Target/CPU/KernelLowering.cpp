@@ -90,6 +90,27 @@ void KernelLowering::loopNest(ArrayRef<std::pair<StringAttr, int64_t>> ranks,
   });
 }
 
+Value KernelLowering::getEnd(StringAttr rank, int64_t size, Value origin) {
+  for (auto declared : kernel.getRanks().getAsRange<RankAttr>())
+    if (declared.getName() == rank && declared.getKind() == RankKind::Fixed &&
+        declared.getValue() % size == 0)
+      return {};
+  if (!origin || !values.contains(origin))
+    return constant(size);
+  Value left =
+      arith::SubIOp::create(b, getExtent(rank), toInt(getValue(origin)));
+  return arith::MinSIOp::create(b, left, constant(size));
+}
+
+Value KernelLowering::getDemandedEnd(Value tile, StringAttr rank) {
+  auto type = cast<tile::TileType>(tile.getType());
+  Value origin = demanded.getOrigin(tile, rank);
+  if (!origin)
+    return {};
+  int64_t size = type.getSizes()[type.getRankPosition(rank)];
+  return getEnd(rank, size, origin);
+}
+
 Value KernelLowering::countPanels(Value end, const TileLayout &layout) {
   Value width = constant(layout.panelVectors * unit.lanes);
   return b.createOrFold<arith::CeilDivSIOp>(end, width);
@@ -110,11 +131,6 @@ Buffer KernelLowering::getScratch(Value tile) {
 SmallVector<Buffer> KernelLowering::getBuffers(ValueRange tiles) {
   return llvm::map_to_vector(tiles,
                              [&](Value tile) { return getBuffer(tile); });
-}
-
-Value Buffer::getEnd(StringAttr rank) const {
-  int64_t position = rank && !ends.empty() ? type.getRankPosition(rank) : -1;
-  return position < 0 ? Value() : ends[position];
 }
 
 Value KernelLowering::address(const Buffer &buffer, const Position &at,
@@ -187,5 +203,12 @@ void KernelLowering::lowerFill(tile::FillOp op) {
   if (count % unit.lanes != 0)
     return loop(count, 1, [&](Value i) { storeElements(scalar, at(i)); });
   Value splat = vector::BroadcastOp::create(b, vectorOf(element), scalar);
-  loop(count, unit.lanes, [&](Value i) { storeElements(splat, at(i)); });
+  Value end = constant(count), lanes;
+  if (buffer.layout.hasLanes())
+    lanes = getDemandedEnd(op.getResult(), getLaneRank());
+  if (lanes)
+    end = mul(countPanels(lanes, buffer.layout),
+              constant(count / buffer.layout.numPanels));
+  loopTo(constant(0), end, unit.lanes,
+         [&](Value i) { storeElements(splat, at(i)); });
 }

@@ -13,6 +13,7 @@
 #include "lib/Target/Buffers.h"
 #include "lib/Target/CPU/Layout.h"
 #include "lib/Target/CPU/Routines.h"
+#include "lib/Target/DemandedElements.h"
 #include "lib/Target/Frame.h"
 #include "lib/Target/MapGroups.h"
 #include "lib/Target/Reduce.h"
@@ -41,17 +42,12 @@ struct Buffer {
   /// tile is in a view (see InPlace.cpp), one per rank; the lane rank's is from
   /// panel to panel. A null one is 1. Else empty.
   llvm::SmallVector<mlir::Value, 2> strides = {};
-  /// Of a tile that is loaded or stored: the positions from which on each rank
-  /// is outside of the view. May be empty.
-  llvm::SmallVector<mlir::Value, 2> ends = {};
   /// The place in scratch of a tile with `strides`, free where it is in a view.
   mlir::Value scratch = {};
 
   bool hasStrides() const { return !strides.empty(); }
   /// Whether vectors begin at multiples of their size.
   bool isAligned() const { return !hasStrides(); }
-  /// Null where the rank has no end but the tile's own.
-  mlir::Value getEnd(mlir::StringAttr rank) const;
   mlir::Type getElementType() const { return type.getElementType(); }
 };
 
@@ -104,6 +100,14 @@ public:
   /// there; null for another rank.
   mlir::Value getGridEnd(mlir::StringAttr rank);
   mlir::StringAttr getLaneRank() { return kernel.getLanesAttr(); }
+  /// The number of positions along `rank`, of `size`, before its extent, where
+  /// the first has the coordinate `origin`: `size` where that is null or not
+  /// known yet. Null where all positions of any tile are inside.
+  mlir::Value getEnd(mlir::StringAttr rank, int64_t size, mlir::Value origin);
+  /// The number of positions of `tile` along `rank` that are used; null for
+  /// all.
+  mlir::Value getDemandedEnd(mlir::Value tile, mlir::StringAttr rank);
+  const DemandedElements &getDemanded() const { return demanded; }
 
   //===--- Routines -------------------------------------------------------===//
 
@@ -191,6 +195,7 @@ private:
   KernelOperands operands;
   FrameLayout frame;
   MapGroups groups;
+  DemandedElements demanded;
   ScratchPlan plan;
   mlir::IRMapping values;
   llvm::DenseMap<mlir::Value, ViewOperand> views;
@@ -213,10 +218,6 @@ private:
   mlir::LogicalResult lowerIf(mlir::scf::IfOp op);
   void copyTiles(mlir::Operation *at);
 };
-
-/// Whether nothing but stores sees the elements of `tile`, as they are or
-/// mapped one by one: those outside of the views need not be computed.
-bool isOnlyStored(mlir::Value tile);
 
 } // namespace attn::cpu
 

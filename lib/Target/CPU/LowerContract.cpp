@@ -43,14 +43,17 @@ private:
   StringAttr rowRank; ///< null where lhs has no rank of its own
   int64_t numRows = 1;
   int64_t vectors = 1; ///< in a panel
-  /// Whether rows that are not in lhs's view need no sums.
-  bool endsWithLhs = false;
+  /// How many rows and lanes there are, and products along each of
+  /// `contracted`; null for as many as the tile has.
+  Value rowEnd, laneEnd;
+  SmallVector<Value> sumEnds;
   /// The rows of lhs that are worked on, where they are packed.
   std::optional<Buffer> packed;
   bool hasFailed = false;
   SmallVector<std::pair<StringAttr, int64_t>> outer, contracted;
 
   void classifyRanks();
+  void findEnds();
   SmallVector<Buffer *> getBuffers();
   SmallVector<Value *> getOperands();
   std::string getKey();
@@ -116,6 +119,21 @@ void ContractLowering::classifyRanks() {
   });
 }
 
+/// What is past a rank's extent is neither computed nor summed.
+void ContractLowering::findEnds() {
+  auto getResultEnd = [&](StringAttr rank, int64_t size) {
+    return k.getEnd(rank, size,
+                    k.getDemanded().getOrigin(op.getResult(), rank));
+  };
+  if (rowRank)
+    rowEnd = getResultEnd(rowRank, numRows);
+  if (result.layout.hasLanes())
+    laneEnd = getResultEnd(k.getLaneRank(), result.layout.laneSize);
+  for (auto [rank, size] : contracted)
+    sumEnds.push_back(
+        k.getEnd(rank, size, DemandedElements::getOrigin(op, rank)));
+}
+
 /// Rows whose sums fit the registers beside a row of rhs and a broadcast.
 int64_t ContractLowering::getRowBlock() const {
   return std::max<int64_t>(1, (k.unit.registers - vectors - 1) / vectors);
@@ -148,12 +166,13 @@ std::string ContractLowering::getKey() {
     print(rank);
   os << (accMap ? "map" : acc ? "acc" : "");
   for (Buffer *buffer : getBuffers()) {
-    os << (buffer->ends.empty() ? "" : "e");
     for (Value stride : buffer->strides)
       os << (stride ? "s" : "1");
     os << ",";
   }
-  os << endsWithLhs;
+  os << bool(rowEnd) << bool(laneEnd);
+  for (Value end : sumEnds)
+    os << bool(end);
   return key;
 }
 
@@ -172,11 +191,16 @@ SmallVector<Value *> ContractLowering::getOperands() {
   SmallVector<Value *> operands;
   for (Buffer *buffer : getBuffers()) {
     operands.push_back(&buffer->pointer);
-    for (auto *values : {&buffer->strides, &buffer->ends})
-      for (Value &value : *values)
-        if (value)
-          operands.push_back(&value);
+    for (Value &stride : buffer->strides)
+      if (stride)
+        operands.push_back(&stride);
   }
+  for (Value *end : {&rowEnd, &laneEnd})
+    if (*end)
+      operands.push_back(end);
+  for (Value &end : sumEnds)
+    if (end)
+      operands.push_back(&end);
   if (packsRows())
     operands.push_back(&lhs.scratch);
   return operands;
@@ -193,15 +217,10 @@ LogicalResult ContractLowering::run() {
     accInputs = k.getBuffers(accMap.getInputs());
   else if (op.getAcc())
     acc = k.getBuffer(op.getAcc());
-  // Rows of zeros change nothing where the sums start from what is there.
-  endsWithLhs =
-      isOnlyStored(op.getResult()) ||
-      (op.getAcc() && !accMap && k.isSamePlace(op.getAcc(), op.getResult()));
-  if (!endsWithLhs && !lhs.hasStrides())
-    lhs.ends.clear();
   if (result.layout.hasLanes())
     vectors = result.layout.panelVectors;
   classifyRanks();
+  findEnds();
   if (accMap && !isSelfContained(accMap)) {
     emit();
     return failure(hasFailed);
@@ -290,34 +309,47 @@ void ContractLowering::emitPanels(Position &at,
     at[k.getLaneRank()] = panel;
     body();
   };
-  if (Value end = result.getEnd(k.getLaneRank()))
-    return k.loopTo(k.constant(0), k.countPanels(end, result.layout), 1,
+  if (laneEnd)
+    return k.loopTo(k.constant(0), k.countPanels(laneEnd, result.layout), 1,
                     emitPanel);
   k.loop(result.layout.numPanels, 1, emitPanel);
 }
 
-/// Blocks of nearly one number of rows: the first few have a row more.
+/// Blocks of nearly one number of rows: the first few have a row more. Where
+/// the rows end inside of a block, fours and ones follow the whole blocks: what
+/// lies past the end may be anything, and denormals there would take their
+/// time.
 void ContractLowering::emitRows(Position &at,
                                 llvm::function_ref<void(int64_t)> body) {
   int64_t numBlocks = llvm::divideCeil(numRows, getRowBlock());
   int64_t small = numRows / numBlocks, numLarge = numRows % numBlocks;
-  Value end = (endsWithLhs ? lhs : result).getEnd(rowRank);
-  auto emitBlocks = [&](int64_t first, int64_t count, int64_t block) {
-    if (count == 0)
-      return;
-    auto emitBlock = [&](Value row) {
-      if (rowRank)
-        at[rowRank] = k.add(row, k.constant(first));
+  Value done = k.constant(0);
+  auto emitBlocks = [&](Value end, int64_t block) {
+    if (rowEnd) {
+      Value left = arith::MaxSIOp::create(
+          b, arith::SubIOp::create(b, end, done), k.constant(0));
+      Value rest = arith::RemUIOp::create(b, left, k.constant(block));
+      end = k.add(done, arith::SubIOp::create(b, left, rest));
+    }
+    k.loopTo(done, end, block, [&](Value row) {
+      at[rowRank] = row;
       body(block);
-    };
-    if (!end)
-      return k.loop(count * block, block, emitBlock);
-    Value left = arith::SubIOp::create(b, end, k.constant(first));
-    left = arith::MinSIOp::create(b, left, k.constant(count * block));
-    k.loopTo(k.constant(0), left, block, emitBlock);
+    });
+    done = end;
   };
-  emitBlocks(0, numLarge, small + 1);
-  emitBlocks(numLarge * (small + 1), numBlocks - numLarge, small);
+  if (!rowRank)
+    return body(1);
+  Value first = k.constant(numLarge * (small + 1)), all = k.constant(numRows);
+  if (numLarge != 0)
+    emitBlocks(rowEnd ? arith::MinSIOp::create(b, rowEnd, first) : first,
+               small + 1);
+  if (!rowEnd)
+    return emitBlocks(all, small);
+  // Fewer than `first` rows are a whole block short of it.
+  emitBlocks(rowEnd, small);
+  for (int64_t block : {4, 1})
+    if (block < small)
+      emitBlocks(rowEnd, block);
 }
 
 /// What a block's sums start from.
@@ -395,20 +427,27 @@ SmallVector<Value> ContractLowering::emitSum(Position &at, unsigned depth,
   }
   auto [rank, size] = contracted[depth];
   bool isInnermost = depth + 1 == contracted.size();
-  int64_t unroll = isInnermost ? getUnroll(size) : 1;
-  auto body = [&, rank = rank](Value c, ValueRange carried) {
-    SmallVector<Value> next(carried);
-    at[rank] = c;
-    if (!isInnermost)
-      return emitSum(at, depth + 1, rows, std::move(next));
-    prefetchRows(at, rows, size, unroll);
-    for (int64_t u = 0; u != unroll; ++u)
-      emitStep(at, u, rows, next);
-    return next;
+  auto walk = [&, rank = rank, size = size](Value first, Value end,
+                                            int64_t step, ValueRange sums) {
+    return k.loopTo(first, end, step, sums, [&](Value c, ValueRange carried) {
+      SmallVector<Value> next(carried);
+      at[rank] = c;
+      if (!isInnermost)
+        return emitSum(at, depth + 1, rows, std::move(next));
+      prefetchRows(at, rows, size, step);
+      for (int64_t u = 0; u != step; ++u)
+        emitStep(at, u, rows, next);
+      return next;
+    });
   };
-  if (Value end = lhs.getEnd(rank); end && unroll == 1)
-    return k.loopTo(k.constant(0), end, 1, sums, body);
-  return k.loop(size, unroll, sums, body);
+  int64_t unroll = isInnermost ? getUnroll(size) : 1;
+  Value zero = k.constant(0), end = sumEnds[depth];
+  if (!end)
+    return walk(zero, k.constant(size), unroll, sums);
+  Value rest = arith::RemUIOp::create(b, end, k.constant(unroll));
+  Value whole = arith::SubIOp::create(b, end, rest);
+  sums = walk(zero, whole, unroll, sums);
+  return unroll == 1 ? sums : walk(whole, end, 1, sums);
 }
 
 /// Asks for lines of the rows after the block, which are in no cache where a

@@ -16,7 +16,7 @@ KernelLowering::KernelLowering(tile::KernelOp kernel,
     : b(kernel.getLoc(), kernel.getContext()), unit(unit),
       scalarTarget{/*hasScalef=*/unit.lanes == 16}, routines(routines),
       kernel(kernel), operands(operands), frame(operands.program),
-      groups(kernel),
+      groups(kernel), demanded(kernel),
       plan(planScratch(
           kernel,
           [&](tile::TileType type) {

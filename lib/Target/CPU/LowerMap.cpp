@@ -48,6 +48,8 @@ private:
   Value combine(Value x, Value y);
   void emitLanes();
   void emitReduction();
+  Value getEnd(Rank rank);
+  void forPositions(ArrayRef<Rank> ranks, llvm::function_ref<void()> body);
   SmallVector<Value> emitSums(unsigned depth, SmallVector<Value> sums);
   SmallVector<Value> accumulate(SmallVector<Value> sums);
   void hoistInputs();
@@ -133,12 +135,11 @@ SmallVector<Value> MapLowering::emitSums(unsigned depth,
                                          SmallVector<Value> sums) {
   if (depth == inner.size())
     return accumulate(std::move(sums));
-  auto [rank, size] = inner[depth];
-  return k.loop(size, 1, sums,
-                [&, rank = rank](Value position, ValueRange carried) {
-                  at[rank] = position;
-                  return emitSums(depth + 1, llvm::to_vector(carried));
-                });
+  return k.loopTo(k.constant(0), getEnd(inner[depth]), 1, sums,
+                  [&](Value position, ValueRange carried) {
+                    at[inner[depth].first] = position;
+                    return emitSums(depth + 1, llvm::to_vector(carried));
+                  });
 }
 
 /// Lanes past the tile's size, which hold nothing, as a mask; null for none.
@@ -219,13 +220,35 @@ void MapLowering::emitReduction() {
 // Loops
 //===----------------------------------------------------------------------===//
 
+/// How many positions along a rank count or are used.
+Value MapLowering::getEnd(Rank rank) {
+  auto [name, size] = rank;
+  Value end;
+  if (!op.isReduced(name))
+    end = k.getDemandedEnd(op.getResult(), name);
+  else if (Value origin = DemandedElements::getOrigin(op, name))
+    end = k.getEnd(name, size, origin);
+  return end ? end : k.constant(size);
+}
+
+/// Nested loops over the ranks, the last innermost.
+void MapLowering::forPositions(ArrayRef<Rank> ranks,
+                               llvm::function_ref<void()> body) {
+  if (ranks.empty())
+    return body();
+  k.loopTo(k.constant(0), getEnd(ranks.front()), 1, [&](Value position) {
+    at[ranks.front().first] = position;
+    forPositions(ranks.drop_front(), body);
+  });
+}
+
 /// All that one position of the outer ranks and the lanes needs.
 void MapLowering::emitLanes() {
   if (reducer)
     return emitReduction();
   hoistInputs();
   auto emitAll = [&] {
-    k.loopNest(inner, at, [&] {
+    forPositions(inner, [&] {
       LaneValue filter;
       FailureOr<LaneValue> value = region.emit(at, filter);
       if (failed(value))
@@ -273,17 +296,17 @@ Value MapLowering::isScaleNeeded() {
 LogicalResult MapLowering::run() {
   if (failed(classifyRanks()))
     return failure();
-  k.loopNest(outer, at, [&] {
+  forPositions(outer, [&] {
     if (!region.hasLanes || reducesLanes)
       return emitLanes();
     auto emitPanels = [&](Value panel) {
       at[k.getLaneRank()] = panel;
       emitLanes();
     };
-    Value end = result.getEnd(k.getLaneRank());
+    Value end = k.getDemandedEnd(op.getResult(), k.getLaneRank());
     if (!end)
       return k.loop(region.lanes.numPanels, panels, emitPanels);
-    k.loopTo(k.constant(0), k.countPanels(end, result.layout), panels,
+    k.loopTo(k.constant(0), k.countPanels(end, region.lanes), panels,
              emitPanels);
   });
   return failure(hasFailed);

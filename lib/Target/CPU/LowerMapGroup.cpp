@@ -95,11 +95,13 @@ SmallVector<Value> MapGroupLowering::emitSums(unsigned depth,
   if (depth == ranks.size())
     return emitRows(std::move(sums));
   auto [rank, size] = ranks[depth];
-  return k.loop(size, depth + 1 == ranks.size() ? step : 1, sums,
-                [&, rank = rank](Value position, ValueRange carried) {
-                  at[rank] = position;
-                  return emitSums(depth + 1, llvm::to_vector(carried));
-                });
+  Value end = k.getDemandedEnd(group.producer.getResult(), rank);
+  return k.loopTo(k.constant(0), end ? end : k.constant(size),
+                  depth + 1 == ranks.size() ? step : 1, sums,
+                  [&, rank = rank](Value position, ValueRange carried) {
+                    at[rank] = position;
+                    return emitSums(depth + 1, llvm::to_vector(carried));
+                  });
 }
 
 LogicalResult MapGroupLowering::run() {
@@ -117,7 +119,10 @@ LogicalResult MapGroupLowering::run() {
     reducers.push_back(**reducer);
     reductions.emplace_back(k, op, k.getBuffers(op.getInputs()));
   }
-  k.loop(region.lanes.numPanels, 1, [&](Value panel) {
+  Value end = k.getDemandedEnd(group.producer.getResult(), k.getLaneRank());
+  Value panels = end ? k.countPanels(end, region.lanes)
+                     : k.constant(region.lanes.numPanels);
+  k.loopTo(k.constant(0), panels, 1, [&](Value panel) {
     at[k.getLaneRank()] = panel;
     region.hoistInputs(at, [&](StringAttr rank) {
       return llvm::any_of(ranks, [&](Rank r) { return r.first == rank; });

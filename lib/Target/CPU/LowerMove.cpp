@@ -43,7 +43,12 @@ void MoveLowering::bind(ValueRange offsets, ArrayAttr dims) {
     if (dim != view.type.getRanks()[index])
       if (Value end = k.getGridEnd(dim))
         high = arith::MinSIOp::create(b, high, end);
-    dimensions[position] = {dim, size, view.strides[index], low, high};
+    // A store moves what is inside, a load what is used.
+    bool isCut = isStore ||
+                 (dim == view.type.getRanks()[index] &&
+                  k.getDemanded().getOrigin(tileValue, dim) == offsets[index]);
+    Value end = isCut ? high : k.constant(size);
+    dimensions[position] = {dim, size, view.strides[index], low, high, end};
     Value fits = k.both(
         arith::CmpIOp::create(b, arith::CmpIPredicate::eq, low, k.constant(0)),
         arith::CmpIOp::create(b, arith::CmpIPredicate::eq, high,
@@ -92,7 +97,7 @@ void MoveLowering::moveElement() {
 }
 
 void MoveLowering::emitElements() {
-  k.loopNest(getRanks({}), at, [&] { moveElement(); });
+  forPositions({}, /*isMasked=*/true, [&] { moveElement(); });
 }
 
 //===----------------------------------------------------------------------===//
@@ -103,7 +108,8 @@ void MoveLowering::emitElements() {
 SmallVector<Value *> MoveLowering::getOperands() {
   SmallVector<Value *> operands{&base, &tile.pointer, &inside, &isWhole};
   for (Dimension &dimension : dimensions)
-    operands.append({&dimension.stride, &dimension.low, &dimension.high});
+    operands.append(
+        {&dimension.stride, &dimension.low, &dimension.high, &dimension.end});
   return operands;
 }
 

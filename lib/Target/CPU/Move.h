@@ -7,12 +7,13 @@
 
 namespace attn::cpu {
 
-/// One of the tile's ranks: where it runs in the view, and which of its
-/// positions, [low, high), are inside the view's extents.
+/// One of the tile's ranks: where it runs in the view, which of its positions,
+/// [low, high), are inside the view's extents, and from which on nothing is to
+/// be moved.
 struct Dimension {
   mlir::StringAttr rank;
   int64_t size;
-  mlir::Value stride, low, high;
+  mlir::Value stride, low, high, end;
 };
 
 class MoveLowering {
@@ -20,7 +21,8 @@ public:
   MoveLowering(KernelLowering &k, mlir::Value view, mlir::Value tile,
                mlir::ValueRange offsets, mlir::ArrayAttr dims, bool isStore)
       : k(k), b(k.b), view(k.getView(view)), tile(k.getScratch(tile)),
-        isStore(isStore), element(this->view.type.getElementType()),
+        tileValue(tile), isStore(isStore),
+        element(this->view.type.getElementType()),
         memory(getMemoryType(element)),
         isNarrow(!isStore && element == this->tile.getElementType() &&
                  getWideType(element) != element) {
@@ -41,6 +43,7 @@ private:
   mlir::ImplicitLocOpBuilder &b;
   const ViewOperand &view;
   Buffer tile;
+  mlir::Value tileValue;
   bool isStore;
   mlir::Type element, memory;
   bool isNarrow; ///< loads what memory holds, unwidened
@@ -63,8 +66,9 @@ private:
   void emitElements();
   void moveElement();
 
-  llvm::SmallVector<std::pair<mlir::StringAttr, int64_t>>
-  getRanks(llvm::ArrayRef<int64_t> but);
+  /// Calls `body` at all positions of all dimensions but some.
+  void forPositions(llvm::ArrayRef<int64_t> but, bool isMasked,
+                    llvm::function_ref<void()> body);
   mlir::Value getOffset(llvm::ArrayRef<int64_t> but);
   mlir::Value getInside(llvm::ArrayRef<int64_t> but);
   mlir::Value isWithin(const Dimension &dimension, mlir::Value position);
@@ -75,7 +79,7 @@ private:
   mlir::Value widen(mlir::Value vector);
   void storeVector(mlir::Value vector, mlir::Value pointer, mlir::Value mask);
   void
-  forVectors(const Dimension &dimension,
+  forVectors(const Dimension &dimension, bool isMasked,
              llvm::function_ref<void(mlir::Value, Position &, int64_t)> body);
   mlir::Value clamp(mlir::Value value, int64_t high);
 };

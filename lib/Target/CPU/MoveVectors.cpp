@@ -13,13 +13,21 @@ using namespace attn::cpu;
 // Places and masks
 //===----------------------------------------------------------------------===//
 
-SmallVector<std::pair<StringAttr, int64_t>>
-MoveLowering::getRanks(ArrayRef<int64_t> but) {
-  SmallVector<std::pair<StringAttr, int64_t>> ranks;
-  for (auto [index, dimension] : llvm::enumerate(dimensions))
-    if (!llvm::is_contained(but, int64_t(index)))
-      ranks.push_back({dimension.rank, dimension.size});
-  return ranks;
+void MoveLowering::forPositions(ArrayRef<int64_t> but, bool isMasked,
+                                llvm::function_ref<void()> body) {
+  auto *next = llvm::find_if(dimensions, [&](const Dimension &dimension) {
+    int64_t index = &dimension - dimensions.begin();
+    return !llvm::is_contained(but, index);
+  });
+  if (next == dimensions.end())
+    return body();
+  SmallVector<int64_t> done(but);
+  done.push_back(next - dimensions.begin());
+  Value end = isMasked ? next->end : k.constant(next->size);
+  k.loopTo(k.constant(0), end, 1, [&](Value position) {
+    at[next->rank] = position;
+    forPositions(done, isMasked, body);
+  });
 }
 
 /// How far `at` is from the base in the view, in elements.
@@ -98,13 +106,15 @@ void MoveLowering::storeVector(Value vector, Value pointer, Value mask) {
 /// Calls `body` with the first position of each vector along the innermost
 /// dimension, the tile's position and what to add to that.
 void MoveLowering::forVectors(
-    const Dimension &dimension,
+    const Dimension &dimension, bool isMasked,
     llvm::function_ref<void(Value, Position &, int64_t)> body) {
   int64_t lanes = k.unit.lanes;
   Position place = at;
   if (tile.layout.hasLanes()) {
     int64_t width = tile.layout.panelVectors * lanes;
-    k.loop(tile.layout.numPanels, 1, [&](Value panel) {
+    Value panels = isMasked ? k.countPanels(dimension.end, tile.layout)
+                            : k.constant(tile.layout.numPanels);
+    k.loopTo(k.constant(0), panels, 1, [&](Value panel) {
       place[dimension.rank] = panel;
       for (int64_t v = 0; v != tile.layout.panelVectors; ++v)
         body(k.add(k.mul(panel, k.constant(width)), k.constant(v * lanes)),
@@ -112,7 +122,9 @@ void MoveLowering::forVectors(
     });
     return;
   }
-  k.loop(llvm::alignTo(dimension.size, lanes), lanes, [&](Value first) {
+  Value end = isMasked ? dimension.end
+                       : k.constant(llvm::alignTo(dimension.size, lanes));
+  k.loopTo(k.constant(0), end, lanes, [&](Value first) {
     place[dimension.rank] = first;
     body(first, place, 0);
   });
@@ -130,24 +142,26 @@ void MoveLowering::emitRows(bool isMasked) {
   const Dimension &dimension = dimensions[innermost];
   int64_t width = tile.layout.panelVectors * k.unit.lanes;
   bool hasTail = dimension.size % width != 0;
-  k.loopNest(getRanks({innermost}), at, [&] {
+  forPositions({innermost}, isMasked, [&] {
     Value row = getOffset({innermost});
     Value condition = isMasked  ? getInside({innermost})
                       : hasTail ? makeInteger(b, b.getI1Type(), 1)
                                 : Value();
-    forVectors(dimension, [&](Value first, Position &place, int64_t extra) {
-      Value mask = condition ? makeMask(dimension, first, condition) : Value();
-      Value pointer = k.advance(base, k.add(row, first), memory);
-      Value address = k.address(tile, place, extra);
-      if (isStore) {
-        Value value =
-            k.loadElements(k.vectorOf(tile.getElementType()), address);
-        storeVector(narrowElement(b, value, element), pointer, mask);
-      } else {
-        Value value = widen(loadVector(pointer, mask));
-        k.storeElements(value, address);
-      }
-    });
+    forVectors(
+        dimension, isMasked, [&](Value first, Position &place, int64_t extra) {
+          Value mask =
+              condition ? makeMask(dimension, first, condition) : Value();
+          Value pointer = k.advance(base, k.add(row, first), memory);
+          Value address = k.address(tile, place, extra);
+          if (isStore) {
+            Value value =
+                k.loadElements(k.vectorOf(tile.getElementType()), address);
+            storeVector(narrowElement(b, value, element), pointer, mask);
+          } else {
+            Value value = widen(loadVector(pointer, mask));
+            k.storeElements(value, address);
+          }
+        });
   });
 }
 
@@ -216,8 +230,10 @@ void MoveLowering::emitSquares(bool isMasked) {
   int64_t innermost = dimensions.size() - 1, lanes = k.unit.lanes;
   const Dimension &inner = dimensions[innermost], &outer = dimensions[last];
   int64_t whole = outer.size / lanes * lanes;
-  k.loopNest(getRanks({innermost, last}), at, [&] {
-    k.loop(llvm::alignTo(inner.size, lanes), lanes, [&](Value first) {
+  Value end =
+      isMasked ? inner.end : k.constant(llvm::alignTo(inner.size, lanes));
+  forPositions({innermost, last}, isMasked, [&] {
+    k.loopTo(k.constant(0), end, lanes, [&](Value first) {
       if (whole != 0)
         k.loop(whole, lanes, [&](Value position) {
           at[outer.rank] = position;
