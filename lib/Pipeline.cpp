@@ -113,6 +113,17 @@ static void buildIntervalsStage(OpPassManager &pm) {
   pm.addNestedPass<tile::KernelOp>(createIntervals());
 }
 
+/// One role of a kernel loads, the other multiplies and does all else.
+static void buildRoles(OpPassManager &kernels, const PipelineOptions &options) {
+  nvptx::SpecialiseOptions specialise;
+  specialise.stages = options.ringStages;
+  kernels.addPass(nvptx::createSpecialise(specialise));
+  // Of kernels that have roles, as the next one.
+  kernels.addPass(nvptx::createMergeBranches());
+  if (options.overlap)
+    kernels.addPass(nvptx::createOverlapProducts());
+}
+
 static void buildBindStage(OpPassManager &pm, const PipelineOptions &options) {
   pm.addNestedPass<tile::KernelOp>(createBind());
   NarrowOperandsOptions narrow;
@@ -122,9 +133,14 @@ static void buildBindStage(OpPassManager &pm, const PipelineOptions &options) {
   // Both branches of a stream load the same tiles: once hoisted, CSE sees it.
   pm.addNestedPass<tile::KernelOp>(createHoistInvariants());
   // Of what is invariant, and before both branches' loads become one.
-  if (lookupGpu(options.target))
+  std::optional<GpuDescription> gpu = lookupGpu(options.target);
+  if (gpu)
     pm.addNestedPass<tile::KernelOp>(nvptx::createAssignLayouts());
+  if (gpu && !options.accurateMath)
+    pm.addNestedPass<tile::KernelOp>(nvptx::createFoldExponents());
   pm.addPass(createCSEPass());
+  if (gpu && gpu->hasWarpgroups() && options.warpgroups)
+    buildRoles(pm.nest<tile::KernelOp>(), options);
 }
 
 static void buildLLVMStage(OpPassManager &pm, const PipelineOptions &options) {
@@ -189,39 +205,68 @@ void attn::registerPipeline() {
 // Running them
 //===----------------------------------------------------------------------===//
 
-/// The bytes of shared memory that the largest kernel needs.
-static FailureOr<int64_t> getSharedBytes(ModuleOp module,
-                                         const PipelineOptions &options) {
+/// What a choice of tiles comes to.
+struct TileDemand {
+  int64_t sharedBytes = 0; ///< of the largest kernel
+  /// Whether all kernels with so many lanes have roles.
+  bool hasRoles = false;
+};
+
+/// Maps a copy of `module` with the tiles that `options` name.
+static FailureOr<TileDemand> tryTiles(ModuleOp module,
+                                      const PipelineOptions &options) {
   OwningOpRef<ModuleOp> clone = module.clone();
+  // What is said of the tiles that are chosen is said later.
+  ScopedDiagnosticHandler quiet(module.getContext(), [](Diagnostic &message) {
+    return success(message.getSeverity() != DiagnosticSeverity::Error);
+  });
   PassManager pm(clone->getOperation()->getName());
   for (Stage stage : getStagesBetween(lastCascadeStage, Stage::Bind))
     buildStage(stage, pm, options);
   if (failed(pm.run(*clone)))
     return failure();
-  int64_t bytes = 0;
-  for (auto kernel : clone->getOps<tile::KernelOp>())
-    bytes = std::max(bytes, nvptx::planShared(kernel).bytes);
-  return bytes;
+  TileDemand demand;
+  int64_t withLanes = 0, withRoles = 0;
+  for (auto kernel : clone->getOps<tile::KernelOp>()) {
+    demand.sharedBytes =
+        std::max(demand.sharedBytes, nvptx::countSharedBytes(kernel));
+    for (auto [rank, size] : llvm::zip(kernel.getGrid(), kernel.getSizes()))
+      if (rank == kernel.getLanesAttr() && size == options.laneTile) {
+        ++withLanes;
+        withRoles += kernel.getRoles().has_value();
+      }
+  }
+  demand.hasRoles = withLanes > 0 && withRoles == withLanes;
+  return demand;
 }
 
 /// Sets the tile sizes that are left open, for a GPU, to the first that fit
-/// after those that are to be passed over.
+/// after those that are to be passed over: of warpgroups' at first.
 static LogicalResult chooseTiles(ModuleOp module, PipelineOptions &options) {
   std::optional<GpuDescription> gpu = lookupGpu(options.target);
   if (!gpu || (options.laneTile && options.streamTile))
     return success();
   int64_t laneTile = options.laneTile, streamTile = options.streamTile, bytes;
   int64_t skipped = 0;
-  for (TileChoice choice : gpu->tiles) {
+  auto fits = [&](TileChoice choice, bool ofRoles) -> FailureOr<bool> {
     options.laneTile = laneTile ? laneTile : choice.lanes;
     options.streamTile = streamTile ? streamTile : choice.stream;
-    FailureOr<int64_t> needed = getSharedBytes(module, options);
-    if (failed(needed))
+    FailureOr<TileDemand> demand = tryTiles(module, options);
+    if (failed(demand))
       return failure();
-    bytes = *needed;
-    if (bytes <= gpu->sharedBytes && skipped++ == options.skipTiles)
-      return success();
-  }
+    bytes = demand->sharedBytes;
+    return bytes <= gpu->sharedBytes && (!ofRoles || demand->hasRoles) &&
+           skipped++ == options.skipTiles;
+  };
+  ArrayRef<TileChoice> ofRoles;
+  if (options.warpgroups)
+    ofRoles = gpu->warpgroupTiles;
+  for (ArrayRef<TileChoice> choices : {ofRoles, gpu->tiles})
+    for (TileChoice choice : choices) {
+      FailureOr<bool> isChosen = fits(choice, choices.data() == ofRoles.data());
+      if (failed(isChosen) || *isChosen)
+        return failure(failed(isChosen));
+    }
   if (skipped)
     return success(); // the last ones
   return emitError(module.getLoc(), "the tiles need ")
@@ -350,6 +395,8 @@ LogicalResult LevelCompiler::compile(const CpuDescription &cpu, bool isOnly) {
 LogicalResult LevelCompiler::compile(const GpuDescription &gpu,
                                      StringRef ptxas) {
   int64_t numChoices = gpu.tiles.size();
+  if (options.warpgroups)
+    numChoices += gpu.warpgroupTiles.size();
   if (options.laneTile && options.streamTile)
     numChoices = 1;
   for (int64_t skipTiles = 0;; ++skipTiles) {

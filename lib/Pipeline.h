@@ -90,6 +90,16 @@ struct PipelineOptions : mlir::PassPipelineOptions<PipelineOptions> {
       *this, "skip-tiles", llvm::cl::init(0),
       llvm::cl::desc("of the tile sizes for a GPU that fit, how many to pass "
                      "over")};
+  Option<bool> warpgroups{
+      *this, "warpgroups", llvm::cl::init(true),
+      llvm::cl::desc("where a GPU has them, let warpgroups load and multiply")};
+  Option<int64_t> ringStages{
+      *this, "ring-stages", llvm::cl::init(2),
+      llvm::cl::desc("places for the tiles that a warpgroup loads ahead")};
+  Option<bool> overlap{
+      *this, "overlap", llvm::cl::init(true),
+      llvm::cl::desc("let warpgroups' products run during the next turn of "
+                     "their loop")};
   Option<int64_t> split{
       *this, "split", llvm::cl::init(16),
       llvm::cl::desc(

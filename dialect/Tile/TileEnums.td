@@ -8,7 +8,8 @@ include "mlir/IR/EnumAttr.td"
 def Tile_Space : I32EnumAttr<"Space", "where a tile lies", [
     I32EnumAttrCase<"Scratch", 0, "scratch">,
     I32EnumAttrCase<"Register", 1, "register">,
-    I32EnumAttrCase<"Matrix", 2, "matrix">]> {
+    I32EnumAttrCase<"Matrix", 2, "matrix">,
+    I32EnumAttrCase<"Swizzled", 3, "swizzled">]> {
   let cppNamespace = "::attn::tile";
 }
 

@@ -63,7 +63,7 @@ def Tile_Tile : Tile_Type<"Tile", "tile"> {
   let description = [{
     `!tile.tile<[m: 64, p: 128], f32>`, row-major, the last rank innermost.
     `!tile.tile<[p: 64], f32, register>` says where it lies; scratch goes
-    without saying.
+    without saying, `swizzled` is scratch as a GPU's warpgroups read operands.
   }];
   let parameters = (ins ArrayRefParameter<"::mlir::StringAttr">:$ranks,
                         ArrayRefParameter<"int64_t">:$sizes,
@@ -145,10 +145,15 @@ def Tile_KernelOp : Tile_Op<"kernel", [
     coordinate of each grid rank (index, a multiple of the tile size), then the
     operands of the launch. Tasks are independent. `reverse` starts with the
     last ones: the longest, where a filter is causal.
+
+    With `roles = array<i64: 24, 240>` one warpgroup of a GPU's block loads the
+    swizzled tiles, in a ring of their `stages`, and the others do all else; the
+    numbers are the registers of a thread of either.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$grid,
                        DenseI64ArrayAttr:$sizes, OptionalAttr<StrAttr>:$lanes,
                        StrArrayAttr:$arg_names, UnitAttr:$reverse,
+                       OptionalAttr<DenseI64ArrayAttr>:$roles,
                        TypedArrayAttrBase<Attn_RankAttr, "ranks">:$ranks);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
@@ -223,10 +228,12 @@ def Tile_TestOp : Tile_BoxOp<"test"> {
     `some` is false only if the filter is false at every point of the box;
     `every` is true only if it is true at every one. Expanded by Intervals.
     With `open` there are more conditions, which a box can't say: `every` is
-    false.
+    false. With `ranged = "m"` the box is a tile of `m` between the bounds that
+    a `tile.range` of this filter gave: what these ensure holds somewhere.
   }];
   let arguments = (ins StrArrayAttr:$ranks, DenseI64ArrayAttr:$sizes,
-                       Variadic<Index>:$offsets, UnitAttr:$open);
+                       Variadic<Index>:$offsets, UnitAttr:$open,
+                       OptionalAttr<StrAttr>:$ranged);
   let results = (outs I1:$some, I1:$every);
   let assemblyFormat = [{
     `ranks` $ranks `sizes` $sizes `at` `(` $offsets `)` $body attr-dict
@@ -367,10 +374,12 @@ def Tile_ContractOp : Tile_Op<"contract", [Pure]> {
     names. `lhs` lacks the lane rank, `rhs` and the result have it. Operands of
     a narrower type are multiplied as they are and summed in the result's; the
     matrix unit's are made so by NarrowOperands. The unit is chosen by Bind;
-    `vector` is always legal.
+    `vector` is always legal. With `stage = 1` a turn of the loop starts it that
+    the next one awaits.
   }];
   let arguments = (ins Tile_Tile:$lhs, Tile_Tile:$rhs, Optional<Tile_Tile>:$acc,
-                       StrArrayAttr:$over, OptionalAttr<Tile_UnitAttr>:$unit);
+                       StrArrayAttr:$over, OptionalAttr<Tile_UnitAttr>:$unit,
+                       DefaultValuedOptionalAttr<I64Attr, "0">:$stage);
   let results = (outs Tile_Tile:$result);
   let assemblyFormat = [{
     $lhs `,` $rhs (`,` $acc^)? `over` $over attr-dict `:`

@@ -25,6 +25,11 @@ struct GpuDescription {
   /// Coordinates in a tile: of the lane rank where a call has few of them, of
   /// a product's rows, of a row of a sweep, and its rows.
   int64_t narrowLaneTile, productRowTile, sweepTile, sweepRows;
+  /// Where warpgroups multiply (wgmma), what to try before `tiles`: what is
+  /// compiled for them runs on this capability alone.
+  mlir::ArrayRef<TileChoice> warpgroupTiles;
+
+  bool hasWarpgroups() const { return !warpgroupTiles.empty(); }
 };
 
 /// The architectures that attnc compiles for, newest first.
@@ -38,6 +43,7 @@ public:
   int64_t getLaneTile() const override { return gpu.tiles.front().lanes; }
   int64_t getNarrowLaneTile() const override { return gpu.narrowLaneTile; }
   int64_t getStreamTile() const override { return gpu.tiles.front().stream; }
+  int64_t getNarrowStreamTile() const override { return getStreamTile(); }
   int64_t getProductLaneTile() const override { return getLaneTile(); }
   int64_t getProductRowTile() const override { return gpu.productRowTile; }
   int64_t getProductStreamTile() const override { return getStreamTile(); }

@@ -249,6 +249,15 @@ static bool fromJSON(const json::Value &value, TileChoice &tile,
          fromJSON((*sides)[1], tile.stream, path.index(1));
 }
 
+static bool fromJSON(const json::Value &value, WarpgroupDescription &groups,
+                     json::Path path) {
+  Members members(value, path);
+  members.read("target", groups.target);
+  members.read("tiles", groups.tiles);
+  members.checkPositive("tiles", groups.tiles.size());
+  return members.finish();
+}
+
 static bool fromJSON(const json::Value &value,
                      MultiprocessorDescription &multiprocessor,
                      json::Path path) {
@@ -266,6 +275,7 @@ static bool fromJSON(const json::Value &value,
   members.read("product_row_tile", multiprocessor.productRowTile);
   members.read("sweep_tile", multiprocessor.sweepTile);
   members.read("sweep_rows", multiprocessor.sweepRows);
+  members.readIf("warpgroups", multiprocessor.warpgroups);
   return members.finish();
 }
 

@@ -95,6 +95,14 @@ struct TileChoice {
   int64_t lanes, stream;
 };
 
+/// A GPU's target whose instructions are for this capability alone: groups of
+/// four warps that multiply (wgmma).
+struct WarpgroupDescription {
+  std::string target;
+  /// What to try before the other tiles, where the registers suffice too.
+  std::vector<TileChoice> tiles;
+};
+
 /// What compiling for a GPU needs beyond its costs.
 struct MultiprocessorDescription {
   /// The target's name, which is the runtime's and LLVM's too: `sm_80`.
@@ -110,6 +118,7 @@ struct MultiprocessorDescription {
   /// Coordinates in a tile: of the lane rank where a call has few of them, of
   /// a product's rows, of a row of a sweep, and its rows.
   int64_t narrowLaneTile, productRowTile, sweepTile, sweepRows;
+  std::optional<WarpgroupDescription> warpgroups;
 };
 
 struct MachineDescription {

@@ -28,6 +28,8 @@ public:
   virtual bool packsSharingRanks() const { return false; }
   /// Coordinates of a streamed rank in one tile.
   virtual int64_t getStreamTile() const = 0;
+  /// The most of them where a call has few coordinates of the lane rank.
+  virtual int64_t getNarrowStreamTile() const { return INT64_MAX; }
   /// Coordinates of the lane rank, of a second parallel rank and of a streamed
   /// rank in one tile, in nests whose results have no other rank than the lanes
   /// to reuse operands along: products of two tensors.

@@ -46,6 +46,8 @@ public:
   }
 
   Truth getTruth(Value condition);
+  /// The same of a tile of `rank` that is not outside `getRange`.
+  Truth getTruthWithin(Value condition, StringAttr rank);
   /// The range of `rank` outside which `condition` is false.
   RankRange getRange(Value condition, StringAttr rank);
 
@@ -224,6 +226,27 @@ Truth BoxEvaluator::getTruth(Value condition) {
   }
 }
 
+Truth BoxEvaluator::getTruthWithin(Value condition, StringAttr rank) {
+  Operation *op = condition.getDefiningOp();
+  if (isa_and_nonnull<arith::AndIOp>(op)) {
+    Truth a = getTruthWithin(op->getOperand(0), rank);
+    Truth b = getTruthWithin(op->getOperand(1), rank);
+    return {arith::AndIOp::create(builder, loc, a.some, b.some),
+            arith::AndIOp::create(builder, loc, a.every, b.every)};
+  }
+  Truth truth = getTruth(condition);
+  using P = arith::CmpIPredicate;
+  auto cmp = dyn_cast_or_null<arith::CmpIOp>(op);
+  if (!cmp ||
+      !llvm::is_contained({P::slt, P::sle, P::sgt, P::sge}, cmp.getPredicate()))
+    return truth;
+  int left = 0, right = 0;
+  if (splitLinear(cmp.getLhs(), rank, left) &&
+      splitLinear(cmp.getRhs(), rank, right) && std::abs(left - right) == 1)
+    truth.some = boolean(true);
+  return truth;
+}
+
 std::optional<Bounds> BoxEvaluator::splitLinear(Value value, StringAttr rank,
                                                 int &sign) {
   if (auto coord = value.getDefiningOp<tile::CoordOp>())
@@ -366,7 +389,9 @@ struct Intervals : attn::impl::IntervalsBase<Intervals> {
     BoxEvaluator box(builder, test.getLoc(), test.getRanks(), test.getSizes(),
                      test.getOffsets());
     auto yield = cast<tile::YieldOp>(test.getBody().front().getTerminator());
-    Truth truth = box.getTruth(yield.getFilter());
+    StringAttr ranged = test.getRangedAttr();
+    Truth truth = ranged ? box.getTruthWithin(yield.getFilter(), ranged)
+                         : box.getTruth(yield.getFilter());
     Value every = truth.every;
     if (test.getOpen())
       every = arith::ConstantIntOp::create(builder, test.getLoc(), 0, 1);

@@ -205,10 +205,13 @@ tile::TestOp NestEmitter::createTest(StreamOp stream, const Dim &part,
     extents.push_back(dim.size);
     offsets.push_back(dim.offset);
   }
+  // What is stored coordinate by coordinate visits every tile.
+  bool isRanged = stream.getNumResults() == stream.getNumStates();
   auto test = tile::TestOp::create(
       builder, stream.getLoc(), builder.getI1Type(), builder.getI1Type(),
       builder.getArrayAttr(ranks), builder.getDenseI64ArrayAttr(extents),
-      offsets, isOpen);
+      offsets, isOpen ? builder.getUnitAttr() : UnitAttr(),
+      isRanged ? part.rank : StringAttr());
   emitBoxFilter(stream, test.getBody(), ofAll);
   return test;
 }

@@ -209,9 +209,10 @@ CascadePartitioner::createKernel(NestOp nest, const GridChoice &grid,
 
   std::string name = (cascade.getSymName() + "_" + Twine(numKernels++)).str();
   launch.kernel = tile::KernelOp::create(
-      builder, nest.getLoc(), name, builder.getArrayAttr(gridNames),
+      builder, nest.getLoc(), builder.getStringAttr(name), builder.getArrayAttr(gridNames),
       builder.getDenseI64ArrayAttr(gridSizes), grid.lanes,
-      builder.getArrayAttr(names), /*reverse=*/true, program.getRanks());
+      builder.getArrayAttr(names), builder.getUnitAttr(),
+      /*roles=*/DenseI64ArrayAttr(), program.getRanks());
   OpBuilder body(builder.getContext());
   Block *block =
       body.createBlock(&launch.kernel.getBody(), {}, types,
@@ -295,6 +296,7 @@ LogicalResult CascadePartitioner::partitionNest(NestOp nest) {
     wide.rows = target.getSweepRows();
   }
   narrow.lanes = target.getNarrowLaneTile();
+  narrow.stream = std::min(narrow.stream, target.getNarrowStreamTile());
   GridChoice grid = chooseGrid(nest, wide), few = chooseGrid(nest, narrow);
   bool hasFreeLanes = llvm::is_contained(grid.ranks, grid.lanes) &&
                       !cascade.getFixedExtent(grid.lanes) &&

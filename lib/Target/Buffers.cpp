@@ -22,7 +22,8 @@ using llvm::BitVector;
 /// Whether `value` is a tile in memory.
 static bool isTile(Value value) {
   auto type = dyn_cast<tile::TileType>(value.getType());
-  return type && type.getSpace() == tile::Space::Scratch;
+  return type && (type.getSpace() == tile::Space::Scratch ||
+                  type.getSpace() == tile::Space::Swizzled);
 }
 
 /// The tiles that `op` reads when it runs: a contraction's accumulator may be
@@ -64,8 +65,10 @@ static bool worksInPlace(Operation *op, Value operand) {
 namespace {
 class Planner {
 public:
-  Planner(tile::KernelOp kernel, TileBytes getBytes, const MapGroups &groups)
+  Planner(tile::KernelOp kernel, TileBytes getBytes, const MapGroups &groups,
+          int64_t alignment)
       : kernel(kernel), groups(groups) {
+    result.alignment = alignment;
     collect(getBytes);
     number(kernel.getBody().front());
     for (BitVector &set : live)
@@ -127,7 +130,7 @@ void Planner::collect(TileBytes getBytes) {
     sizes.push_back(
         (load ? load.getStages() : 1) *
         llvm::alignTo(getBytes(cast<tile::TileType>(value.getType())),
-                      scratchAlignment));
+                      result.alignment));
   };
   kernel.walk<WalkOrder::PreOrder>([&](Operation *op) {
     for (Value value : op->getResults())
@@ -232,12 +235,17 @@ BitVector Planner::markLoop(scf::ForOp loop, BitVector after) {
   return set;
 }
 
-/// A load with several places uses them from before its loop to its end.
+/// A load with several places uses them from before its loop to its end. What
+/// another role loads may come whenever its place is free of its own.
 void Planner::markStages() {
   kernel.walk([&](tile::LoadOp load) {
-    if (load.getStages() > 1 && isTile(load.getResult()))
-      live[ids.lookup(load.getResult())].set(begin[load->getParentOp()],
-                                             end[load->getParentOp()] + 2);
+    if (!isTile(load.getResult()))
+      return;
+    BitVector &set = live[ids.lookup(load.getResult())];
+    if (load.getResult().getType().getSpace() == tile::Space::Swizzled)
+      set.set();
+    else if (load.getStages() > 1)
+      set.set(begin[load->getParentOp()], end[load->getParentOp()] + 2);
   });
 }
 
@@ -368,6 +376,6 @@ ScratchPlan Planner::plan() {
 }
 
 ScratchPlan attn::planScratch(tile::KernelOp kernel, TileBytes getBytes,
-                              const MapGroups &groups) {
-  return Planner(kernel, getBytes, groups).plan();
+                              const MapGroups &groups, int64_t alignment) {
+  return Planner(kernel, getBytes, groups, alignment).plan();
 }

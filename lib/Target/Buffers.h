@@ -18,9 +18,11 @@ struct ScratchPlan {
   /// what it yields.
   llvm::DenseMap<mlir::Operation *, llvm::SmallVector<Copy>> copies;
   int64_t bytes = 0;
+  /// Every place begins at a multiple of it; so does each of a load's stages.
+  int64_t alignment = 0;
 };
 
-/// Every place begins at a multiple of it; so does each of a load's stages.
+/// Unless a target's tiles need more.
 constexpr int64_t scratchAlignment = 64;
 
 /// The bytes that a tile takes in scratch.
@@ -31,7 +33,8 @@ using TileBytes = llvm::function_ref<int64_t(tile::TileType)>;
 /// loop carries, and maps from a tile to one of the same type. What a map of
 /// `groups` makes takes none.
 ScratchPlan planScratch(tile::KernelOp kernel, TileBytes getBytes,
-                        const MapGroups &groups = {});
+                        const MapGroups &groups = {},
+                        int64_t alignment = scratchAlignment);
 
 } // namespace attn
 

@@ -83,3 +83,42 @@ FailureOr<SmallVector<Operation *>> nvptx::getOffsetSlice(tile::LoadOp load,
              [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
   return ordered;
 }
+
+FailureOr<DenseSet<Operation *>>
+nvptx::getProducerSlice(tile::KernelOp kernel) {
+  DenseSet<Operation *> slice;
+  SmallVector<Value> worklist;
+  kernel.walk([&](tile::LoadOp load) {
+    if (!isSwizzled(load.getResult()))
+      return;
+    llvm::append_range(worklist, load.getOffsets());
+    for (Operation *around = load->getParentOp(); around != kernel;
+         around = around->getParentOp()) {
+      if (auto loop = dyn_cast<scf::ForOp>(around))
+        llvm::append_range(worklist,
+                           ValueRange{loop.getLowerBound(),
+                                      loop.getUpperBound(), loop.getStep()});
+      else
+        worklist.push_back(cast<scf::IfOp>(around).getCondition());
+    }
+  });
+  while (!worklist.empty()) {
+    Value value = worklist.pop_back_val();
+    Operation *op = value.getDefiningOp();
+    if (!op) {
+      auto loop = dyn_cast<scf::ForOp>(value.getParentBlock()->getParentOp());
+      if (loop && value != loop.getInductionVar())
+        return failure();
+      continue;
+    }
+    bool isScalar = op->getNumRegions() == 0 &&
+                    llvm::none_of(op->getOperandTypes(), [](Type type) {
+                      return isa<tile::TileType>(type);
+                    });
+    if (!isScalar)
+      return failure();
+    if (slice.insert(op).second)
+      llvm::append_range(worklist, op->getOperands());
+  }
+  return slice;
+}

@@ -15,7 +15,10 @@
 namespace attn::nvptx {
 
 /// The most warps of a block whose tiles lie in registers.
-constexpr int64_t maxWarps = 8;
+constexpr int64_t maxWarps = 12;
+
+/// A warpgroup is four warps, of 64 rows.
+constexpr int64_t groupWarps = 4, groupThreads = 128, groupRows = 64;
 
 /// Whether the matrix unit multiplies elements of this type.
 bool isOperandElement(mlir::Type element);
@@ -28,6 +31,28 @@ inline bool isInRegisters(mlir::Value value) {
   auto type = mlir::dyn_cast<tile::TileType>(value.getType());
   return type && type.getSpace() == tile::Space::Register;
 }
+
+/// Whether another role loads the tile, for products of warpgroups.
+inline bool isSwizzled(mlir::Value value) {
+  auto type = mlir::dyn_cast<tile::TileType>(value.getType());
+  return type && type.getSpace() == tile::Space::Swizzled;
+}
+
+/// Whether wgmma does `op`.
+inline bool isWarpgroupContract(mlir::Operation *op) {
+  auto contract = mlir::dyn_cast<tile::ContractOp>(op);
+  return contract && isSwizzled(contract.getLhs());
+}
+
+/// The operation in the load's own block that uses its tile first, or last;
+/// null where others use it too.
+mlir::Operation *getUse(tile::LoadOp load, bool isFirst);
+
+/// The operations that compute what the loads of swizzled tiles need: their
+/// offsets, and bounds and conditions of what is around them. Fails where
+/// these depend on tiles or on what a loop carries.
+llvm::FailureOr<llvm::DenseSet<mlir::Operation *>>
+getProducerSlice(tile::KernelOp kernel);
 
 /// The rank of a tile in registers that is not the lanes; null if it has none.
 mlir::StringAttr getColumnRank(tile::TileType type, mlir::StringAttr lanes);

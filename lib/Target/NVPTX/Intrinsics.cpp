@@ -4,6 +4,7 @@
 #include "lib/Target/Scalar.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace attn;
@@ -110,6 +111,186 @@ void nvptx::emitCommitCopies(ImplicitLocOpBuilder &b) {
 
 void nvptx::emitWaitForCopies(ImplicitLocOpBuilder &b) {
   NVVM::CpAsyncWaitGroupOp::create(b, uint32_t(0));
+}
+
+//===----------------------------------------------------------------------===//
+// Roles and rings
+//===----------------------------------------------------------------------===//
+
+void nvptx::emitBarrier(ImplicitLocOpBuilder &b, int64_t number,
+                        int64_t threads) {
+  Type i32 = b.getI32Type();
+  NVVM::BarrierOp::create(b, TypeRange(), makeInteger(b, i32, number),
+                          makeInteger(b, i32, threads),
+                          NVVM::BarrierReductionAttr(), Value());
+}
+
+Value nvptx::emitUniform(ImplicitLocOpBuilder &b, Value value) {
+  auto number = [&](int64_t n) { return makeInteger(b, b.getI32Type(), n); };
+  return NVVM::ShflOp::create(b, value.getType(), number(-1), value, number(0),
+                              number(31), NVVM::ShflKind::idx,
+                              /*return_value_and_is_valid=*/UnitAttr());
+}
+
+Value nvptx::emitElect(ImplicitLocOpBuilder &b) {
+  return NVVM::ElectSyncOp::create(b, b.getI1Type(), Value());
+}
+
+void nvptx::emitSetRegisters(ImplicitLocOpBuilder &b, int64_t count,
+                             bool isMore) {
+  NVVM::SetMaxRegisterOp::create(b, uint32_t(count),
+                                 isMore
+                                     ? NVVM::SetMaxRegisterAction::increase
+                                     : NVVM::SetMaxRegisterAction::decrease);
+}
+
+void nvptx::emitInitBarrier(ImplicitLocOpBuilder &b, Value pointer,
+                            int64_t count) {
+  NVVM::MBarrierInitOp::create(
+      b, pointer, makeInteger(b, b.getI32Type(), count), Value());
+}
+
+void nvptx::emitFenceInit(ImplicitLocOpBuilder &b) {
+  NVVM::FenceMbarrierInitOp::create(b);
+}
+
+void nvptx::emitArrive(ImplicitLocOpBuilder &b, Value pointer) {
+  NVVM::MBarrierArriveOp::create(b, TypeRange(), pointer, Value());
+}
+
+void nvptx::emitArriveExpecting(ImplicitLocOpBuilder &b, Value pointer,
+                                int64_t bytes) {
+  NVVM::MBarrierArriveExpectTxOp::create(
+      b, TypeRange(), pointer, makeInteger(b, b.getI32Type(), bytes),
+      NVVM::MemScopeKind::CTA, /*relaxed=*/false, Value());
+}
+
+void nvptx::emitAwaitPhase(ImplicitLocOpBuilder &b, Value pointer,
+                           Value parity) {
+  scf::WhileOp::create(
+      b, TypeRange(), ValueRange(),
+      [&](OpBuilder &inner, Location loc, ValueRange) {
+        Value isDone = NVVM::MBarrierTryWaitOp::create(
+            inner, loc, b.getI1Type(), pointer, parity, Value());
+        Value yes = arith::ConstantIntOp::create(inner, loc, 1, 1);
+        scf::ConditionOp::create(
+            inner, loc, arith::XOrIOp::create(inner, loc, isDone, yes),
+            ValueRange());
+      },
+      [&](OpBuilder &inner, Location loc, ValueRange) {
+        scf::YieldOp::create(inner, loc);
+      });
+}
+
+void nvptx::emitFenceShared(ImplicitLocOpBuilder &b) {
+  NVVM::FenceProxyOp::create(
+      b, NVVM::ProxyKind::async_shared,
+      NVVM::SharedSpaceAttr::get(b.getContext(),
+                                 NVVM::SharedSpace::shared_cta));
+}
+
+void nvptx::emitCopyBox(ImplicitLocOpBuilder &b, Value target, Value map,
+                        ValueRange coordinates, Value barrier) {
+  Type cluster = LLVM::LLVMPointerType::get(b.getContext(), clusterSpace);
+  NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(
+      b, LLVM::AddrSpaceCastOp::create(b, cluster, target), map, coordinates,
+      barrier, /*im2colOffsets=*/ValueRange(), /*multicastMask=*/Value(),
+      /*l2CacheHint=*/Value(), NVVM::TMALoadMode::TILE, /*isCTAOnly=*/false,
+      NVVM::CTAGroupKindAttr(), /*predicate=*/Value());
+}
+
+//===----------------------------------------------------------------------===//
+// Warpgroups
+//===----------------------------------------------------------------------===//
+
+static Type getStruct(ImplicitLocOpBuilder &b, size_t size) {
+  return LLVM::LLVMStructType::getLiteral(
+      b.getContext(), SmallVector<Type>(size, b.getF32Type()));
+}
+
+/// Assembly with side effects that takes each of `values` in and out in its
+/// register, then reads `operands`.
+static void emitAssembly(ImplicitLocOpBuilder &b, const Twine &text,
+                         MutableArrayRef<Value> values,
+                         ArrayRef<Value> operands = {},
+                         StringRef constraints = "") {
+  std::string tied;
+  for (size_t i = 0; i != values.size(); ++i)
+    tied += i ? ",=f" : "=f";
+  for (size_t i = 0; i != values.size(); ++i)
+    tied += "," + std::to_string(i);
+  SmallVector<Value> all(values.begin(), values.end());
+  llvm::append_range(all, operands);
+  Value result =
+      LLVM::InlineAsmOp::create(
+          b, getStruct(b, values.size()), all, text.str(),
+          tied + constraints.str(), /*has_side_effects=*/true,
+          /*is_align_stack=*/false, LLVM::tailcallkind::TailCallKind::None,
+          LLVM::AsmDialectAttr(), ArrayAttr())
+          .getRes();
+  llvm::copy(unpack(b, result), values.begin());
+}
+
+/// NVVM has no operation that takes the left operand from registers.
+static void emitFromRegisters(ImplicitLocOpBuilder &b,
+                              const nvptx::WarpgroupProduct &product,
+                              MutableArrayRef<Value> sums) {
+  std::string registers, words, type = product.element.isBF16() ? "bf16" : "f16";
+  auto name = [](size_t number) { return "$" + std::to_string(number); };
+  for (size_t i = 0; i != sums.size(); ++i)
+    registers += (i ? ", " : "") + name(i);
+  SmallVector<Value> operands(product.words);
+  std::string constraints;
+  for (size_t i = 0; i != operands.size(); ++i) {
+    words += (i ? ", " : "") + name(2 * sums.size() + i);
+    constraints += ",r";
+  }
+  operands.push_back(product.right);
+  std::string text =
+      "wgmma.mma_async.sync.aligned.m64n" + std::to_string(2 * sums.size()) +
+      "k16.f32." + type + "." + type + " {" + registers + "}, {" + words +
+      "}, " + name(2 * sums.size() + product.words.size()) + ", 1, 1, 1, " +
+      (product.isRightTransposed ? "1;" : "0;");
+  emitAssembly(b, text, sums, operands, constraints + ",l");
+}
+
+void nvptx::emitMultiplyAdd(ImplicitLocOpBuilder &b,
+                            const nvptx::WarpgroupProduct &product,
+                            MutableArrayRef<Value> sums) {
+  if (!product.left)
+    return emitFromRegisters(b, product, sums);
+  Type type = getStruct(b, sums.size());
+  Value packed = LLVM::UndefOp::create(b, type);
+  if (product.adds)
+    for (auto [i, sum] : llvm::enumerate(sums))
+      packed = LLVM::InsertValueOp::create(b, packed, sum, int64_t(i));
+  NVVM::WGMMATypes element = product.element.isBF16() ? NVVM::WGMMATypes::bf16
+                                                      : NVVM::WGMMATypes::f16;
+  // The layouts are as mma.sync has them: of columns for the right operand.
+  Value result = NVVM::WgmmaMmaAsyncOp::create(
+      b, type, packed, product.left, product.right,
+      NVVM::MMAShapeAttr::get(b.getContext(), 64, 2 * sums.size(), 16), element,
+      element, NVVM::WGMMATypes::f32,
+      product.adds ? NVVM::WGMMAScaleOut::one : NVVM::WGMMAScaleOut::zero,
+      NVVM::WGMMAScaleIn::one, NVVM::WGMMAScaleIn::one,
+      product.isLeftTransposed ? NVVM::MMALayout::col : NVVM::MMALayout::row,
+      product.isRightTransposed ? NVVM::MMALayout::row : NVVM::MMALayout::col,
+      NVVM::MMAIntOverflowAttr());
+  llvm::copy(unpack(b, result), sums.begin());
+}
+
+void nvptx::emitBeginProducts(ImplicitLocOpBuilder &b) {
+  NVVM::WgmmaFenceAlignedOp::create(b);
+}
+
+void nvptx::emitCommitProducts(ImplicitLocOpBuilder &b) {
+  NVVM::WgmmaGroupSyncAlignedOp::create(b);
+}
+
+void nvptx::emitAwaitProducts(ImplicitLocOpBuilder &b, int64_t pending,
+                              MutableArrayRef<Value> words) {
+  emitAssembly(b, "wgmma.wait_group.sync.aligned " + Twine(pending) + ";",
+               words);
 }
 
 void nvptx::makeKernel(LLVM::LLVMFuncOp function, int64_t threads) {

@@ -14,7 +14,7 @@
 namespace attn::nvptx {
 
 /// Address spaces.
-constexpr unsigned globalSpace = 1, sharedSpace = 3;
+constexpr unsigned globalSpace = 1, sharedSpace = 3, clusterSpace = 7;
 
 /// The thread's number in its block, an i32 below `threads`.
 mlir::Value emitThread(mlir::ImplicitLocOpBuilder &b, int64_t threads);
@@ -48,6 +48,63 @@ void emitCopyAsync(mlir::ImplicitLocOpBuilder &b, mlir::Value target,
 /// Ends a group of copies; waits for all groups of this thread.
 void emitCommitCopies(mlir::ImplicitLocOpBuilder &b);
 void emitWaitForCopies(mlir::ImplicitLocOpBuilder &b);
+
+//===----------------------------------------------------------------------===//
+// Hopper: roles, rings, warpgroups
+//===----------------------------------------------------------------------===//
+
+/// Waits for the `threads` threads that have come to this barrier of the block.
+void emitBarrier(mlir::ImplicitLocOpBuilder &b, int64_t number,
+                 int64_t threads);
+/// `value` of the warp's first thread: the same in all, and known to be.
+mlir::Value emitUniform(mlir::ImplicitLocOpBuilder &b, mlir::Value value);
+/// True in one thread of the warp.
+mlir::Value emitElect(mlir::ImplicitLocOpBuilder &b);
+/// Sets the registers of each of a warpgroup's threads.
+void emitSetRegisters(mlir::ImplicitLocOpBuilder &b, int64_t count,
+                      bool isMore);
+
+/// An mbarrier that `count` arrivals complete, before threads are told of it.
+void emitInitBarrier(mlir::ImplicitLocOpBuilder &b, mlir::Value pointer,
+                     int64_t count);
+/// What was initialised is there for TMA too.
+void emitFenceInit(mlir::ImplicitLocOpBuilder &b);
+void emitArrive(mlir::ImplicitLocOpBuilder &b, mlir::Value pointer);
+/// Arrives, and lets the phase last until so many bytes have come.
+void emitArriveExpecting(mlir::ImplicitLocOpBuilder &b, mlir::Value pointer,
+                         int64_t bytes);
+/// Waits until the phase of this parity is complete.
+void emitAwaitPhase(mlir::ImplicitLocOpBuilder &b, mlir::Value pointer,
+                    mlir::Value parity);
+/// What this thread wrote to shared memory is there for wgmma.
+void emitFenceShared(mlir::ImplicitLocOpBuilder &b);
+/// Starts to copy the box of a tensor map at `coordinates` (the innermost
+/// first) to shared memory; its bytes arrive at `barrier`.
+void emitCopyBox(mlir::ImplicitLocOpBuilder &b, mlir::Value target,
+                 mlir::Value map, mlir::ValueRange coordinates,
+                 mlir::Value barrier);
+
+/// One wgmma of 64 rows by `2 * sums.size()` columns by 16.
+struct WarpgroupProduct {
+  mlir::Type element;
+  llvm::ArrayRef<mlir::Value> words; ///< of the left operand; or none and
+  mlir::Value left;                  ///< its descriptor
+  mlir::Value right;                 ///< a descriptor
+  /// Whether an operand's rows, not its columns, are neighbours.
+  bool isLeftTransposed = false, isRightTransposed = false;
+  bool adds = true; ///< or starts from 0
+};
+/// Starts a product that adds to `sums`.
+void emitMultiplyAdd(mlir::ImplicitLocOpBuilder &b,
+                     const WarpgroupProduct &product,
+                     llvm::MutableArrayRef<mlir::Value> sums);
+/// Before a warpgroup's first product; after its last one of a group.
+void emitBeginProducts(mlir::ImplicitLocOpBuilder &b);
+void emitCommitProducts(mlir::ImplicitLocOpBuilder &b);
+/// Waits until at most `pending` groups are unfinished. `words` pass through,
+/// so that nothing uses them before.
+void emitAwaitProducts(mlir::ImplicitLocOpBuilder &b, int64_t pending,
+                       llvm::MutableArrayRef<mlir::Value> words);
 
 /// Makes `function` a kernel of `threads` threads a block.
 void makeKernel(mlir::LLVM::LLVMFuncOp function, int64_t threads);

@@ -97,7 +97,10 @@ void KernelLowering::when(Value condition, llvm::function_ref<void()> body) {
 }
 
 void KernelLowering::barrier() {
-  emitBarrier(b);
+  if (hasRoles())
+    emitBarrier(b, producerSlice ? producerBarrier : computeBarrier, threads);
+  else
+    emitBarrier(b);
   hasPendingReads = false;
 }
 
@@ -112,7 +115,8 @@ void KernelLowering::beginWrite() {
 
 ScratchPlan nvptx::planShared(tile::KernelOp kernel) {
   return planScratch(
-      kernel, [](tile::TileType type) { return SharedLayout(type).bytes; });
+      kernel, [](tile::TileType type) { return SharedLayout(type).bytes; }, {},
+      kernel.getRoles() ? SharedLayout::swizzleAlignment : scratchAlignment);
 }
 
 Buffer KernelLowering::getBuffer(Value tile) {
@@ -121,13 +125,38 @@ Buffer KernelLowering::getBuffer(Value tile) {
   Value offset = small(plan.offsets.lookup(tile));
   Operation *op = tile.getDefiningOp();
   if (Value stage = op ? stages.lookup(op) : Value()) {
-    int64_t bytes = llvm::alignTo(layout.bytes, scratchAlignment);
+    int64_t bytes = llvm::alignTo(layout.bytes, plan.alignment);
     offset = add(offset, mul(stage, small(bytes)));
   }
   return {advance(sharedPointer, offset, b.getI8Type()), type, layout};
 }
 
+/// Of a swizzled tile.
+static Value getSwizzledOffset(KernelLowering &k, const Buffer &buffer,
+                               Value row, Value column) {
+  auto split = [&](Value value, int64_t by) {
+    return std::pair(k.b.createOrFold<arith::DivUIOp>(value, k.small(by)),
+                     k.b.createOrFold<arith::RemUIOp>(value, k.small(by)));
+  };
+  using L = SharedLayout;
+  constexpr int64_t pieceColumns = L::blockColumns / L::rowPieces;
+  auto [block, inBlock] = split(column, L::blockColumns);
+  auto [piece, inPiece] = split(inBlock, pieceColumns);
+  Value place = k.b.createOrFold<arith::XOrIOp>(
+      piece, split(row, L::rowPieces).second);
+  Value offset = k.mul(block, k.small(buffer.layout.numRows * L::blockColumns));
+  offset = k.add(offset, k.mul(row, k.small(L::blockColumns)));
+  offset = k.add(offset, k.mul(place, k.small(pieceColumns)));
+  return k.add(offset, inPiece);
+}
+
 Value KernelLowering::address(const Buffer &buffer, const Position &at) {
+  if (buffer.type.getSpace() == tile::Space::Swizzled)
+    return advance(buffer.pointer,
+                   getSwizzledOffset(*this, buffer,
+                                     at.lookup(buffer.type.getRanks().front()),
+                                     at.lookup(buffer.type.getRanks().back())),
+                   getScratchType(buffer.getElementType()));
   Value offset = small(0);
   for (auto [rank, stride] :
        llvm::zip(buffer.type.getRanks(), buffer.layout.strides))

@@ -11,6 +11,9 @@
 // LowerFragment, LowerMatrix. What it reads of shared memory is waited for by
 // the next one that writes there.
 //
+// A kernel with roles is two programs: LowerRoles. There "all threads" are
+// those of the role.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef LIB_TARGET_NVPTX_KERNELLOWERING_H
@@ -48,6 +51,9 @@ struct ViewOperand {
 using Position = llvm::SmallDenseMap<mlir::StringAttr, mlir::Value, 4>;
 /// A rank and how many of its positions there are.
 using RankSize = std::pair<mlir::StringAttr, int64_t>;
+
+/// Barriers of a block; 0 is that of all threads.
+constexpr int64_t computeBarrier = 1, producerBarrier = 2;
 
 class KernelLowering;
 
@@ -105,12 +111,16 @@ public:
 
   /// Emits the function where `b` is and returns it.
   mlir::FailureOr<mlir::LLVM::LLVMFuncOp> run(mlir::OpBuilder &builder);
-  int64_t getSharedBytes() const { return plan.bytes; }
+  /// Of the tiles and, after them, of the rings' barriers.
+  int64_t getSharedBytes();
+  int64_t getSharedAlignment() const { return plan.alignment; }
+  /// Of a block.
+  int64_t getNumThreads() const { return numThreads; }
 
   //===--- Values ---------------------------------------------------------===//
 
   mlir::ImplicitLocOpBuilder b;
-  const int64_t threads;
+  int64_t threads; ///< that share the work
 
   mlir::Value constant(int64_t number); ///< i64
   mlir::Value small(int64_t number);    ///< i32
@@ -187,8 +197,14 @@ public:
   void lowerFragmentLoad(tile::LoadOp op);
   void lowerFragmentStore(tile::StoreOp op);
   void lowerMatrixContract(tile::ContractOp op);
+  void lowerWarpgroupContract(tile::ContractOp op);
   /// The words of an operand with the lanes, from shared memory.
   llvm::SmallVector<mlir::Value> loadOperand(const Buffer &buffer);
+  /// Starts a product of warpgroups and returns its sums, which are not to be
+  /// used before it is awaited. `turn` is the one whose operands it reads.
+  llvm::SmallVector<mlir::Value>
+  startProduct(tile::ContractOp op, llvm::ArrayRef<mlir::Value> words,
+               llvm::ArrayRef<mlir::Value> acc, mlir::Value turn);
   /// Starts to copy what `op` loads, 16 bytes at a time where that can be.
   void startCopy(tile::LoadOp op, const Buffer &buffer);
   /// An element of a view and whether it is inside; 0 where it is not.
@@ -221,6 +237,56 @@ private:
   /// By loop: which one the next turn's have.
   llvm::DenseMap<mlir::Operation *, mlir::Value> nextStages;
 
+  //===--- Roles and rings (LowerRoles) -----------------------------------===//
+
+  int64_t numThreads;
+  /// The loads of the producer, in order.
+  llvm::SmallVector<tile::LoadOp> ringLoads;
+  /// By block with such loads: how many turns it has had before this one.
+  llvm::DenseMap<mlir::Block *, mlir::Value> turns;
+  /// The place of which turn a load's tile is in.
+  llvm::DenseMap<mlir::Operation *, mlir::Value> turnsOfTiles;
+  /// What the producer computes; set while that is emitted.
+  const llvm::DenseSet<mlir::Operation *> *producerSlice = nullptr;
+  mlir::Value warpgroup; ///< the number of this thread's, of those that compute
+  mlir::Value isFirstOfGroup;
+
+  bool hasRoles() { return kernel.getRoles().has_value(); }
+  int64_t getNumGroups();
+  mlir::LogicalResult lowerRoles();
+  mlir::LogicalResult lowerProducer(mlir::Block &block);
+  mlir::LogicalResult lowerProducerOp(mlir::Operation *op);
+  void produce(tile::LoadOp load);
+  mlir::Value getStage(tile::LoadOp load, mlir::Value turn);
+  mlir::Value getBarrier(tile::LoadOp load, bool isFull, mlir::Value turn);
+  void initBarriers();
+  /// Where the tile is used at once, this waits for it.
+  void takeTile(tile::LoadOp load);
+  void awaitTile(tile::LoadOp load, mlir::Value turn);
+  void releaseTile(tile::LoadOp load, mlir::Value turn);
+  /// Those that nothing uses after `op`.
+  void releaseOperands(tile::ContractOp op, mlir::Value turn);
+  /// A block's turns are carried by what is around it.
+  llvm::SmallVector<mlir::Block *> getRingBlocks(mlir::Operation *op);
+  llvm::SmallVector<mlir::Value> getTurns(mlir::Operation *op);
+  /// The last of `values`.
+  void setTurns(mlir::Operation *op, mlir::ValueRange values);
+  /// Gives back the tiles of a block that nothing has given back yet.
+  void endTurn(mlir::Block *block);
+
+  //===--- Products that overlap (LowerOverlap) ---------------------------===//
+
+  struct Pending;
+  struct Turn;
+  bool isOverlapped(mlir::scf::ForOp op);
+  mlir::LogicalResult lowerOverlappedFor(mlir::scf::ForOp op);
+  mlir::LogicalResult lowerTurn(mlir::scf::ForOp op,
+                                llvm::MutableArrayRef<Pending> pending,
+                                Turn &turn);
+  void startPending(Pending &pending, mlir::Value turn);
+  void awaitPending(mlir::scf::ForOp op, llvm::MutableArrayRef<Pending> pending,
+                    mlir::Value turn);
+
   mlir::Value loadSlot(unsigned slot, mlir::Type type);
   mlir::Value toGlobal(mlir::Value address);
   mlir::LogicalResult bindArguments(mlir::Value task);
@@ -240,6 +306,8 @@ private:
 
 /// The shared memory that a kernel's tiles need.
 ScratchPlan planShared(tile::KernelOp kernel);
+/// And the barriers of its rings.
+int64_t countSharedBytes(tile::KernelOp kernel);
 
 /// The name of the global that all kernels of a module lay their tiles in.
 constexpr llvm::StringLiteral sharedName = "attn_shared";

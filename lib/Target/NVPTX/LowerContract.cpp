@@ -194,6 +194,8 @@ LogicalResult ContractLowering::run() {
 }
 
 LogicalResult KernelLowering::lowerContract(tile::ContractOp op) {
+  if (isWarpgroupContract(op))
+    return lowerWarpgroupContract(op), success();
   if (isInRegisters(op.getResult()))
     return lowerMatrixContract(op), success();
   return ContractLowering(*this, op).run();

@@ -18,7 +18,13 @@ KernelLowering::KernelLowering(tile::KernelOp kernel,
       threads(getNumWarps(kernel) ? *getNumWarps(kernel) * Layout::warpSize
                                   : threads),
       kernel(kernel), operands(operands), frame(operands.program),
-      plan(planShared(kernel)) {
+      plan(planShared(kernel)), numThreads(this->threads) {
+  kernel.walk([&](tile::LoadOp load) {
+    if (isSwizzled(load.getResult()))
+      ringLoads.push_back(load);
+  });
+  if (hasRoles())
+    numThreads += groupThreads;
   // Beside operands of 16 bits, an exponential by one instruction is exact.
   scalarTarget.hasExp2 = getNumWarps(kernel) && !isAccurate;
 }
@@ -129,15 +135,15 @@ FailureOr<LLVM::LLVMFuncOp> KernelLowering::run(OpBuilder &builder) {
                           b.getI64Type(), frame.getNumSlots())));
   function.setArgAttr(0, LLVM::LLVMDialect::getAlignAttrName(),
                       b.getI64IntegerAttr(8));
-  makeKernel(function, threads);
+  makeKernel(function, numThreads);
   Block *entry = function.addEntryBlock(b);
   b.setInsertionPointToStart(entry);
   framePointer = entry->getArgument(0);
   sharedPointer = LLVM::AddressOfOp::create(
       b, LLVM::LLVMPointerType::get(context, sharedSpace), sharedName);
-  thread = emitThread(b, threads);
+  thread = emitThread(b, numThreads);
   if (failed(bindArguments(emitBlock(b))) ||
-      failed(lowerBlock(kernel.getBody().front())))
+      failed(hasRoles() ? lowerRoles() : lowerBlock(kernel.getBody().front())))
     return failure();
   LLVM::ReturnOp::create(b, ValueRange());
   return function;
@@ -241,11 +247,15 @@ void KernelLowering::startStage(scf::ForOp op, ArrayRef<tile::LoadOp> loads,
 /// top of a turn they have come; all threads have left the turn before, whose
 /// place the next ones go to.
 LogicalResult KernelLowering::lowerFor(scf::ForOp op) {
+  if (isOverlapped(op))
+    return lowerOverlappedFor(op);
   copyTiles(op);
   auto ahead = llvm::filter_to_vector(
-      op.getBody()->getOps<tile::LoadOp>(),
-      [](tile::LoadOp load) { return load.getStages() > 1; });
+      op.getBody()->getOps<tile::LoadOp>(), [](tile::LoadOp load) {
+        return load.getStages() > 1 && !isSwizzled(load.getResult());
+      });
   SmallVector<Value> inits = flatten(op.getInitArgs());
+  llvm::append_range(inits, getTurns(op));
   Value lower = getValue(op.getLowerBound()), step = getValue(op.getStep());
   if (!ahead.empty()) {
     beginWrite();
@@ -256,6 +266,7 @@ LogicalResult KernelLowering::lowerFor(scf::ForOp op) {
       scf::ForOp::create(b, lower, getValue(op.getUpperBound()), step, inits);
   bindFlat(op.getRegionIterArgs(), lowered.getRegionIterArgs());
   bindFlat(op.getResults(), lowered.getResults());
+  setTurns(op, lowered.getRegionIterArgs());
   // What the turn before has read, and the last one.
   bool mayHaveReads = getNumWarps(kernel).has_value();
   {
@@ -281,14 +292,17 @@ LogicalResult KernelLowering::lowerFor(scf::ForOp op) {
     if (failed(lowerBlock(*op.getBody())))
       return failure();
   }
+  setTurns(op, lowered.getResults());
   hasPendingReads = mayHaveReads;
   return success();
 }
 
 LogicalResult KernelLowering::lowerIf(scf::IfOp op) {
   bool hasElse = !op.getElseRegion().empty();
-  auto lowered = scf::IfOp::create(b, getFlatTypes(op.getResults()),
-                                   getValue(op.getCondition()),
+  SmallVector<Type> types = getFlatTypes(op.getResults());
+  SmallVector<Value> before = getTurns(op);
+  types.append(before.size(), b.getI32Type());
+  auto lowered = scf::IfOp::create(b, types, getValue(op.getCondition()),
                                    /*addThenBlock=*/true, hasElse);
   bindFlat(op.getResults(), lowered.getResults());
   OpBuilder::InsertionGuard guard(b);
@@ -297,11 +311,13 @@ LogicalResult KernelLowering::lowerIf(scf::IfOp op) {
     if (from->empty())
       continue;
     hasPendingReads = hadReads;
+    setTurns(op, before);
     b.setInsertionPointToEnd(&to->front());
     if (failed(lowerBlock(from->front())))
       return failure();
     hasReads |= hasPendingReads;
   }
+  setTurns(op, lowered.getResults());
   hasPendingReads = hasReads;
   return success();
 }
@@ -312,7 +328,9 @@ LogicalResult KernelLowering::lowerOp(Operation *op) {
       .Case([&](scf::IfOp branch) { return lowerIf(branch); })
       .Case([&](scf::YieldOp yield) {
         copyTiles(yield);
+        endTurn(yield->getBlock());
         SmallVector<Value> kept = flatten(yield.getOperands());
+        llvm::append_range(kept, getTurns(yield->getParentOp()));
         if (Value next = nextStages.lookup(yield->getParentOp()))
           kept.push_back(next);
         Block *block = b.getInsertionBlock();

@@ -103,6 +103,8 @@ std::pair<Value, Value> KernelLowering::readElement(tile::ReadOp op,
 LogicalResult KernelLowering::lowerLoad(tile::LoadOp op) {
   if (isInRegisters(op.getResult()))
     return lowerFragmentLoad(op), success();
+  if (isSwizzled(op.getResult()))
+    return takeTile(op), success();
   if (stages.contains(op))
     return success(); // on its way since the turn before
   Buffer buffer = getBuffer(op.getResult());

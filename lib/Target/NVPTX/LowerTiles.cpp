@@ -69,7 +69,11 @@ LogicalResult LowerTiles::lowerKernels(ArrayRef<tile::KernelOp> kernels,
     FailureOr<LLVM::LLVMFuncOp> function = lowering.run(b);
     if (failed(function))
       return failure();
-    (*function)->setAttr(threadsAttr, b.getI64IntegerAttr(lowering.threads));
+    (*function)->setAttr(threadsAttr,
+                         b.getI64IntegerAttr(lowering.getNumThreads()));
+    auto shared = device.lookupSymbol<LLVM::GlobalOp>(sharedName);
+    if (int64_t(*shared.getAlignment()) < lowering.getSharedAlignment())
+      shared.setAlignment(lowering.getSharedAlignment());
     (*function)->setAttr(sharedBytesAttr,
                          b.getI64IntegerAttr(lowering.getSharedBytes()));
   }
@@ -157,6 +161,10 @@ struct TileToLLVMOptions : PassPipelineOptions<TileToLLVMOptions> {
 
 void nvptx::registerPasses() {
   registerAssignLayouts();
+  registerFoldExponents();
+  registerSpecialise();
+  registerMergeBranches();
+  registerOverlapProducts();
   registerLowerTiles();
   registerApproximateMath();
   PassPipelineRegistration<TileToLLVMOptions>(

@@ -3,6 +3,7 @@
 #include "lib/Target/NVPTX/MapRegion.h"
 #include "lib/Target/Scalar.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace attn;
@@ -32,12 +33,86 @@ private:
   const Position &at;
   IRMapping values;
 
+  /// An integer: what an element's place in the tile adds to what is the same
+  /// all over the tile. Of the place, what a register's number decides is
+  /// constant.
+  struct Split {
+    Value steady;            ///< i64
+    Value place;             ///< i32, of the thread; null: nothing
+    int64_t constant = 0;
+    bool isOfPlace = false;
+  };
+
   Value get(Value value) {
     return values.contains(value) ? values.lookup(value) : k.getValue(value);
   }
+  Split split(Value value);
+  Value emitCompare(arith::CmpIOp compare);
   LogicalResult emitOp(Operation *inner);
 };
 } // namespace
+
+RegionEmitter::Split RegionEmitter::split(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (op && op->getParentOp() == this->op) {
+    if (auto coord = dyn_cast<tile::CoordOp>(op)) {
+      StringAttr rank = coord.getRankAttr();
+      Split split{k.toInt(k.getValue(this->op.getOffset(rank))),
+                  at.lookup(rank), 0, /*isOfPlace=*/true};
+      APInt constant;
+      if (auto sum = split.place.getDefiningOp<arith::AddIOp>();
+          sum && matchPattern(sum.getRhs(), m_ConstantInt(&constant))) {
+        split.place = sum.getLhs();
+        split.constant = constant.getSExtValue();
+      }
+      return split;
+    }
+    if (isa<arith::AddIOp, arith::SubIOp>(op)) {
+      Split a = split(op->getOperand(0)), b = split(op->getOperand(1));
+      bool adds = isa<arith::AddIOp>(op);
+      auto combine = [&](Value x, Value y) -> Value {
+        return adds ? k.b.createOrFold<arith::AddIOp>(x, y)
+                    : k.b.createOrFold<arith::SubIOp>(x, y);
+      };
+      if (b.place)
+        a.place = combine(a.place ? a.place : k.small(0), b.place);
+      a.steady = combine(a.steady, b.steady);
+      a.constant += adds ? b.constant : -b.constant;
+      a.isOfPlace |= b.isOfPlace;
+      return a;
+    }
+  }
+  return {k.toInt(get(value)), Value()};
+}
+
+/// A comparison of coordinates as one of places, in 32 bits: these are small,
+/// and what is far away compares with them as the farthest such number. What
+/// differs from register to register is a constant.
+Value RegionEmitter::emitCompare(arith::CmpIOp compare) {
+  constexpr int64_t farthest = 1 << 30;
+  Split left = split(compare.getLhs()), right = split(compare.getRhs());
+  if (!left.isOfPlace && !right.isOfPlace)
+    return {};
+  Value limit = arith::SubIOp::create(k.b, right.steady, left.steady);
+  limit = arith::MaxSIOp::create(k.b, limit, k.constant(-farthest));
+  limit = arith::MinSIOp::create(k.b, limit, k.constant(farthest));
+  limit = arith::TruncIOp::create(k.b, k.b.getI32Type(), limit);
+  if (right.place)
+    limit = k.add(limit, right.place);
+  if (left.place)
+    limit = k.b.createOrFold<arith::SubIOp>(limit, left.place);
+  return arith::CmpIOp::create(k.b, compare.getPredicate(),
+                               k.small(left.constant - right.constant), limit);
+}
+
+/// Whether places, less than the farthest of them, may be compared instead.
+static bool comparesCoordinates(Operation *op) {
+  using P = arith::CmpIPredicate;
+  auto compare = dyn_cast<arith::CmpIOp>(op);
+  return compare && compare.getLhs().getType().isIndex() &&
+         llvm::is_contained({P::eq, P::ne, P::slt, P::sle, P::sgt, P::sge},
+                            compare.getPredicate());
+}
 
 LogicalResult RegionEmitter::emitOp(Operation *inner) {
   if (auto coord = dyn_cast<tile::CoordOp>(inner)) {
@@ -56,6 +131,11 @@ LogicalResult RegionEmitter::emitOp(Operation *inner) {
     values.map(extent.getResult(), k.toIndex(value));
     return success();
   }
+  if (comparesCoordinates(inner))
+    if (Value result = emitCompare(cast<arith::CmpIOp>(inner))) {
+      values.map(inner->getResult(0), result);
+      return success();
+    }
   SmallVector<Value> operands;
   for (Value operand : inner->getOperands())
     operands.push_back(get(operand));

@@ -34,6 +34,110 @@ def AssignLayouts : Pass<"nvptx-assign-layouts", "::attn::tile::KernelOp"> {
   let dependentDialects = ["::attn::tile::TileDialect"];
 }
 
+def FoldExponents : Pass<"nvptx-fold-exponents", "::attn::tile::KernelOp"> {
+  let summary = "Make what exponentials are taken of one multiply-add";
+  let description = [{
+    ```mlir
+    %g = tile.map ins(%s) reducers [max m] { yield s * 0.125 }
+    %w = tile.map ins(%s, %g) { yield exp(s * 0.125 - g) }
+    ```
+    becomes
+
+    ```mlir
+    %r = tile.map ins(%s) reducers [max m] { yield s }
+    %g = tile.map ins(%r) { yield r * 0.125 }
+    %w = tile.map ins(%s, %g) { yield exp2(fma(s, 0.125 * log2 e, -(g * log2 e))) }
+    ```
+    for tiles in registers, where an exponential is one instruction. A factor
+    that may be 0 or negative stays where it is.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect"];
+}
+
+def Specialise : Pass<"nvptx-specialise", "::attn::tile::KernelOp"> {
+  let summary = "Let one warpgroup load and the others multiply";
+  let description = [{
+    ```mlir
+    tile.kernel @k grid(%p0 = p: 128) lanes p (..) {
+      %q = tile.load %Q .. -> !tile.tile<[p: 128, e: 128], bf16>
+      scf.for %m0 .. {
+        %k = tile.load %K .. {stages = 2} -> !tile.tile<[m: 128, e: 128], bf16>
+        %s = tile.contract %k, %q over ["e"] : .. -> !tile.tile<[m: 128, p: 128], f32, register>
+    ```
+    becomes
+
+    ```mlir
+    tile.kernel @k grid(%p0 = p: 128) lanes p (..) attributes {roles = array<i64: 40, 232>} {
+      %q = tile.load %Q .. -> !tile.tile<[p: 128, e: 128], bf16, swizzled>
+      scf.for %m0 .. {
+        %k = tile.load %K .. {stages = 2} -> !tile.tile<[m: 128, e: 128], bf16, swizzled>
+        %s = tile.contract %k, %q over ["e"] : .. -> !tile.tile<[m: 128, p: 128], f32, register>
+    ```
+    In a kernel of 64, 128 or 192 lanes, a tile of a tensor that only
+    contractions read is loaded by a warpgroup of its own, as wgmma reads it.
+    Other kernels stay as they are; a remark says why.
+  }];
+  let options = [
+    Option<"stages", "stages", "int64_t", "2",
+           "places in the ring of a tile that a loop loads">,
+  ];
+}
+
+def MergeBranches : Pass<"nvptx-merge-branches", "::attn::tile::KernelOp"> {
+  let summary = "Do once what both branches do";
+  let description = [{
+    ```mlir
+    %r = scf.if %every {
+      %s = tile.contract %k, %q ..
+      %w = tile.map ins(%s) ..
+      %o = tile.contract %v, %w, %acc ..
+      scf.yield %o
+    } else {
+      %s = tile.contract %k, %q ..
+      %w = tile.map ins(%s) .. where ..
+      %o = tile.contract %v, %w, %acc ..
+      scf.yield %o
+    }
+    ```
+    becomes
+
+    ```mlir
+    %s = tile.contract %k, %q ..
+    %w = scf.if %every {
+      %w = tile.map ins(%s) ..
+      scf.yield %w
+    } else {
+      %w = tile.map ins(%s) .. where ..
+      scf.yield %w
+    }
+    %o = tile.contract %v, %w, %acc ..
+    ```
+    in kernels with roles, so that a product may run beside the branch. Loads of
+    the other role go where their tile is read.
+  }];
+}
+
+def OverlapProducts : Pass<"nvptx-overlap-products", "::attn::tile::KernelOp"> {
+  let summary = "Let products run while the next turn of their loop begins";
+  let description = [{
+    ```mlir
+    scf.for %m0 .. iter_args(%acc = ..) {
+      %s = tile.contract %k, %q ..
+      %w = .. %s ..
+      %o = tile.contract %v, %w, %acc ..
+      scf.yield %o
+    ```
+    becomes
+
+    ```mlir
+      %o = tile.contract %v, %w, %acc .. {stage = 1 : i64}
+    ```
+    The tensor cores then multiply by the last turn's weights while this turn
+    makes its own (LowerOverlap.cpp).
+  }];
+}
+
 def LowerTiles : Pass<"nvptx-lower-tiles", "::mlir::ModuleOp"> {
   let summary = "Turn kernels into blocks of threads, programs into functions";
   let description = [{

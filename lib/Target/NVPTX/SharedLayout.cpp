@@ -2,6 +2,7 @@
 
 #include "lib/Target/NVPTX/SharedLayout.h"
 #include "lib/Target/Scalar.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace attn;
@@ -12,6 +13,12 @@ SharedLayout::SharedLayout(tile::TileType type) {
   Type element = getScratchType(type.getElementType());
   elementBytes = element.getIntOrFloatBitWidth() / 8;
   int64_t numRanks = type.getRanks().size(), count = 1;
+  if (type.getSpace() == tile::Space::Swizzled) {
+    numRows = type.getSizes().front();
+    numBlocks = llvm::divideCeil(type.getSizes().back(), blockColumns);
+    bytes = numBlocks * getBlockBytes();
+    return;
+  }
   strides.resize(numRanks);
   for (int64_t i = numRanks; i-- > 0;) {
     strides[i] = count;

@@ -13,12 +13,24 @@ namespace attn::nvptx {
 /// Rows of 16-bit elements that are whole pieces of 16 bytes, as they are
 /// copied and as ldmatrix reads them, are an odd number of such pieces: eight
 /// rows below one another lie in all banks.
+///
+/// A swizzled tile (PTX ISA, "Shared Memory Matrix Layout", 128-byte swizzling)
+/// is blocks of 64 columns, one after the other; in a block a row is 128 bytes,
+/// whose eight pieces of 16 bytes change places by the row's last three bits.
 struct SharedLayout {
   explicit SharedLayout(tile::TileType type);
 
-  /// In elements, one per rank.
+  static constexpr int64_t blockColumns = 64, rowBytes = 128, rowPieces = 8;
+  /// Of a swizzled tile's place, and the bytes of eight of a block's rows.
+  static constexpr int64_t swizzleAlignment = 1024;
+
+  int64_t getBlockBytes() const { return numRows * rowBytes; }
+
+  /// In elements, one per rank; none of a swizzled tile.
   llvm::SmallVector<int64_t> strides;
   int64_t elementBytes = 0, bytes = 0;
+  /// Of a swizzled tile.
+  int64_t numRows = 0, numBlocks = 0;
 };
 
 } // namespace attn::nvptx

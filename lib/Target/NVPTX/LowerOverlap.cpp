@@ -1,0 +1,243 @@
+//===- LowerOverlap.cpp - Products that run during the next turn ----------===//
+//
+// In a loop with a contraction of stage 1, a turn only makes what that one
+// reads. The next turn starts its own first products, then that one, and works
+// on what its first products give while that one runs (FlashAttention-3,
+// arXiv 2407.08608, section 3.2). What follows the loop starts the last one.
+//
+//   if (lower < upper) {
+//     turn(lower)                 its stage 0
+//     for (m = lower + step; ..)
+//       turn(m)                   its stage 0, and stage 1 of the turn before
+//     stage 1 of the last turn
+//   }
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Target/NVPTX/Intrinsics.h"
+#include "lib/Target/NVPTX/KernelLowering.h"
+#include "lib/Target/Scalar.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::nvptx;
+
+/// A contraction of stage 1 between the turn that prepares it and the next.
+struct KernelLowering::Pending {
+  tile::ContractOp op;
+  unsigned result; ///< the loop's, which it is
+  SmallVector<Value> words, acc, sums;
+};
+
+/// What a turn's lowering has come to.
+struct KernelLowering::Turn {
+  bool hasPending;
+  bool isStarted = false, isAwaited = false;
+};
+
+bool KernelLowering::isOverlapped(scf::ForOp op) {
+  return llvm::any_of(
+      op.getBody()->getOps<tile::ContractOp>(),
+      [](tile::ContractOp contract) { return contract.getStage() > 0; });
+}
+
+void KernelLowering::startPending(Pending &pending, Value turn) {
+  pending.sums = startProduct(pending.op, pending.words, pending.acc, turn);
+}
+
+void KernelLowering::awaitPending(scf::ForOp op,
+                                  MutableArrayRef<Pending> pending,
+                                  Value turn) {
+  SmallVector<Value> all;
+  for (Pending &product : pending)
+    llvm::append_range(all, product.sums);
+  emitAwaitProducts(b, /*pending=*/0, all);
+  ArrayRef<Value> rest = all;
+  for (Pending &product : pending) {
+    size_t count = product.sums.size();
+    releaseOperands(product.op, turn);
+    setFragment(op.getRegionIterArg(product.result),
+                llvm::to_vector(rest.take_front(count)));
+    rest = rest.drop_front(count);
+  }
+}
+
+/// The loop's first products: those that read nothing that a turn computes.
+static SmallVector<tile::ContractOp> getFirstProducts(scf::ForOp loop) {
+  SmallVector<tile::ContractOp> first;
+  for (auto op : loop.getBody()->getOps<tile::ContractOp>()) {
+    bool reads = llvm::any_of(op->getOperands(), [&](Value operand) {
+      return !operand.getDefiningOp<tile::LoadOp>() &&
+             loop.getRegion().isAncestor(operand.getParentRegion());
+    });
+    if (isWarpgroupContract(op) && op.getStage() == 0 && !reads)
+      first.push_back(op);
+  }
+  return first;
+}
+
+/// Whether `op` needs the sums of the products in flight, or makes what such a
+/// product reads from registers: ptxas would have every product wait then.
+static bool needsPending(Operation *op, scf::ForOp loop, ValueRange carried) {
+  if (isWarpgroupContract(op))
+    return true;
+  auto convert = dyn_cast<tile::ConvertOp>(op);
+  if (convert && isInRegisters(convert.getResult()))
+    return true;
+  bool needs = false;
+  op->walk([&](Operation *inner) {
+    for (Value operand : inner->getOperands())
+      needs |= llvm::is_contained(carried, operand);
+  });
+  return needs;
+}
+
+LogicalResult KernelLowering::lowerTurn(scf::ForOp op,
+                                        MutableArrayRef<Pending> pending,
+                                        Turn &turn) {
+  Block *block = op.getBody();
+  Value current = turns[block], previous = add(current, small(-1));
+  SmallVector<tile::ContractOp> first = getFirstProducts(op);
+  SmallVector<Value> carried;
+  for (Pending &product : pending)
+    carried.push_back(op.getRegionIterArg(product.result));
+  SmallVector<Pending> next(pending.begin(), pending.end());
+  for (Operation &inner : block->without_terminator()) {
+    b.setLoc(inner.getLoc());
+    auto contract = dyn_cast<tile::ContractOp>(&inner);
+    if (contract && contract == first.front()) {
+      SmallVector<Value> all;
+      for (tile::ContractOp product : first) {
+        ArrayRef<Value> words, acc;
+        if (isInRegisters(product.getRhs()))
+          words = getFragment(product.getRhs());
+        if (product.getAcc())
+          acc = getFragment(product.getAcc());
+        llvm::append_range(all, startProduct(product, words, acc, current));
+      }
+      if (turn.hasPending)
+        for (Pending &product : pending)
+          startPending(product, previous);
+      emitAwaitProducts(b, turn.hasPending ? pending.size() : 0, all);
+      ArrayRef<Value> rest = all;
+      for (tile::ContractOp product : first) {
+        releaseOperands(product, current);
+        size_t count =
+            getNumWords(product.getResult().getType(), getLaneRank());
+        setFragment(product.getResult(),
+                    llvm::to_vector(rest.take_front(count)));
+        rest = rest.drop_front(count);
+      }
+      turn.isStarted = true;
+      continue;
+    }
+    if (contract && llvm::is_contained(first, contract))
+      continue;
+    auto *found = llvm::find_if(
+        next, [&](const Pending &product) { return product.op == contract; });
+    if (contract && found != next.end()) {
+      found->words = llvm::to_vector(getFragment(contract.getRhs()));
+      found->acc = llvm::to_vector(getFragment(contract.getAcc()));
+      continue;
+    }
+    if (turn.hasPending && turn.isStarted && !turn.isAwaited &&
+        needsPending(&inner, op, carried)) {
+      awaitPending(op, pending, previous);
+      turn.isAwaited = true;
+    }
+    if (failed(lowerOp(&inner)))
+      return failure();
+  }
+  if (turn.hasPending && !turn.isAwaited)
+    awaitPending(op, pending, previous);
+  endTurn(block);
+  llvm::copy(next, pending.begin());
+  return success();
+}
+
+LogicalResult KernelLowering::lowerOverlappedFor(scf::ForOp op) {
+  auto yield = cast<scf::YieldOp>(op.getBody()->getTerminator());
+  SmallVector<Pending> pending;
+  SmallVector<Value> early; // what the loop yields but for those products
+  SmallVector<Value> earlyArguments, earlyResults;
+  for (auto [index, value] : llvm::enumerate(yield.getOperands())) {
+    auto contract = value.getDefiningOp<tile::ContractOp>();
+    if (contract && contract.getStage() > 0) {
+      pending.push_back({contract, unsigned(index), {}, {}, {}});
+      continue;
+    }
+    early.push_back(value);
+    earlyArguments.push_back(op.getRegionIterArg(index));
+    earlyResults.push_back(op.getResult(index));
+  }
+  Value lower = getValue(op.getLowerBound()),
+        upper = getValue(op.getUpperBound()), step = getValue(op.getStep());
+  SmallVector<Value> inits = flatten(op.getInitArgs()), before = getTurns(op);
+  SmallVector<Type> types = getFlatTypes(op.getResults());
+  types.append(before.size(), b.getI32Type());
+  Value isVisited =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::slt, lower, upper);
+  auto branch = scf::IfOp::create(b, types, isVisited, /*addThenBlock=*/true,
+                                  /*addElseBlock=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToEnd(branch.elseBlock());
+  SmallVector<Value> kept = inits;
+  llvm::append_range(kept, before);
+  scf::YieldOp::create(b, kept);
+
+  b.setInsertionPointToEnd(branch.thenBlock());
+  values.map(op.getInductionVar(), lower);
+  bindFlat(op.getRegionIterArgs(), inits);
+  Turn firstTurn{/*hasPending=*/false};
+  if (failed(lowerTurn(op, pending, firstTurn)))
+    return failure();
+
+  auto flattenTurn = [&] {
+    SmallVector<Value> flat = flatten(early);
+    for (Pending &product : pending) {
+      llvm::append_range(flat, product.words);
+      llvm::append_range(flat, product.acc);
+    }
+    llvm::append_range(flat, getTurns(op));
+    return flat;
+  };
+  auto bindTurn = [&](ValueRange names, ValueRange flat) {
+    bindFlat(names, flat);
+    flat = flat.drop_front(getFlatTypes(names).size());
+    for (Pending &product : pending)
+      for (SmallVector<Value> *list : {&product.words, &product.acc})
+        for (Value &word : *list) {
+          word = flat.front();
+          flat = flat.drop_front();
+        }
+    setTurns(op, flat);
+  };
+  auto loop = scf::ForOp::create(b, add(lower, step), upper, step,
+                                 flattenTurn());
+  {
+    OpBuilder::InsertionGuard inLoop(b);
+    b.setInsertionPointToEnd(loop.getBody());
+    values.map(op.getInductionVar(), loop.getInductionVar());
+    bindTurn(earlyArguments, loop.getRegionIterArgs());
+    Turn turn{/*hasPending=*/true};
+    if (failed(lowerTurn(op, pending, turn)))
+      return failure();
+    scf::YieldOp::create(b, flattenTurn());
+  }
+  bindTurn(earlyResults, loop.getResults());
+  Value last = add(turns[op.getBody()], small(-1));
+  for (Pending &product : pending)
+    startPending(product, last);
+  awaitPending(op, pending, last);
+  for (Pending &product : pending)
+    setFragment(op.getResult(product.result),
+                llvm::to_vector(
+                    getFragment(op.getRegionIterArg(product.result))));
+  kept = flatten(op.getResults());
+  llvm::append_range(kept, getTurns(op));
+  scf::YieldOp::create(b, kept);
+  bindFlat(op.getResults(), branch.getResults());
+  setTurns(op, branch.getResults());
+  return success();
+}

@@ -1,0 +1,256 @@
+//===- LowerRoles.cpp - One warpgroup loads, the others compute -----------===//
+//
+// A kernel with roles is two programs in one. The producer has what its loads
+// need: the control flow around them and the scalars that decide it. The others
+// have all else. A tile has a ring of places, which turns of its block take by
+// turns, and each place two barriers: one is complete when the tile is there,
+// the other when all that compute have read it. Both roles count the turns; the
+// count gives the place, and the parity of the barriers' phase.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Target/NVPTX/Intrinsics.h"
+#include "lib/Target/NVPTX/KernelLowering.h"
+#include "lib/Target/Scalar.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::nvptx;
+
+/// Two for each place.
+static constexpr int64_t barrierBytes = 8;
+
+int64_t nvptx::countSharedBytes(tile::KernelOp kernel) {
+  int64_t bytes = planShared(kernel).bytes;
+  kernel.walk([&](tile::LoadOp load) {
+    if (isSwizzled(load.getResult()))
+      bytes += 2 * barrierBytes * load.getStages();
+  });
+  return bytes;
+}
+
+int64_t KernelLowering::getSharedBytes() {
+  return countSharedBytes(kernel);
+}
+
+int64_t KernelLowering::getNumGroups() {
+  return numThreads / groupThreads - 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Turns
+//===----------------------------------------------------------------------===//
+
+SmallVector<Block *> KernelLowering::getRingBlocks(Operation *op) {
+  llvm::SetVector<Block *> blocks;
+  for (tile::LoadOp load : ringLoads)
+    if (op->isProperAncestor(load))
+      blocks.insert(load->getBlock());
+  return blocks.takeVector();
+}
+
+SmallVector<Value> KernelLowering::getTurns(Operation *op) {
+  return llvm::map_to_vector(getRingBlocks(op),
+                             [&](Block *block) { return turns[block]; });
+}
+
+void KernelLowering::setTurns(Operation *op, ValueRange values) {
+  SmallVector<Block *> blocks = getRingBlocks(op);
+  for (auto [block, turn] : llvm::zip(blocks, values.take_back(blocks.size())))
+    turns[block] = turn;
+}
+
+Operation *nvptx::getUse(tile::LoadOp load, bool isFirst) {
+  Operation *found = nullptr;
+  for (Operation *user : load->getUsers()) {
+    if (user->getBlock() != load->getBlock())
+      return nullptr;
+    if (!found || user->isBeforeInBlock(found) == isFirst)
+      found = user;
+  }
+  return found;
+}
+
+void KernelLowering::endTurn(Block *block) {
+  if (!turns.contains(block))
+    return;
+  for (tile::LoadOp load : ringLoads)
+    if (load->getBlock() == block && !getUse(load, /*isFirst=*/false))
+      releaseTile(load, turns[block]);
+  turns[block] = add(turns[block], small(1));
+}
+
+//===----------------------------------------------------------------------===//
+// Barriers
+//===----------------------------------------------------------------------===//
+
+/// The stage of a turn, and the parity of its phase.
+static std::pair<Value, Value> splitTurn(KernelLowering &k, tile::LoadOp load,
+                                         Value turn) {
+  Value stages = k.small(load.getStages());
+  Value phase = k.b.createOrFold<arith::DivUIOp>(turn, stages);
+  return {k.b.createOrFold<arith::RemUIOp>(turn, stages),
+          k.b.createOrFold<arith::AndIOp>(phase, k.small(1))};
+}
+
+Value KernelLowering::getStage(tile::LoadOp load, Value turn) {
+  return splitTurn(*this, load, turn).first;
+}
+
+Value KernelLowering::getBarrier(tile::LoadOp load, bool isFull, Value turn) {
+  int64_t offset = plan.bytes + (isFull ? 0 : barrierBytes);
+  for (tile::LoadOp other : ringLoads) {
+    if (other == load)
+      break;
+    offset += 2 * barrierBytes * other.getStages();
+  }
+  Value stage = getStage(load, turn);
+  return advance(sharedPointer,
+                 add(small(offset), mul(stage, small(2 * barrierBytes))),
+                 b.getI8Type());
+}
+
+void KernelLowering::initBarriers() {
+  for (tile::LoadOp load : ringLoads)
+    for (int64_t stage = 0; stage != load.getStages(); ++stage) {
+      emitInitBarrier(b, getBarrier(load, /*isFull=*/true, small(stage)), 1);
+      emitInitBarrier(b, getBarrier(load, /*isFull=*/false, small(stage)),
+                      getNumGroups());
+    }
+  emitFenceInit(b);
+}
+
+void KernelLowering::awaitTile(tile::LoadOp load, Value turn) {
+  emitAwaitPhase(b, getBarrier(load, /*isFull=*/true, turn),
+                 splitTurn(*this, load, turn).second);
+}
+
+/// Once for each warpgroup: a product is complete in all its warps.
+void KernelLowering::releaseTile(tile::LoadOp load, Value turn) {
+  if (load->getParentOp() != kernel)
+    when(isFirstOfGroup, [&] {
+      emitArrive(b, getBarrier(load, /*isFull=*/false, turn));
+    });
+}
+
+void KernelLowering::takeTile(tile::LoadOp load) {
+  turnsOfTiles[load] = turns[load->getBlock()];
+  if (!getUse(load, /*isFirst=*/true))
+    awaitTile(load, turnsOfTiles[load]);
+}
+
+//===----------------------------------------------------------------------===//
+// The producer
+//===----------------------------------------------------------------------===//
+
+/// Loads a tile to the place that this turn has, once it is free.
+void KernelLowering::produce(tile::LoadOp load) {
+  Value turn = turns[load->getBlock()];
+  auto [stage, parity] = splitTurn(*this, load, turn);
+  if (load->getParentOp() != kernel)
+    emitAwaitPhase(b, getBarrier(load, /*isFull=*/false, turn),
+                   b.createOrFold<arith::XOrIOp>(parity, small(1)));
+  stages[load] = stage;
+  startCopy(load, getBuffer(load.getResult()));
+  emitCommitCopies(b);
+  emitWaitForCopies(b);
+  emitFenceShared(b);
+  barrier();
+  when(isFirstOfGroup,
+       [&] { emitArrive(b, getBarrier(load, /*isFull=*/true, turn)); });
+}
+
+LogicalResult KernelLowering::lowerProducerOp(Operation *op) {
+  if (auto load = dyn_cast<tile::LoadOp>(op); load && isSwizzled(op->getResult(0)))
+    return produce(load), success();
+  if (auto yield = dyn_cast<scf::YieldOp>(op)) {
+    Block *block = yield->getBlock();
+    if (turns.contains(block))
+      turns[block] = add(turns[block], small(1));
+    scf::YieldOp::create(b, getTurns(yield->getParentOp()));
+    return success();
+  }
+  if (producerSlice->contains(op))
+    return lowerOp(op);
+  SmallVector<Value> before = getTurns(op);
+  if (before.empty())
+    return success();
+  OpBuilder::InsertionGuard guard(b);
+  if (auto loop = dyn_cast<scf::ForOp>(op)) {
+    auto lowered = scf::ForOp::create(b, getValue(loop.getLowerBound()),
+                                      getValue(loop.getUpperBound()),
+                                      getValue(loop.getStep()), before);
+    values.map(loop.getInductionVar(), lowered.getInductionVar());
+    setTurns(op, lowered.getRegionIterArgs());
+    b.setInsertionPointToEnd(lowered.getBody());
+    LogicalResult result = lowerProducer(*loop.getBody());
+    setTurns(op, lowered.getResults());
+    return result;
+  }
+  auto branch = cast<scf::IfOp>(op);
+  auto lowered =
+      scf::IfOp::create(b, ValueRange(before).getTypes(),
+                        getValue(branch.getCondition()), /*addThenBlock=*/true,
+                        /*addElseBlock=*/true);
+  for (auto [from, to] : llvm::zip(op->getRegions(), lowered->getRegions())) {
+    setTurns(op, before);
+    b.setInsertionPointToEnd(&to.front());
+    if (failed(lowerProducer(from.front())))
+      return failure();
+  }
+  setTurns(op, lowered.getResults());
+  return success();
+}
+
+LogicalResult KernelLowering::lowerProducer(Block &block) {
+  for (Operation &op : block) {
+    b.setLoc(op.getLoc());
+    if (failed(lowerProducerOp(&op)))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult KernelLowering::lowerRoles() {
+  FailureOr<DenseSet<Operation *>> slice = getProducerSlice(kernel);
+  if (failed(slice))
+    return kernel.emitOpError("loads for other roles what depends on tiles");
+  auto isZero = [&](Value value) -> Value {
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, value, small(0));
+  };
+  Value group = emitUniform(
+      b, arith::DivUIOp::create(b, thread, small(groupThreads)));
+  Value member = arith::RemUIOp::create(b, thread, small(groupThreads));
+  isFirstOfGroup = isZero(member);
+  when(isZero(thread), [&] { initBarriers(); });
+  emitBarrier(b);
+  auto begin = [&] {
+    for (tile::LoadOp load : ringLoads)
+      turns[load->getBlock()] = small(0);
+  };
+  auto roles = scf::IfOp::create(b, isZero(group), /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  Block &body = kernel.getBody().front();
+
+  b.setInsertionPointToStart(roles.thenBlock());
+  emitSetRegisters(b, (*kernel.getRoles())[0], /*isMore=*/false);
+  IRMapping shared = values;
+  int64_t computing = threads;
+  threads = groupThreads;
+  producerSlice = &*slice;
+  begin();
+  if (failed(lowerProducer(body)))
+    return failure();
+
+  b.setInsertionPointToStart(roles.elseBlock());
+  emitSetRegisters(b, (*kernel.getRoles())[1], /*isMore=*/true);
+  values = shared;
+  threads = computing;
+  producerSlice = nullptr;
+  stages.clear();
+  warpgroup = arith::SubIOp::create(b, group, small(1));
+  thread = arith::SubIOp::create(b, thread, small(groupThreads));
+  begin();
+  return lowerBlock(body);
+}
