@@ -104,8 +104,8 @@ struct CommandLine {
   cl::list<std::string> targets{
       "target", cl::CommaSeparated, cl::value_desc("name,..."),
       cl::cat(category),
-      cl::desc("host, x86-64-v3, x86-64-v4, sapphirerapids, sm_80, sm_90 "
-               "(code: all of the CPU's; IR: host)")};
+      cl::desc("host, x86-64-v3, x86-64-v4, sapphirerapids, sm_80, sm_90, "
+               "sm_90a (code: all of the CPU's; IR: host)")};
   cl::list<std::string> extents{
       "set", cl::CommaSeparated, cl::value_desc("rank=extent"),
       cl::cat(category), cl::desc("Give a fixed rank another extent")};
@@ -216,8 +216,8 @@ static LogicalResult addTarget(StringRef name, Targets &targets) {
   else
     return fail(
         "unknown target `" + name +
-        "`; expected host, x86-64-v3, x86-64-v4, sapphirerapids, sm_80 or "
-        "sm_90");
+        "`; expected host, x86-64-v3, x86-64-v4, sapphirerapids, sm_80, sm_90 "
+        "or sm_90a");
   return success();
 }
 

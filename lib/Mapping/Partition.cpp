@@ -209,9 +209,9 @@ CascadePartitioner::createKernel(NestOp nest, const GridChoice &grid,
 
   std::string name = (cascade.getSymName() + "_" + Twine(numKernels++)).str();
   launch.kernel = tile::KernelOp::create(
-      builder, nest.getLoc(), builder.getStringAttr(name), builder.getArrayAttr(gridNames),
-      builder.getDenseI64ArrayAttr(gridSizes), grid.lanes,
-      builder.getArrayAttr(names), builder.getUnitAttr(),
+      builder, nest.getLoc(), builder.getStringAttr(name),
+      builder.getArrayAttr(gridNames), builder.getDenseI64ArrayAttr(gridSizes),
+      grid.lanes, builder.getArrayAttr(names), builder.getUnitAttr(),
       /*roles=*/DenseI64ArrayAttr(), program.getRanks());
   OpBuilder body(builder.getContext());
   Block *block =

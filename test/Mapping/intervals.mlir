@@ -121,3 +121,33 @@ tile.kernel @negative_open grid(%p0 = p: 16) lanes p (%A: !tile.view<[p], f32>)
   }
   tile.store %t, %A[%p0] dims ["p"] : !tile.tile<[p: 16], f32>, !tile.view<[p], f32>
 }
+
+// -----
+
+/// A tile between the bounds that a range of the same filter gave is never
+/// empty, but for what the bounds can't say.
+// CHECK-LABEL: tile.kernel @ranged
+//   CHECK-NOT:   arith.cmpi sle
+//       CHECK:   %[[OTHER:.*]] = arith.ori
+//   CHECK-NOT:   arith.cmpi sle
+//       CHECK:   scf.if %[[OTHER]]
+tile.kernel @ranged grid(%p0 = p: 16) lanes p (%A: !tile.view<[p], f32>)
+    attributes {ranks = [#attn.rank<"p", free, 0>, #attn.rank<"m", free, 0>]} {
+  %c0 = arith.constant 0 : index
+  %some, %every = tile.test ranks ["p", "m"] sizes [16, 1] at(%p0, %c0) {
+    %m = tile.coord "m"
+    %p = tile.coord "p"
+    %a = arith.cmpi sle, %m, %p : index
+    %b = arith.cmpi ne, %m, %p : index
+    %c = arith.andi %a, %b : i1
+    tile.yield where %c
+  } {ranged = "m"}
+  %t = scf.if %some -> (!tile.tile<[p: 16], f32>) {
+    %x = tile.fill 1.0 : f32 : !tile.tile<[p: 16], f32>
+    scf.yield %x : !tile.tile<[p: 16], f32>
+  } else {
+    %x = tile.fill 0.0 : f32 : !tile.tile<[p: 16], f32>
+    scf.yield %x : !tile.tile<[p: 16], f32>
+  }
+  tile.store %t, %A[%p0] dims ["p"] : !tile.tile<[p: 16], f32>, !tile.view<[p], f32>
+}

@@ -38,7 +38,7 @@ std::string CudaRun::getTarget() const {
   int major = 0;
   check(driver.deviceGetAttribute(&major, cuda::kCapabilityMajor, device),
         "cuDeviceGetAttribute");
-  return major >= 9 ? "sm_90" : "sm_80";
+  return major == 9 ? "sm_90a" : major > 9 ? "sm_90" : "sm_80";
 }
 
 cuda::Pointer CudaRun::allocate(size_t bytes) {

@@ -58,8 +58,8 @@ static void foldExponential(math::ExpOp op) {
   Value scale =
       factor ? arith::MulFOp::create(b, factor, log2e).getResult() : log2e;
   Value guard = arith::MulFOp::create(b, difference.getRhs(), log2e);
-  Value isLow = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, lowest,
-                                      guard);
+  Value isLow =
+      arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, lowest, guard);
   guard = arith::SelectOp::create(b, isLow, lowest, guard);
   Value exponent =
       math::FmaOp::create(b, x, scale, arith::NegFOp::create(b, guard));
@@ -94,8 +94,8 @@ static void foldExtremum(tile::MapOp map) {
       b, type, b.getArrayAttr(ranks), b.getDenseI64ArrayAttr(type.getSizes()),
       b.getArrayAttr({}), offsets, ValueRange(map.getResult()), Value());
   map.getResult().replaceAllUsesExcept(scaled.getResult(), scaled);
-  Block *body = b.createBlock(&scaled.getBody(), {}, {b.getF32Type()},
-                              {map.getLoc()});
+  Block *body =
+      b.createBlock(&scaled.getBody(), {}, {b.getF32Type()}, {map.getLoc()});
   IRMapping mapping;
   auto clone = [&](auto &&self, Value value) -> Value {
     Operation *op = value.getDefiningOp();

@@ -139,15 +139,14 @@ Value nvptx::emitElect(ImplicitLocOpBuilder &b) {
 void nvptx::emitSetRegisters(ImplicitLocOpBuilder &b, int64_t count,
                              bool isMore) {
   NVVM::SetMaxRegisterOp::create(b, uint32_t(count),
-                                 isMore
-                                     ? NVVM::SetMaxRegisterAction::increase
-                                     : NVVM::SetMaxRegisterAction::decrease);
+                                 isMore ? NVVM::SetMaxRegisterAction::increase
+                                        : NVVM::SetMaxRegisterAction::decrease);
 }
 
 void nvptx::emitInitBarrier(ImplicitLocOpBuilder &b, Value pointer,
                             int64_t count) {
-  NVVM::MBarrierInitOp::create(
-      b, pointer, makeInteger(b, b.getI32Type(), count), Value());
+  NVVM::MBarrierInitOp::create(b, pointer,
+                               makeInteger(b, b.getI32Type(), count), Value());
 }
 
 void nvptx::emitFenceInit(ImplicitLocOpBuilder &b) {
@@ -173,9 +172,9 @@ void nvptx::emitAwaitPhase(ImplicitLocOpBuilder &b, Value pointer,
         Value isDone = NVVM::MBarrierTryWaitOp::create(
             inner, loc, b.getI1Type(), pointer, parity, Value());
         Value yes = arith::ConstantIntOp::create(inner, loc, 1, 1);
-        scf::ConditionOp::create(
-            inner, loc, arith::XOrIOp::create(inner, loc, isDone, yes),
-            ValueRange());
+        scf::ConditionOp::create(inner, loc,
+                                 arith::XOrIOp::create(inner, loc, isDone, yes),
+                                 ValueRange());
       },
       [&](OpBuilder &inner, Location loc, ValueRange) {
         scf::YieldOp::create(inner, loc);
@@ -235,7 +234,8 @@ static void emitAssembly(ImplicitLocOpBuilder &b, const Twine &text,
 static void emitFromRegisters(ImplicitLocOpBuilder &b,
                               const nvptx::WarpgroupProduct &product,
                               MutableArrayRef<Value> sums) {
-  std::string registers, words, type = product.element.isBF16() ? "bf16" : "f16";
+  std::string registers, words,
+      type = product.element.isBF16() ? "bf16" : "f16";
   auto name = [](size_t number) { return "$" + std::to_string(number); };
   for (size_t i = 0; i != sums.size(); ++i)
     registers += (i ? ", " : "") + name(i);
@@ -246,11 +246,11 @@ static void emitFromRegisters(ImplicitLocOpBuilder &b,
     constraints += ",r";
   }
   operands.push_back(product.right);
-  std::string text =
-      "wgmma.mma_async.sync.aligned.m64n" + std::to_string(2 * sums.size()) +
-      "k16.f32." + type + "." + type + " {" + registers + "}, {" + words +
-      "}, " + name(2 * sums.size() + product.words.size()) + ", 1, 1, 1, " +
-      (product.isRightTransposed ? "1;" : "0;");
+  std::string text = "wgmma.mma_async.sync.aligned.m64n" +
+                     std::to_string(2 * sums.size()) + "k16.f32." + type + "." +
+                     type + " {" + registers + "}, {" + words + "}, " +
+                     name(2 * sums.size() + product.words.size()) +
+                     ", 1, 1, 1, " + (product.isRightTransposed ? "1;" : "0;");
   emitAssembly(b, text, sums, operands, constraints + ",l");
 }
 
@@ -264,8 +264,8 @@ void nvptx::emitMultiplyAdd(ImplicitLocOpBuilder &b,
   if (product.adds)
     for (auto [i, sum] : llvm::enumerate(sums))
       packed = LLVM::InsertValueOp::create(b, packed, sum, int64_t(i));
-  NVVM::WGMMATypes element = product.element.isBF16() ? NVVM::WGMMATypes::bf16
-                                                      : NVVM::WGMMATypes::f16;
+  NVVM::WGMMATypes element =
+      product.element.isBF16() ? NVVM::WGMMATypes::bf16 : NVVM::WGMMATypes::f16;
   // The layouts are as mma.sync has them: of columns for the right operand.
   Value result = NVVM::WgmmaMmaAsyncOp::create(
       b, type, packed, product.left, product.right,

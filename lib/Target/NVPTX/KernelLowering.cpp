@@ -142,8 +142,8 @@ static Value getSwizzledOffset(KernelLowering &k, const Buffer &buffer,
   constexpr int64_t pieceColumns = L::blockColumns / L::rowPieces;
   auto [block, inBlock] = split(column, L::blockColumns);
   auto [piece, inPiece] = split(inBlock, pieceColumns);
-  Value place = k.b.createOrFold<arith::XOrIOp>(
-      piece, split(row, L::rowPieces).second);
+  Value place =
+      k.b.createOrFold<arith::XOrIOp>(piece, split(row, L::rowPieces).second);
   Value offset = k.mul(block, k.small(buffer.layout.numRows * L::blockColumns));
   offset = k.add(offset, k.mul(row, k.small(L::blockColumns)));
   offset = k.add(offset, k.mul(place, k.small(pieceColumns)));

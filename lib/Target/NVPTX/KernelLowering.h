@@ -202,9 +202,10 @@ public:
   llvm::SmallVector<mlir::Value> loadOperand(const Buffer &buffer);
   /// Starts a product of warpgroups and returns its sums, which are not to be
   /// used before it is awaited. `turn` is the one whose operands it reads.
-  llvm::SmallVector<mlir::Value>
-  startProduct(tile::ContractOp op, llvm::ArrayRef<mlir::Value> words,
-               llvm::ArrayRef<mlir::Value> acc, mlir::Value turn);
+  llvm::SmallVector<mlir::Value> startProduct(tile::ContractOp op,
+                                              llvm::ArrayRef<mlir::Value> words,
+                                              llvm::ArrayRef<mlir::Value> acc,
+                                              mlir::Value turn);
   /// Starts to copy what `op` loads, 16 bytes at a time where that can be.
   void startCopy(tile::LoadOp op, const Buffer &buffer);
   /// An element of a view and whether it is inside; 0 where it is not.

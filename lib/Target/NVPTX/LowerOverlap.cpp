@@ -213,8 +213,8 @@ LogicalResult KernelLowering::lowerOverlappedFor(scf::ForOp op) {
         }
     setTurns(op, flat);
   };
-  auto loop = scf::ForOp::create(b, add(lower, step), upper, step,
-                                 flattenTurn());
+  auto loop =
+      scf::ForOp::create(b, add(lower, step), upper, step, flattenTurn());
   {
     OpBuilder::InsertionGuard inLoop(b);
     b.setInsertionPointToEnd(loop.getBody());
@@ -231,9 +231,9 @@ LogicalResult KernelLowering::lowerOverlappedFor(scf::ForOp op) {
     startPending(product, last);
   awaitPending(op, pending, last);
   for (Pending &product : pending)
-    setFragment(op.getResult(product.result),
-                llvm::to_vector(
-                    getFragment(op.getRegionIterArg(product.result))));
+    setFragment(
+        op.getResult(product.result),
+        llvm::to_vector(getFragment(op.getRegionIterArg(product.result))));
   kept = flatten(op.getResults());
   llvm::append_range(kept, getTurns(op));
   scf::YieldOp::create(b, kept);

@@ -30,13 +30,9 @@ int64_t nvptx::countSharedBytes(tile::KernelOp kernel) {
   return bytes;
 }
 
-int64_t KernelLowering::getSharedBytes() {
-  return countSharedBytes(kernel);
-}
+int64_t KernelLowering::getSharedBytes() { return countSharedBytes(kernel); }
 
-int64_t KernelLowering::getNumGroups() {
-  return numThreads / groupThreads - 1;
-}
+int64_t KernelLowering::getNumGroups() { return numThreads / groupThreads - 1; }
 
 //===----------------------------------------------------------------------===//
 // Turns
@@ -129,9 +125,8 @@ void KernelLowering::awaitTile(tile::LoadOp load, Value turn) {
 /// Once for each warpgroup: a product is complete in all its warps.
 void KernelLowering::releaseTile(tile::LoadOp load, Value turn) {
   if (load->getParentOp() != kernel)
-    when(isFirstOfGroup, [&] {
-      emitArrive(b, getBarrier(load, /*isFull=*/false, turn));
-    });
+    when(isFirstOfGroup,
+         [&] { emitArrive(b, getBarrier(load, /*isFull=*/false, turn)); });
 }
 
 void KernelLowering::takeTile(tile::LoadOp load) {
@@ -162,7 +157,8 @@ void KernelLowering::produce(tile::LoadOp load) {
 }
 
 LogicalResult KernelLowering::lowerProducerOp(Operation *op) {
-  if (auto load = dyn_cast<tile::LoadOp>(op); load && isSwizzled(op->getResult(0)))
+  if (auto load = dyn_cast<tile::LoadOp>(op);
+      load && isSwizzled(op->getResult(0)))
     return produce(load), success();
   if (auto yield = dyn_cast<scf::YieldOp>(op)) {
     Block *block = yield->getBlock();
@@ -219,8 +215,8 @@ LogicalResult KernelLowering::lowerRoles() {
   auto isZero = [&](Value value) -> Value {
     return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, value, small(0));
   };
-  Value group = emitUniform(
-      b, arith::DivUIOp::create(b, thread, small(groupThreads)));
+  Value group =
+      emitUniform(b, arith::DivUIOp::create(b, thread, small(groupThreads)));
   Value member = arith::RemUIOp::create(b, thread, small(groupThreads));
   isFirstOfGroup = isZero(member);
   when(isZero(thread), [&] { initBarriers(); });

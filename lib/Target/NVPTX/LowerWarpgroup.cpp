@@ -26,8 +26,8 @@ namespace {
 class SwizzledOperand {
 public:
   /// Its part from `offset` bytes on.
-  SwizzledOperand(KernelLowering &k, const Buffer &buffer, StringAttr contracted,
-                  Value offset);
+  SwizzledOperand(KernelLowering &k, const Buffer &buffer,
+                  StringAttr contracted, Value offset);
 
   Value getDescriptor(int64_t contracted);
   /// Whether the contracted rank's coordinates are rows.
@@ -68,10 +68,9 @@ SwizzledOperand::SwizzledOperand(KernelLowering &k, const Buffer &buffer,
 Value SwizzledOperand::getDescriptor(int64_t contracted) {
   constexpr int64_t columns = SharedLayout::blockColumns;
   constexpr int64_t elementBytes = SharedLayout::rowBytes / columns;
-  int64_t bytes = isTransposed
-                      ? contracted * SharedLayout::rowBytes
-                      : contracted / columns * layout.getBlockBytes() +
-                            contracted % columns * elementBytes;
+  int64_t bytes = isTransposed ? contracted * SharedLayout::rowBytes
+                               : contracted / columns * layout.getBlockBytes() +
+                                     contracted % columns * elementBytes;
   return k.add(first, k.constant(encode(bytes)));
 }
 

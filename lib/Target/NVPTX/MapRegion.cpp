@@ -37,8 +37,8 @@ private:
   /// all over the tile. Of the place, what a register's number decides is
   /// constant.
   struct Split {
-    Value steady;            ///< i64
-    Value place;             ///< i32, of the thread; null: nothing
+    Value steady; ///< i64
+    Value place;  ///< i32, of the thread; null: nothing
     int64_t constant = 0;
     bool isOfPlace = false;
   };

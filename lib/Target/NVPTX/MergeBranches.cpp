@@ -20,8 +20,7 @@ static bool isEquivalent(Operation *a, Operation *b, bool ofOperandsToo) {
   auto check = [&](Value x, Value y) {
     bool isOperand = llvm::is_contained(a->getOperands(), x);
     return success(x == y || same.lookup(x) == y ||
-                   (!ofOperandsToo && isOperand &&
-                    x.getType() == y.getType()));
+                   (!ofOperandsToo && isOperand && x.getType() == y.getType()));
   };
   auto mark = [&](Value x, Value y) { same[x] = y; };
   return OperationEquivalence::isEquivalentTo(
@@ -35,14 +34,13 @@ static bool readsNothingOf(Operation *op, Block *block) {
                 if (operand.getParentBlock() == block)
                   return WalkResult::interrupt();
               return WalkResult::advance();
-            })
-              .wasInterrupted();
+            }).wasInterrupted();
 }
 
 /// Moves what both branches begin with in front of them.
 static void hoist(scf::IfOp branch) {
-  for (Operation &op : llvm::make_early_inc_range(
-           branch.thenBlock()->without_terminator())) {
+  for (Operation &op :
+       llvm::make_early_inc_range(branch.thenBlock()->without_terminator())) {
     if (!isPure(&op) || !readsNothingOf(&op, branch.thenBlock()))
       continue;
     for (Operation &other : *branch.elseBlock())
@@ -88,9 +86,8 @@ static Operation *getLast(Value yielded, Block *block) {
 /// Moves what both branches end with behind them: the first result that allows
 /// it. Returns the branch that is left, or null if it is the same.
 static scf::IfOp sink(scf::IfOp branch) {
-  auto pairs = llvm::to_vector(
-      llvm::zip(branch.thenYield().getOperands(),
-                branch.elseYield().getOperands()));
+  auto pairs = llvm::to_vector(llvm::zip(branch.thenYield().getOperands(),
+                                         branch.elseYield().getOperands()));
   SmallVector<std::pair<Value, Value>> results;
   for (auto [x, y] : pairs)
     results.push_back({x, y});

@@ -38,12 +38,11 @@ static bool canWait(tile::ContractOp op, scf::ForOp loop,
   if (!yield || yield->getParentOp() != loop)
     return false;
   OpOperand &use = *op.getResult().use_begin();
-  return llvm::all_of(
-      loop.getRegionIterArg(use.getOperandNumber()).getUsers(),
-      [&](Operation *user) {
-        return first->isBeforeInBlock(
-            loop.getBody()->findAncestorOpInBlock(*user));
-      });
+  return llvm::all_of(loop.getRegionIterArg(use.getOperandNumber()).getUsers(),
+                      [&](Operation *user) {
+                        return first->isBeforeInBlock(
+                            loop.getBody()->findAncestorOpInBlock(*user));
+                      });
 }
 
 namespace {

@@ -129,9 +129,9 @@ int64_t Specialiser::countWords() {
     // The branches of a condition need the same.
     llvm::DenseSet<std::pair<Value, Value>> counted;
     loop.getBody()->walk([&](tile::ContractOp op) {
-      bool isNew = counted.insert({op.getLhs(), op.getAcc() ? op.getLhs()
-                                                            : Value()})
-                       .second;
+      bool isNew =
+          counted.insert({op.getLhs(), op.getAcc() ? op.getLhs() : Value()})
+              .second;
       if (isNew && !op.getAcc())
         words += count(op.getResult());
       if (isNew && !getLoad(op.getRhs()))

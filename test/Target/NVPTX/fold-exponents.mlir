@@ -1,0 +1,52 @@
+// RUN: attn-opt %s --nvptx-fold-exponents --canonicalize | FileCheck %s
+
+/// The maximum is that of the products themselves, scaled afterwards; an
+/// exponential is 2 to a multiply-add; what is subtracted is never -inf.
+// CHECK-LABEL: tile.kernel @fold
+//       CHECK:   %[[MAX:.*]] = tile.map {{.*}} reducers [#attn.reduce<max "m">] {
+//  CHECK-NEXT:   ^bb0(%[[X:.*]]: f32):
+//  CHECK-NEXT:     tile.yield %[[X]] : f32
+//       CHECK:   %[[G:.*]] = tile.map ranks ["p"] sizes [64] at(%p0) ins(%[[MAX]]
+//       CHECK:     arith.mulf
+//       CHECK:   tile.map {{.*}} ins(%{{.*}}, %[[G]]
+//   CHECK-NOT:     arith.subf
+//       CHECK:     arith.select
+//       CHECK:     math.fma
+//       CHECK:     math.exp2
+tile.kernel @fold grid(%p0 = p: 64) lanes p (%R: !tile.view<[m, p], f32>)
+    attributes {ranks = []} {
+  %c0 = arith.constant 0 : index
+  %c = arith.constant 0.125 : f32
+  %s = tile.fill 1.0 : f32 : <[m: 64, p: 64], f32, register>
+  %g = tile.map ranks ["m", "p"] sizes [64, 64] at(%c0, %p0) ins(%s : !tile.tile<[m: 64, p: 64], f32, register>) reducers [#attn.reduce<max "m">] {
+  ^bb0(%x: f32):
+    %y = arith.mulf %x, %c : f32
+    tile.yield %y : f32
+  } : <[p: 64], f32, register>
+  %w = tile.map ranks ["m", "p"] sizes [64, 64] at(%c0, %p0) ins(%s, %g : !tile.tile<[m: 64, p: 64], f32, register>, !tile.tile<[p: 64], f32, register>) reducers [] {
+  ^bb0(%x: f32, %z: f32):
+    %y = arith.mulf %x, %c : f32
+    %d = arith.subf %y, %z : f32
+    %e = math.exp %d : f32
+    tile.yield %e : f32
+  } : <[m: 64, p: 64], f32, register>
+  tile.store %w, %R[%c0, %p0] dims ["m", "p"] : <[m: 64, p: 64], f32, register>, <[m, p], f32>
+}
+
+/// A factor below 0 would make a minimum of it.
+// CHECK-LABEL: tile.kernel @negative_factor
+//       CHECK:     arith.mulf
+//  CHECK-NEXT:     tile.yield
+//   CHECK-NOT:   tile.map
+tile.kernel @negative_factor grid(%p0 = p: 64) lanes p (%R: !tile.view<[p], f32>)
+    attributes {ranks = []} {
+  %c0 = arith.constant 0 : index
+  %c = arith.constant -0.125 : f32
+  %s = tile.fill 1.0 : f32 : <[m: 64, p: 64], f32, register>
+  %g = tile.map ranks ["m", "p"] sizes [64, 64] at(%c0, %p0) ins(%s : !tile.tile<[m: 64, p: 64], f32, register>) reducers [#attn.reduce<max "m">] {
+  ^bb0(%x: f32):
+    %y = arith.mulf %x, %c : f32
+    tile.yield %y : f32
+  } : <[p: 64], f32, register>
+  tile.store %g, %R[%p0] dims ["p"] : <[p: 64], f32, register>, <[p], f32>
+}
