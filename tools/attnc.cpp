@@ -3,6 +3,7 @@
 #include "lib/Cascade/Passes.h"
 #include "lib/Explain/Explain.h"
 #include "lib/Machine/CostModel.h"
+#include "lib/Mapping/ChooseTiles.h"
 #include "lib/Package/Header.h"
 #include "lib/Package/SharedObject.h"
 #include "lib/ParseSpec.h"
@@ -494,6 +495,47 @@ static LogicalResult checkExplain(const CommandLine &line) {
   return success();
 }
 
+/// Prices the tiles that each kernel of `derived` could be cut into, for calls
+/// of the given extents. What is chosen, is chosen for calls of all.
+static std::vector<std::vector<explain::TilingEstimate>>
+priceTiles(ModuleOp derived, ArrayRef<std::optional<CallExtents>> calls,
+           const MachineDescription &machine) {
+  std::vector<std::vector<explain::TilingEstimate>> all;
+  for (auto [cascade, call] : llvm::zip(derived.getOps<CascadeOp>(), calls)) {
+    std::vector<explain::TilingEstimate> &tilings = all.emplace_back();
+    TileChooser chooser(cascade, assumeExtents(cascade), machine);
+    TileChooser pricer(cascade, *call, machine);
+    for (auto [number, nest] : llvm::enumerate(cascade.getOps<NestOp>())) {
+      std::vector<PricedTiles> chosen = chooser.price(nest);
+      std::string kernel = "#" + std::to_string(number);
+      if (auto names = nest->getAttrOfType<ArrayAttr>("names");
+          names && !names.empty())
+        kernel = cast<StringAttr>(names[0]).str();
+      size_t first = tilings.size();
+      for (const PricedTiles &tiles : pricer.price(nest)) {
+        explain::TilingEstimate tiling{kernel};
+        for (auto [rank, size] : tiles.tiling.loops)
+          if (size > 1)
+            tiling.tiles += (tiling.tiles.empty() ? "" : ", ") + rank.str() +
+                            " " + std::to_string(size);
+        tiling.isChosen = machine.processor &&
+                          tiles.tiling.loops == chosen.front().tiling.loops;
+        tiling.fits = tiles.cost.fits;
+        tiling.seconds = tiles.cost.seconds;
+        tiling.bound = tiles.cost.bound;
+        tiling.bytes = tiles.cost.bytes;
+        tilings.push_back(std::move(tiling));
+      }
+      std::stable_sort(tilings.begin() + first, tilings.end(),
+                       [](auto &a, auto &b) {
+                         return std::tuple(!a.isChosen, !a.fits, a.seconds) <
+                                std::tuple(!b.isChosen, !b.fits, b.seconds);
+                       });
+    }
+  }
+  return all;
+}
+
 /// Writes the report on the cascades of `module`.
 static LogicalResult explainCascades(const CommandLine &line, ModuleOp module,
                                      const PipelineOptions &options,
@@ -526,9 +568,12 @@ static LogicalResult explainCascades(const CommandLine &line, ModuleOp module,
       return failure();
     alternatives = {{"traversals as written", *levels}, {"unfused", *unfused}};
   }
-  explain::Report report =
-      explain::explain({module, *derived, alternatives, *calls,
-                        machine ? &*machine : nullptr, remarks.take()});
+  std::vector<std::vector<explain::TilingEstimate>> tilings;
+  if (machine && (machine->processor || machine->multiprocessor))
+    tilings = priceTiles(*derived, *calls, *machine);
+  explain::Report report = explain::explain(
+      {module, *derived, alternatives, *calls, machine ? &*machine : nullptr,
+       std::move(tilings), remarks.take()});
   report.version = getVersion();
   report.file = line.input;
   std::string text;

@@ -24,9 +24,19 @@ public:
     chunks[rank] = coordinates;
   }
   int64_t getNumChunks(llvm::StringRef rank) const;
+  /// Coordinates of a rank that are computed together where a filter leaves
+  /// one of them: 1 unless set.
+  void setTile(llvm::StringRef rank, int64_t coordinates) {
+    tiles[rank] = coordinates;
+  }
+  bool hasTiles() const { return !tiles.empty(); }
+  int64_t getTile(llvm::StringRef rank) const {
+    auto it = tiles.find(rank);
+    return it == tiles.end() ? 1 : it->second;
+  }
 
 private:
-  llvm::StringMap<int64_t> extents, chunks;
+  llvm::StringMap<int64_t> extents, chunks, tiles;
 };
 
 /// Reads `texts` of the form "m=4096" or "%window=128"; `option` is how

@@ -101,35 +101,71 @@ void CascadeCounts::addTraffic() {
 // At a call's extents
 //===----------------------------------------------------------------------===//
 
+/// The number in a symbol `#0`.
+static unsigned getPointSet(StringAttr symbol) {
+  unsigned set = 0;
+  bool isNumber = !symbol.getValue().drop_front().getAsInteger(10, set);
+  assert(isNumber && "no other symbols are made");
+  (void)isNumber;
+  return set;
+}
+
 const PointCount &CallCounts::count(unsigned set) {
   auto [it, inserted] = known.try_emplace(set);
-  if (inserted)
-    it->second = countPoints(counts.getPointSets()[set], counts.getNames(),
-                             [&](StringAttr symbol) {
-                               StringRef name = symbol.getValue();
-                               if (name.consume_front("|"))
-                                 name = name.drop_back();
-                               return extents.lookup(name);
-                             });
+  if (!inserted)
+    return it->second;
+  const PointSet &points = counts.getPointSets()[set];
+  auto value = [&](StringAttr symbol) {
+    StringRef name = symbol.getValue();
+    if (name.consume_front("|"))
+      name = name.drop_back();
+    return extents.lookup(name);
+  };
+  if (extents.hasTiles())
+    it->second =
+        countTiledPoints(points, counts.getNames(), value, [&](StringAttr var) {
+          return extents.getTile(var.getValue());
+        });
+  else
+    it->second = countPoints(points, counts.getNames(), value);
   return it->second;
 }
 
 CallCounts::Number CallCounts::evaluate(const Polynomial &polynomial) {
+  return evaluate(polynomial, /*repeats=*/{});
+}
+
+CallCounts::Number
+CallCounts::evaluate(const Polynomial &polynomial,
+                     ArrayRef<std::pair<StringAttr, int64_t>> repeats) {
   Number number;
-  number.value = polynomial.evaluate([&](StringAttr symbol) -> double {
+  auto evaluateSymbol = [&](StringAttr symbol) -> double {
     StringRef name = symbol.getValue();
     if (name.consume_front("|"))
       return *extents.lookup(name.drop_back());
     if (name.consume_front("chunks("))
       return extents.getNumChunks(name.drop_back());
-    unsigned set = 0;
-    bool isNumber = name.consume_front("#") && !name.getAsInteger(10, set);
-    assert(isNumber && "no other symbols are made");
-    (void)isNumber;
-    const PointCount &points = count(set);
+    const PointCount &points = count(getPointSet(symbol));
     number.isBound |= points.isBound;
     number.isSampled |= points.isSampled;
     return points.points;
+  };
+  auto varies = [&](StringAttr symbol, StringAttr rank) {
+    if (!symbol.getValue().starts_with("#"))
+      return symbol == CascadeCounts::getExtentSymbol(rank);
+    return llvm::is_contained(counts.getPointSets()[getPointSet(symbol)].vars,
+                              rank);
+  };
+  number.value = polynomial.evaluateTerms([&](ArrayRef<StringAttr> symbols) {
+    double product = 1;
+    for (StringAttr symbol : symbols)
+      product *= evaluateSymbol(symbol);
+    for (auto [rank, times] : repeats)
+      if (llvm::none_of(symbols, [&, rank = rank](StringAttr symbol) {
+            return varies(symbol, rank);
+          }))
+        product *= times;
+    return product;
   });
   return number;
 }

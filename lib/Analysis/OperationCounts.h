@@ -92,9 +92,17 @@ public:
     bool isSampled = false;
   };
   Number evaluate(const Polynomial &polynomial);
+  /// The same where loops over tiles compute again what does not vary with
+  /// their ranks: each rank with its loop's turns.
+  Number evaluate(const Polynomial &polynomial,
+                  llvm::ArrayRef<std::pair<mlir::StringAttr, int64_t>> repeats);
   /// The points of a set of the cascade's.
   const PointCount &count(unsigned set);
   const CallExtents &getExtents() const { return extents; }
+  void setExtents(CallExtents others) {
+    extents = std::move(others);
+    known.clear();
+  }
 
 private:
   const CascadeCounts &counts;

@@ -94,6 +94,14 @@ PointCount
 countPoints(const PointSet &set, const Names &names,
             llvm::function_ref<std::optional<int64_t>(mlir::StringAttr)> value);
 
+/// Counts the points of all tiles that may have one of the set: `tile` says how
+/// many coordinates of a variable make one. Each comparison is looked at in the
+/// corners of a tile, so that tiles which it cuts count as whole.
+PointCount countTiledPoints(
+    const PointSet &set, const Names &names,
+    llvm::function_ref<std::optional<int64_t>(mlir::StringAttr)> value,
+    llvm::function_ref<int64_t(mlir::StringAttr)> tile);
+
 } // namespace attn
 
 #endif // LIB_ANALYSIS_POINTSET_H

@@ -93,16 +93,22 @@ bool Polynomial::isAtMost(const Polynomial &other) const {
   return true;
 }
 
-double
-Polynomial::evaluate(llvm::function_ref<double(StringAttr)> value) const {
+double Polynomial::evaluateTerms(
+    llvm::function_ref<double(ArrayRef<StringAttr>)> value) const {
   double sum = 0;
-  for (auto &[monomial, coefficient] : terms) {
-    double product = coefficient;
-    for (StringAttr symbol : monomial)
-      product *= value(symbol);
-    sum += product;
-  }
+  for (auto &[monomial, coefficient] : terms)
+    sum += coefficient * value(monomial);
   return sum;
+}
+
+double Polynomial::evaluate(
+    llvm::function_ref<double(StringAttr symbol)> value) const {
+  return evaluateTerms([&](ArrayRef<StringAttr> symbols) {
+    double product = 1;
+    for (StringAttr symbol : symbols)
+      product *= value(symbol);
+    return product;
+  });
 }
 
 bool Polynomial::mentions(StringAttr symbol) const {

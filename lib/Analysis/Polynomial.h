@@ -35,6 +35,9 @@ public:
   /// Both without the terms that they have in common.
   static std::pair<Polynomial, Polynomial> cancel(Polynomial a, Polynomial b);
 
+  /// The sum of all terms, with the given value of the symbols of each.
+  double evaluateTerms(
+      llvm::function_ref<double(llvm::ArrayRef<mlir::StringAttr>)> value) const;
   /// The value where every symbol has the given one.
   double
   evaluate(llvm::function_ref<double(mlir::StringAttr symbol)> value) const;

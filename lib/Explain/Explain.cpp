@@ -211,6 +211,9 @@ Report explain::explain(Subject subject) {
                  subject.derived.getOps<CascadeOp>(), subject.calls)) {
     report.cascades.push_back(
         describe(written, derived, call, subject.machine));
+    size_t number = report.cascades.size() - 1;
+    if (number < subject.tilings.size())
+      report.cascades.back().tilings = std::move(subject.tilings[number]);
     if (call && subject.machine)
       addEstimates(report.cascades.back(), written, derived, *call, subject,
                    *report.machine);

@@ -47,6 +47,9 @@ struct Subject {
   llvm::ArrayRef<std::optional<CallExtents>> calls;
   /// Null where none was asked for.
   const MachineDescription *machine;
+  /// For each cascade, what its kernels may be cut into; empty where the
+  /// mapping has no choice.
+  std::vector<std::vector<TilingEstimate>> tilings;
   std::vector<Remark> remarks;
 };
 

@@ -247,6 +247,22 @@ void PagePrinter::printMapping(const Cascade &cascade) {
   for (const KernelEstimate &kernel : cascade.estimates.front().kernels)
     os << "<li>kernel " << escape(describe(kernel)) << "</li>\n";
   os << "</ul>\n";
+  if (!cascade.tilings.empty()) {
+    os << "<h4>Tiles, by what they cost</h4>\n";
+    beginScroll("Tiles");
+    os << "<table><thead><tr>";
+    for (const char *column : tilingColumns)
+      os << (*column ? "<th scope=\"col\">" : "<td>") << column
+         << (*column ? "</th>" : "</td>");
+    os << "</tr></thead><tbody>\n";
+    for (const TilingEstimate &tiling : cascade.tilings) {
+      os << "<tr>";
+      for (const std::string &cell : describe(tiling))
+        printCell(cell);
+      os << "</tr>\n";
+    }
+    os << "</tbody></table></div>\n";
+  }
   if (cascade.roofline) {
     beginScroll("Roofline plot");
     drawRoofline(*cascade.roofline, cascade.name + "-roofline", os);

@@ -245,6 +245,16 @@ static void printCascade(OStream &json, const Cascade &cascade) {
   printForm(json, "written", cascade.written);
   printForm(json, "derived", cascade.derived);
   print(json, "estimates", cascade.estimates, printEstimate);
+  print(json, "tilings", cascade.tilings,
+        [](OStream &json, const TilingEstimate &tiling) {
+          json.attribute("kernel", tiling.kernel);
+          json.attribute("tiles", tiling.tiles);
+          json.attribute("chosen", tiling.isChosen);
+          json.attribute("fits", tiling.fits);
+          json.attribute("seconds", tiling.seconds);
+          json.attribute("bound", tiling.bound);
+          json.attribute("bytes", tiling.bytes);
+        });
   print(json, "bounds", cascade.bounds, printBound);
   if (cascade.roofline)
     printRoofline(json, *cascade.roofline);

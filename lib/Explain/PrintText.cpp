@@ -204,6 +204,14 @@ void TextPrinter::printMapping(const Cascade &cascade) {
       printWrapped(estimate.form + ": no estimate, " + estimate.problem, 2, 4);
   for (const KernelEstimate &kernel : cascade.estimates.front().kernels)
     printWrapped("kernel " + describe(kernel), 2, 4);
+  if (!cascade.tilings.empty()) {
+    os << "\n  Tiles, by what they cost:\n";
+    std::vector<std::vector<std::string>> tiles = {
+        {std::begin(tilingColumns), std::end(tilingColumns)}};
+    for (const TilingEstimate &tiling : cascade.tilings)
+      tiles.push_back(describe(tiling));
+    printTable(tiles);
+  }
   if (!cascade.bounds.empty())
     os << "\n  Bytes that no mapping goes below:\n";
   for (const Bound &bound : cascade.bounds)

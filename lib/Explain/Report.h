@@ -18,7 +18,7 @@ namespace attn::explain {
 
 /// The version of the JSON form: the first number changes where a reader of the
 /// old form would break.
-inline constexpr const char *schemaVersion = "1.0";
+inline constexpr const char *schemaVersion = "1.1";
 
 struct Place {
   unsigned line = 0, column = 0;
@@ -248,6 +248,19 @@ struct Estimate {
   std::vector<MemoryEstimate> memories;
 };
 
+/// A way to cut the kernels of the derived form into tiles.
+struct TilingEstimate {
+  std::string kernel;
+  /// The loops over tiles: `p 128, m 64`.
+  std::string tiles;
+  /// Whether attnc takes it, and whether the innermost memory holds the tiles.
+  bool isChosen = false, fits = true;
+  double seconds = 0;
+  std::string bound;
+  /// Of the tiles of one turn of the innermost loop.
+  double bytes = 0;
+};
+
 /// At least so many bytes move between a memory and the next inner one.
 struct Bound {
   std::string memory;
@@ -297,10 +310,13 @@ struct Cascade {
   std::vector<Rank> ranks;
   std::vector<Argument> arguments;
   Form written, derived;
-  /// With a machine and sizes: the mapping chosen, then the others; what no
+  /// With a machine and sizes: the form chosen, then the others; what no
   /// mapping goes below; the chosen one's bytes between the outermost memory
   /// and the next, under the machine's roofs.
   std::vector<Estimate> estimates;
+  /// Where attnc compiles for the machine: of each kernel the tiles that are
+  /// taken, then the others, the cheapest first.
+  std::vector<TilingEstimate> tilings;
   std::vector<Bound> bounds;
   std::optional<Roofline> roofline;
   std::vector<Remark> remarks;

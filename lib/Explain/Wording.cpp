@@ -228,6 +228,15 @@ std::vector<std::string> explain::describe(const Estimate &estimate) {
           bytes};
 }
 
+std::vector<std::string> explain::describe(const TilingEstimate &tiling) {
+  return {tiling.isChosen ? "chosen" : "",
+          tiling.kernel,
+          tiling.tiles,
+          inSeconds(tiling.seconds),
+          tiling.bound,
+          inBytes(tiling.bytes) + (tiling.fits ? "" : ", too many")};
+}
+
 std::string explain::describe(const Bound &bound) {
   std::string text = bound.memory + ": at least " + inBytes(bound.bytes) +
                      " (" + bound.reason + "; " + bound.formula + ")";

@@ -68,6 +68,10 @@ std::string describe(const KernelEstimate &kernel);
 inline constexpr const char *estimateColumns[] = {
     "", "mapping", "time", "bound by", "energy", "bytes moved"};
 std::vector<std::string> describe(const Estimate &estimate);
+/// Cells of a table of tilings, under `tilingColumns`.
+inline constexpr const char *tilingColumns[] = {
+    "", "kernel", "tiles", "time", "bound by", "bytes of a turn"};
+std::vector<std::string> describe(const TilingEstimate &tiling);
 /// `DRAM: at least 160 MiB (every argument and result once); derived: 1.2 x`.
 std::string describe(const Bound &bound);
 

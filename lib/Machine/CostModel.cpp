@@ -1,15 +1,14 @@
 //===- CostModel.cpp - What a cascade costs on a machine ------------------===//
 
 #include "lib/Machine/CostModel.h"
+#include "lib/Machine/CostTiles.h"
 #include "lib/Machine/CostTraffic.h"
 
 using namespace mlir;
 using namespace attn;
 using namespace attn::cost;
 
-namespace {
-
-class CascadeModel {
+class cost::CascadeModel {
 public:
   CascadeModel(CascadeOp cascade, CallExtents extents,
                const MachineDescription &machine)
@@ -17,6 +16,7 @@ public:
         call(counts, setChunks(cascade, std::move(extents), machine)),
         traversals(cascade) {}
   FailureOr<CascadeCost> run();
+  FailureOr<TilingCost> estimateTiles(Operation *nest, const Tiling &tiling);
 
 private:
   static CallExtents setChunks(CascadeOp cascade, CallExtents extents,
@@ -27,8 +27,12 @@ private:
   const MachineUnit *bind(const BoundOperation &operation, unsigned macBits,
                           const Kernel &kernel, const GraphNode &node,
                           double &cycles) const;
+  SmallVector<std::pair<StringAttr, int64_t>>
+  getRepeats(const Kernel &kernel) const;
   LogicalResult addEinsum(const EinsumCounts &einsum, const Kernel &kernel,
                           KernelCost &cost, NodeUnits &units);
+  LogicalResult addEinsums(Operation *nest, const Kernel &kernel,
+                           KernelCost &cost, NodeUnits &units);
   FailureOr<KernelCost> estimateKernel(Operation *nest, StringRef name);
   void finish(KernelCost &cost);
 
@@ -38,10 +42,10 @@ private:
   CallCounts call;
   TraversalAnalysis traversals;
   const MappingChoice *choice = nullptr;
+  /// The loops of the kernel at hand; null where it is not in tiles.
+  const Tiling *tiling = nullptr;
   CascadeCost total;
 };
-
-} // namespace
 
 /// Streams walk their ranks in the machine's chunks.
 CallExtents CascadeModel::setChunks(CascadeOp cascade, CallExtents extents,
@@ -122,6 +126,19 @@ const MachineUnit *CascadeModel::bind(const BoundOperation &operation,
   return best;
 }
 
+/// The loops over tiles, which compute again what does not vary with their
+/// ranks, and how often they turn.
+SmallVector<std::pair<StringAttr, int64_t>>
+CascadeModel::getRepeats(const Kernel &kernel) const {
+  SmallVector<std::pair<StringAttr, int64_t>> repeats;
+  if (tiling)
+    for (auto [rank, size] : tiling->loops)
+      if (kernel.parallel.contains(rank) && kernel.getExtent(rank) > size)
+        repeats.push_back(
+            {rank, llvm::divideCeil(kernel.getExtent(rank), uint64_t(size))});
+  return repeats;
+}
+
 LogicalResult CascadeModel::addEinsum(const EinsumCounts &einsum,
                                       const Kernel &kernel, KernelCost &cost,
                                       NodeUnits &units) {
@@ -130,7 +147,7 @@ LogicalResult CascadeModel::addEinsum(const EinsumCounts &einsum,
   // Cycles of this Einsum by unit.
   std::vector<double> cycles(machine.units.size(), 0.0);
   for (auto &[kind, polynomial] : einsum.operations) {
-    CallCounts::Number count = call.evaluate(polynomial);
+    CallCounts::Number count = call.evaluate(polynomial, getRepeats(kernel));
     total.isBound |= count.isBound;
     total.isSampled |= count.isSampled;
     BoundOperation bound{einsum.name, kind.str(), "", count.value, 0};
@@ -185,6 +202,17 @@ void CascadeModel::finish(KernelCost &cost) {
                      : 0;
 }
 
+LogicalResult CascadeModel::addEinsums(Operation *nest, const Kernel &kernel,
+                                       KernelCost &cost, NodeUnits &units) {
+  for (const MachineUnit &unit : machine.units)
+    cost.units.push_back({unit.name, 0, 0, 0});
+  for (const EinsumCounts &einsum : counts.getEinsums())
+    if (nest->isAncestor(einsum.op) &&
+        failed(addEinsum(einsum, kernel, cost, units)))
+      return failure();
+  return success();
+}
+
 FailureOr<KernelCost> CascadeModel::estimateKernel(Operation *nest,
                                                    StringRef name) {
   Kernel kernel(name.str(), nest, counts, call.getExtents(), machine);
@@ -192,16 +220,62 @@ FailureOr<KernelCost> CascadeModel::estimateKernel(Operation *nest,
   cost.name = name.str();
   cost.laneRank = kernel.lane ? kernel.lane.str() : "";
   cost.streamRank = kernel.stream ? kernel.stream.str() : "";
-  for (const MachineUnit &unit : machine.units)
-    cost.units.push_back({unit.name, 0, 0, 0});
   NodeUnits units;
-  for (const EinsumCounts &einsum : counts.getEinsums())
-    if (nest->isAncestor(einsum.op) &&
-        failed(addEinsum(einsum, kernel, cost, units)))
-      return failure();
+  if (failed(addEinsums(nest, kernel, cost, units)))
+    return failure();
   estimateTraffic(kernel, units, traversals, choice, cost);
   finish(cost);
   return cost;
+}
+
+FailureOr<TilingCost> CascadeModel::estimateTiles(Operation *nest,
+                                                  const Tiling &loops) {
+  tiling = &loops;
+  CallExtents extents = call.getExtents();
+  nest->walk([&](StreamOp stream) { extents.setChunk(stream.getRank(), 1); });
+  for (auto [rank, size] : loops.loops) {
+    extents.setChunk(rank, size);
+    extents.setTile(rank, size);
+  }
+  call.setExtents(std::move(extents));
+  Kernel kernel("", nest, counts, call.getExtents(), machine);
+  KernelCost cost;
+  NodeUnits units;
+  if (failed(addEinsums(nest, kernel, cost, units)))
+    return failure();
+  TileTraffic traffic = estimateTileTraffic(kernel, call, counts, loops);
+  for (const MachineMemory &memory : machine.memories)
+    cost.memories.push_back({memory.name, 0, 0, std::nullopt, 0});
+  for (auto [memory, described, bytes] :
+       llvm::zip(cost.memories, machine.memories, traffic.bytes)) {
+    memory.bytesRead = bytes;
+    if (described.bytesPerSecond)
+      memory.seconds = bytes / *described.bytesPerSecond;
+  }
+  finish(cost);
+  double room = *machine.memories.back().bytes;
+  TilingCost whole{cost.seconds, cost.bound, traffic.turnBytes,
+                   traffic.turnBytes <= room};
+  if (!machine.processor)
+    return whole;
+  const ProcessorDescription &processor = *machine.processor;
+  double refills = traffic.bytes.back() / processor.l1BytesPerSecond;
+  for (const MemoryCost &memory : cost.memories)
+    refills += memory.seconds.value_or(0);
+  whole.seconds += processor.exposed * refills +
+                   traffic.numStarts * processor.startCycles / machine.hertz;
+  whole.fits = 2 * traffic.turnBytes <= room;
+  return whole;
+}
+
+TilingModel::TilingModel(CascadeOp cascade, CallExtents extents,
+                         const MachineDescription &machine)
+    : model(std::make_unique<CascadeModel>(cascade, std::move(extents),
+                                           machine)) {}
+TilingModel::~TilingModel() = default;
+FailureOr<TilingCost> TilingModel::estimate(Operation *nest,
+                                            const Tiling &tiling) {
+  return model->estimateTiles(nest, tiling);
 }
 
 FailureOr<CascadeCost> CascadeModel::run() {

@@ -68,6 +68,40 @@ struct CascadeCost {
 mlir::FailureOr<CascadeCost> estimate(CascadeOp cascade, CallExtents extents,
                                       const MachineDescription &machine);
 
+/// The loops of a mapped kernel from the outermost to the innermost, and the
+/// coordinates of each one's rank in a tile; all other ranks are whole in one.
+struct Tiling {
+  llvm::SmallVector<std::pair<mlir::StringAttr, int64_t>, 6> loops;
+};
+
+struct TilingCost {
+  double seconds = 0;
+  /// The unit or memory that takes most of them.
+  std::string bound;
+  /// What the tiles of one turn of the innermost loop take, and whether the
+  /// innermost memory has room for them and, if they stay there by themselves,
+  /// for those of the next turn.
+  double bytes = 0;
+  bool fits = true;
+};
+
+/// What the kernels of a cascade cost as loops over tiles.
+class TilingModel {
+public:
+  /// `cascade` and `machine` live longer.
+  TilingModel(CascadeOp cascade, CallExtents extents,
+              const MachineDescription &machine);
+  ~TilingModel();
+  /// The time includes what of the memories' time does not pass while units
+  /// work, and beginning each Einsum in each tile. Points are those of whole
+  /// tiles.
+  mlir::FailureOr<TilingCost> estimate(mlir::Operation *nest,
+                                       const Tiling &tiling);
+
+private:
+  std::unique_ptr<class CascadeModel> model;
+};
+
 void printText(const CascadeCost &cost, llvm::raw_ostream &out);
 void printJson(llvm::ArrayRef<CascadeCost> costs, llvm::raw_ostream &out);
 

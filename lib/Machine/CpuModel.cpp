@@ -23,10 +23,10 @@ struct CpuLevels {
       cpus.push_back({machine.name, processor.isa, processor.processor,
                       processor.features, processor.lanes, processor.registers,
                       *machine.memories.back().bytes, processor.laneTile,
-                      processor.minStreamTile, processor.maxStreamTile,
-                      processor.productLaneTile, processor.productRowTile,
-                      processor.productStreamTile, processor.sweepTile,
-                      processor.sweepRows, processor.hasTiles});
+                      processor.streamTile, processor.productLaneTile,
+                      processor.productRowTile, processor.productStreamTile,
+                      processor.sweepTile, processor.sweepRows,
+                      processor.hasTiles, &machine});
     }
   }
 };
@@ -49,16 +49,6 @@ std::optional<CpuDescription> attn::lookupCpu(StringRef name) {
       return cpu;
   }
   return std::nullopt;
-}
-
-// A key tile, a value tile and the scores, at 128 elements a row, take an
-// eighth of the second-level cache; more is no faster.
-int64_t CpuModel::getStreamTile() const {
-  int64_t rowBytes = 4 * (128 + 128 + getLaneTile());
-  int64_t rows = cpu.minStreamTile;
-  while (rows < cpu.maxStreamTile && rows * 2 * rowBytes <= cpu.l2Bytes / 8)
-    rows *= 2;
-  return rows;
 }
 
 int64_t CpuModel::getMaxTileElements() const { return cpu.l2Bytes / 4; }

@@ -3,6 +3,7 @@
 #ifndef LIB_MACHINE_CPUMODEL_H
 #define LIB_MACHINE_CPUMODEL_H
 
+#include "lib/Machine/MachineDescription.h"
 #include "lib/Machine/TargetModel.h"
 #include <optional>
 
@@ -18,14 +19,16 @@ struct CpuDescription {
   /// f32 values in a vector, and vector registers.
   int64_t lanes, registers;
   int64_t l2Bytes;
-  /// Coordinates in a tile: of the lane rank; of a streamed rank, at least and
-  /// at most; of a product's lane rank, rows and streamed rank; of a row of a
-  /// sweep, and its rows.
-  int64_t laneTile, minStreamTile, maxStreamTile, productLaneTile,
-      productRowTile, productStreamTile, sweepTile, sweepRows;
+  /// Coordinates in a tile: of the lane rank and of a streamed rank, where the
+  /// cost model does not choose; of a product's lane rank, rows and streamed
+  /// rank; of a row of a sweep, and its rows.
+  int64_t laneTile, streamTile, productLaneTile, productRowTile,
+      productStreamTile, sweepTile, sweepRows;
   /// Whether it has AMX: tiles of 16 rows of 64 bytes, multiplied in pairs of
   /// bf16 or in fours of 8-bit integers.
   bool hasTiles = false;
+  /// All of it.
+  const MachineDescription *machine = nullptr;
 };
 
 /// The feature levels that attnc compiles for, best first.
@@ -37,10 +40,13 @@ class CpuModel : public TargetModel {
 public:
   explicit CpuModel(CpuDescription cpu) : cpu(cpu) {}
   mlir::StringRef getName() const override { return cpu.name; }
+  const MachineDescription *getPricedMachine() const override {
+    return cpu.machine;
+  }
   int64_t getLaneTile() const override { return cpu.laneTile; }
   int64_t getNarrowLaneTile() const override { return cpu.lanes; }
   bool packsSharingRanks() const override { return true; }
-  int64_t getStreamTile() const override;
+  int64_t getStreamTile() const override { return cpu.streamTile; }
   int64_t getProductLaneTile() const override { return cpu.productLaneTile; }
   int64_t getProductRowTile() const override { return cpu.productRowTile; }
   int64_t getProductStreamTile() const override {

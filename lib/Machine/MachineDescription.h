@@ -81,11 +81,20 @@ struct MappingChoice {
 struct ProcessorDescription {
   std::string isa, processor, features;
   int64_t lanes, registers;
-  /// Coordinates in a tile: of the lane rank; of a streamed rank, at least and
-  /// at most; of a product's lane rank, rows and streamed rank; of a row of a
-  /// sweep, and its rows.
-  int64_t laneTile, minStreamTile, maxStreamTile, productLaneTile,
-      productRowTile, productStreamTile, sweepTile, sweepRows;
+  /// The first-level cache: its bytes, and those a second that refill it.
+  int64_t l1Bytes;
+  double l1BytesPerSecond;
+  /// The share of the time of all memories that does not pass while units work.
+  double exposed;
+  /// Cycles to begin an Einsum in a tile.
+  double startCycles;
+  /// Coordinates in a tile, to choose from: of the lane rank, of a streamed
+  /// rank.
+  std::vector<int64_t> laneTiles, streamTiles;
+  /// The same where the cost model does not choose; of a product's lane rank,
+  /// rows and streamed rank; of a row of a sweep, and its rows.
+  int64_t laneTile, streamTile, productLaneTile, productRowTile,
+      productStreamTile, sweepTile, sweepRows;
   /// Whether it has AMX.
   bool hasTiles = false;
 };

@@ -19,6 +19,11 @@ public:
 
   /// The name by which options and messages call the target.
   virtual mlir::StringRef getName() const = 0;
+  /// The machine by whose cost model tiles are chosen; null where the sizes
+  /// below are taken.
+  virtual const struct MachineDescription *getPricedMachine() const {
+    return nullptr;
+  }
   /// Coordinates of the lane rank in one tile, where a call has many of them.
   virtual int64_t getLaneTile() const = 0;
   /// The same where a call has few of them (decoding): one vector.

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "lib/Machine/TargetModel.h"
+#include "lib/Mapping/ChooseTiles.h"
 #include "lib/Mapping/NestEmitter.h"
 #include "lib/Mapping/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -24,11 +25,9 @@ namespace {
 
 class CascadePartitioner {
 public:
+  /// A size in `wanted` that is not 0 is taken as it is.
   CascadePartitioner(CascadeOp cascade, const TargetModel &target,
-                     TileSizes sizes, TileSizes productSizes, int64_t split)
-      : cascade(cascade), target(target), sizes(sizes),
-        productSizes(productSizes), split(split), builder(cascade),
-        host(cascade) {}
+                     TileSizes wanted, int64_t split);
   LogicalResult run();
 
 private:
@@ -39,6 +38,7 @@ private:
   };
 
   void createProgram();
+  TileSizes chooseSizes(NestOp nest);
   LogicalResult partitionNest(NestOp nest);
   SmallVector<Value> getExternals(NestOp nest);
   Value getWorkspace(ArrayRef<StringAttr> ranks, Type element,
@@ -55,7 +55,8 @@ private:
 
   CascadeOp cascade;
   const TargetModel &target;
-  TileSizes sizes, productSizes;
+  TileSizes wanted;
+  std::optional<TileChooser> chooser;
   int64_t split;
   OpBuilder builder;
   tile::ProgramOp program;
@@ -66,6 +67,36 @@ private:
 };
 
 } // namespace
+
+CascadePartitioner::CascadePartitioner(CascadeOp cascade,
+                                       const TargetModel &target,
+                                       TileSizes wanted, int64_t split)
+    : cascade(cascade), target(target), wanted(wanted), split(split),
+      builder(cascade), host(cascade) {
+  const MachineDescription *machine = target.getPricedMachine();
+  if (machine && !(wanted.lanes && wanted.stream))
+    chooser.emplace(cascade, assumeExtents(cascade), *machine);
+}
+
+/// The tiles of `nest` where a call has many coordinates: those of the least
+/// price where the machine's model knows one.
+TileSizes CascadePartitioner::chooseSizes(NestOp nest) {
+  auto complete = [&](int64_t lanes, int64_t stream) {
+    return TileSizes{wanted.lanes ? wanted.lanes : lanes,
+                     wanted.stream ? wanted.stream : stream,
+                     target.getProductRowTile(), target.getMaxTileElements()};
+  };
+  TileSizes sizes =
+      complete(target.getProductLaneTile(), target.getProductStreamTile());
+  if (chooseGrid(nest, sizes).hasRows)
+    return sizes;
+  if (chooser) {
+    std::vector<PricedTiles> priced = chooser->price(nest);
+    if (!priced.empty())
+      return complete(priced.front().sizes.lanes, priced.front().sizes.stream);
+  }
+  return complete(target.getLaneTile(), target.getStreamTile());
+}
 
 /// A tensor of the cascade as a view.
 static Type getViewType(Type type) {
@@ -289,8 +320,7 @@ LogicalResult CascadePartitioner::partitionNest(NestOp nest) {
 
   // A sweep takes long rows, for the sake of the memory; the rest takes what
   // is used again.
-  TileSizes wide = chooseGrid(nest, sizes).hasRows ? productSizes : sizes;
-  TileSizes narrow = wide;
+  TileSizes wide = chooseSizes(nest), narrow = wide;
   if (getSweptRank(nest)) {
     wide.lanes = wide.stream = target.getSweepTile();
     wide.rows = target.getSweepRows();
@@ -437,18 +467,10 @@ struct Partition : attn::impl::PartitionBase<Partition> {
       getOperation().emitError("unknown target `") << target << "`";
       return signalPassFailure();
     }
-    auto getSizes = [&](int64_t lanes, int64_t stream) {
-      return TileSizes{laneTile ? laneTile : lanes,
-                       streamTile ? streamTile : stream,
-                       model->getProductRowTile(), model->getMaxTileElements()};
-    };
-    TileSizes sizes = getSizes(model->getLaneTile(), model->getStreamTile());
-    TileSizes productSizes =
-        getSizes(model->getProductLaneTile(), model->getProductStreamTile());
+    TileSizes wanted{laneTile, streamTile, 0, 0};
     for (auto cascade :
          llvm::make_early_inc_range(getOperation().getOps<CascadeOp>()))
-      if (failed(CascadePartitioner(cascade, *model, sizes, productSizes, split)
-                     .run()))
+      if (failed(CascadePartitioner(cascade, *model, wanted, split).run()))
         return signalPassFailure();
   }
 };

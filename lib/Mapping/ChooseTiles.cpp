@@ -1,0 +1,124 @@
+//===- ChooseTiles.cpp - The tiles of a nest, by their price --------------===//
+//
+// Every pair of sizes that the machine's file lists is a candidate. What each
+// costs is lib/Machine's to say; nothing here knows a kind of attention.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Mapping/ChooseTiles.h"
+#include "mlir/IR/Diagnostics.h"
+
+using namespace mlir;
+using namespace attn;
+
+/// What a price may be above the least and count as the same: the model is no
+/// more precise.
+static constexpr double closePrice = 1.01;
+
+CallExtents attn::assumeExtents(CascadeOp cascade) {
+  constexpr int64_t manyCoordinates = 4096;
+  llvm::StringMap<int64_t> extents;
+  llvm::SmallSetVector<StringAttr, 4> walked;
+  cascade.walk([&](NestOp nest) {
+    GridChoice grid = chooseGrid(nest, {2, 2, 2, 2});
+    for (auto [rank, size] : llvm::zip(grid.ranks, grid.sizes))
+      if (size > 1)
+        walked.insert(rank);
+  });
+  cascade.walk([&](StreamOp stream) { walked.insert(stream.getRankAttr()); });
+  // A product that is fixed leaves its factors no choice: the last has it all.
+  auto ranks = llvm::to_vector(cascade.getRanks().getAsRange<RankAttr>());
+  for (RankAttr rank : ranks) {
+    std::optional<int64_t> fixed = cascade.getFixedExtent(rank.getName());
+    if (rank.getKind() != RankKind::Product || !fixed)
+      continue;
+    int64_t rest = *fixed;
+    StringAttr last;
+    for (StringAttr factor : rank.getOperands())
+      if (std::optional<int64_t> extent = cascade.getFixedExtent(factor))
+        rest /= *extent;
+      else
+        last = factor;
+    if (last)
+      extents[last] = rest;
+  }
+  for (RankAttr rank : ranks)
+    if (rank.getKind() == RankKind::Free)
+      extents.try_emplace(rank.getName(), walked.contains(rank.getName())
+                                              ? manyCoordinates
+                                              : 1);
+  FailureOr<CallExtents> bound = CallExtents::bind(cascade, extents);
+  assert(succeeded(bound) && "extents that contradict one another");
+  return std::move(*bound);
+}
+
+TileChooser::TileChooser(CascadeOp cascade, const CallExtents &extents,
+                         const MachineDescription &machine)
+    : model(cascade, extents, machine) {
+  if (machine.multiprocessor)
+    candidates = machine.multiprocessor->tiles;
+  if (machine.processor)
+    for (int64_t lanes : machine.processor->laneTiles)
+      for (int64_t stream : machine.processor->streamTiles)
+        candidates.push_back({lanes, stream});
+}
+
+/// The loops of `nest`: its grid, then its streams from the outermost inwards.
+static cost::Tiling getLoops(NestOp nest, const TileSizes &sizes) {
+  cost::Tiling tiling;
+  GridChoice grid = chooseGrid(nest, sizes);
+  for (auto [rank, size] : llvm::zip(grid.ranks, grid.sizes))
+    tiling.loops.push_back({rank, size});
+  nest.walk<WalkOrder::PreOrder>([&](StreamOp stream) {
+    bool isInner = true;
+    stream.getStep().walk([&](StreamOp) { isInner = false; });
+    if (llvm::none_of(tiling.loops, [&](auto &loop) {
+          return loop.first == stream.getRankAttr();
+        }))
+      tiling.loops.push_back(
+          {stream.getRankAttr(), isInner ? sizes.stream : 1});
+  });
+  return tiling;
+}
+
+std::vector<PricedTiles> TileChooser::price(NestOp nest) {
+  std::vector<PricedTiles> priced;
+  if (getSweptRank(nest))
+    return priced;
+  // A cascade that the machine has no unit for is mapped all the same.
+  ScopedDiagnosticHandler handler(nest.getContext(),
+                                  [](Diagnostic &) { return success(); });
+  for (TileChoice choice : candidates) {
+    TileSizes sizes{choice.lanes, choice.stream, /*rows=*/1,
+                    /*maxElements=*/1};
+    if (chooseGrid(nest, sizes).hasRows)
+      return {};
+    cost::Tiling tiling = getLoops(nest, sizes);
+    // Sizes that a fixed extent makes the same.
+    if (llvm::any_of(priced, [&](const PricedTiles &other) {
+          return other.tiling.loops == tiling.loops;
+        }))
+      continue;
+    FailureOr<cost::TilingCost> cost = model.estimate(nest, tiling);
+    if (failed(cost))
+      return {};
+    priced.push_back({sizes, tiling, *cost});
+  }
+  auto getArea = [](const PricedTiles &tiles) {
+    return tiles.sizes.lanes * tiles.sizes.stream;
+  };
+  llvm::stable_sort(priced, [](const PricedTiles &a, const PricedTiles &b) {
+    return std::tuple(!a.cost.fits, a.cost.seconds) <
+           std::tuple(!b.cost.fits, b.cost.seconds);
+  });
+  // Of about the same price, the smallest: a call has a rest, and threads.
+  auto best = priced.begin();
+  for (auto it = priced.begin(); it != priced.end(); ++it)
+    if (it->cost.fits == best->cost.fits &&
+        it->cost.seconds <= closePrice * priced.front().cost.seconds &&
+        getArea(*it) < getArea(*best))
+      best = it;
+  if (best != priced.end())
+    std::rotate(priced.begin(), best, best + 1);
+  return priced;
+}

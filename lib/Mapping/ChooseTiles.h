@@ -1,0 +1,44 @@
+//===- ChooseTiles.h - The tiles of a nest, by their price ----------------===//
+
+#ifndef LIB_MAPPING_CHOOSETILES_H
+#define LIB_MAPPING_CHOOSETILES_H
+
+#include "lib/Machine/CostModel.h"
+#include "lib/Mapping/Grid.h"
+
+namespace attn {
+
+/// A way to cut a nest into tiles, and what it costs.
+struct PricedTiles {
+  TileSizes sizes;
+  cost::Tiling tiling;
+  cost::TilingCost cost;
+};
+
+/// The extents that tiles are chosen for where a call's are not known: an
+/// object is compiled once for all of them. Ranks that loops walk in tiles have
+/// 4096 coordinates, other free ones 1.
+CallExtents assumeExtents(CascadeOp cascade);
+
+/// Prices tilings of the nests of a cascade with the machine's cost model.
+class TileChooser {
+public:
+  /// The candidates are those of the machine's `processor` or
+  /// `multiprocessor`.
+  TileChooser(CascadeOp cascade, const CallExtents &extents,
+              const MachineDescription &machine);
+
+  /// The tilings of `nest`: the one to take, then the others, the cheapest
+  /// first; those that the machine's memories don't hold last. None where the
+  /// model does not decide: where a nest only sweeps over memory, is a product
+  /// of two tensors, or the machine has no unit for it.
+  std::vector<PricedTiles> price(NestOp nest);
+
+private:
+  std::vector<TileChoice> candidates;
+  cost::TilingModel model;
+};
+
+} // namespace attn
+
+#endif // LIB_MAPPING_CHOOSETILES_H
