@@ -81,9 +81,28 @@ static cost::Tiling getLoops(NestOp nest, const TileSizes &sizes) {
   return tiling;
 }
 
+/// Whether an access finds its coordinates in a tensor: what is read then has
+/// no price.
+static bool gathers(NestOp nest) {
+  return nest
+      .walk([](ReadOp read) {
+        SetVector<Value> slice(read.getIndices().begin(),
+                               read.getIndices().end());
+        for (unsigned i = 0; i != slice.size(); ++i) {
+          Operation *op = slice[i].getDefiningOp();
+          if (isa_and_nonnull<ReadOp>(op))
+            return WalkResult::interrupt();
+          if (op)
+            slice.insert(op->operand_begin(), op->operand_end());
+        }
+        return WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
 std::vector<PricedTiles> TileChooser::price(NestOp nest) {
   std::vector<PricedTiles> priced;
-  if (getSweptRank(nest))
+  if (getSweptRank(nest) || gathers(nest))
     return priced;
   // A cascade that the machine has no unit for is mapped all the same.
   ScopedDiagnosticHandler handler(nest.getContext(),
