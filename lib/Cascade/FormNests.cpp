@@ -196,9 +196,33 @@ static RankSet getParallelRanks(ArrayRef<Operation *> members,
       for (Type type : iterate.getResultTypes()) {
         SmallVector<StringAttr> ranks(cast<attn::TensorType>(type).getRanks());
         llvm::erase(ranks, iterate.getRankAttr());
+        // A product's factors: the body says which of the two it walks.
+        CascadeOp cascade = getCascade(iterate);
+        for (unsigned i = 0; i < ranks.size(); ++i) {
+          RankAttr declared = cascade.lookupRank(ranks[i]);
+          if (declared.getKind() == RankKind::Product)
+            llvm::append_range(ranks, declared.getOperands());
+        }
         intersect(ranks);
       }
-      iterate.walk([&](EinsumOp inner) { intersect(inner.getOutVars()); });
+      // What lacks a rank is made again along it. That is only for ranks that
+      // no tile spans: they have to be parallel.
+      SmallVector<StringAttr> open;
+      for (StringAttr rank : *parallel)
+        if (!getCascade(iterate).getFixedExtent(rank) &&
+            iterate
+                .walk([&](EinsumOp inner) {
+                  return llvm::is_contained(inner.getVars(), Attribute(rank))
+                             ? WalkResult::interrupt()
+                             : WalkResult::advance();
+                })
+                .wasInterrupted())
+          open.push_back(rank);
+      iterate.walk([&](EinsumOp inner) {
+        SmallVector<StringAttr> vars = inner.getOutVars();
+        llvm::append_range(vars, open);
+        intersect(vars);
+      });
     } else if (isReduction(member)) {
       intersect(getOutVars(member));
     }

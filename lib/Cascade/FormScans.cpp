@@ -147,6 +147,9 @@ static std::string describeMixture(Expr factor, const PrefixBound &bound) {
 /// Adds what `einsum` multiplies, if it only multiplies and adds.
 bool ScanFormer::addFactors(EinsumOp einsum, Scan &scan) {
   Type element = einsum.getResult().getType().getElementType();
+  // A sum that is rounded once, at its end, may be carried before that.
+  if (einsum == scan.root)
+    element = getComputeType(element);
   if (!isa<FloatType>(element) || element != getComputeType(element) ||
       element != einsum.getValue().getType())
     return false;
@@ -303,8 +306,9 @@ StringAttr ScanFormer::declareTerm(StringAttr m) {
 void ScanFormer::rewrite(Scan &scan) {
   PrefixBound bound = *scan.bound;
   StringAttr p = bound.p, m = bound.m, term = declareTerm(m);
-  StepEmitter emitter(leaves, scan.root.getResult().getType().getElementType(),
-                      scan.root.getLoc(), OpBuilder(scan.root));
+  Type element = scan.root.getResult().getType().getElementType();
+  StepEmitter emitter(leaves, getComputeType(element), scan.root.getLoc(),
+                      OpBuilder(scan.root));
   SmallVector<StringAttr> order;
   for (auto rank : cascade.getRanks().getAsRange<RankAttr>())
     order.push_back(rank.getName());
@@ -323,6 +327,12 @@ void ScanFormer::rewrite(Scan &scan) {
   for (StringAttr var : emitter.getVars(key))
     if (var != m && !llvm::is_contained(inner, var))
       stateVars.push_back(var);
+  // Queries that share a state, in a number that is known at the call: each has
+  // a copy, as kernels have no loop for a rank that the state lacks.
+  for (StringAttr var : scan.root.getOutVars())
+    if (var != p && !llvm::is_contained(stateVars, var) &&
+        !cascade.getFixedExtent(var))
+      stateVars = emitter.insertRank(stateVars, var);
 
   // The bound where p is `at`, or any p if that is null.
   auto makeBound = [&](EinsumRegion &region, Value at) {
@@ -357,11 +367,10 @@ void ScanFormer::rewrite(Scan &scan) {
 
   // What comes before the first.
   StepEmitter::Shape before;
+  before.more = stateVars;
   Expr first = context.constant(0);
   bool isEmpty = bound.offset && *bound.offset - bound.isStrict <= 0;
-  if (isEmpty) {
-    before.more = stateVars;
-  } else {
+  if (!isEmpty) {
     first = key;
     before.reduced = {m};
     llvm::append_range(before.reduced, inner);
@@ -404,6 +413,7 @@ void ScanFormer::rewrite(Scan &scan) {
   Value whole = results[1];
   if (whole.getType() != scan.root.getResult().getType()) {
     StepEmitter::Shape shape;
+    shape.element = element;
     for (auto group : scan.root.getOut().getAsRange<ArrayAttr>())
       llvm::append_range(shape.groups.emplace_back(),
                          group.getAsRange<StringAttr>());

@@ -172,7 +172,8 @@ Value StepEmitter::emitTensor(StringRef name, Expr value, const Shape &shape) {
     reducers.push_back(
         ReduceAttr::get(builder.getContext(), shape.reducer, var));
   }
-  auto type = attn::TensorType::get(builder.getContext(), ranks, floatType);
+  auto type = attn::TensorType::get(builder.getContext(), ranks,
+                                    shape.element ? shape.element : floatType);
   auto einsum = EinsumOp::create(
       builder, loc, type, region.inputs, builder.getStringAttr(name),
       builder.getArrayAttr(vars), builder.getArrayAttr(out),

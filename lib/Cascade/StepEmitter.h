@@ -26,6 +26,8 @@ public:
     llvm::SmallVector<mlir::StringAttr> more = {};
     /// The left-hand side, if it is not these in order.
     Groups groups = {};
+    /// The type of the result's elements; null: that of all.
+    mlir::Type element = {};
     /// Makes the filter where it is no expression.
     std::function<mlir::Value(EinsumRegion &)> makeFilter = {};
   };

@@ -30,8 +30,8 @@ public:
 
   /// The tilings of `nest`: the one to take, then the others, the cheapest
   /// first; those that the machine's memories don't hold last. None where the
-  /// model does not decide: where a nest only sweeps over memory, is a product
-  /// of two tensors, or the machine has no unit for it.
+  /// model does not decide: where a nest only sweeps over memory, gathers, is
+  /// a product of two tensors, or the machine has no unit for it.
   std::vector<PricedTiles> price(NestOp nest);
 
 private:

@@ -32,12 +32,14 @@ attn.cascade @causal_linear(%Q: !attn.tensor<[h, p, e], f32>,
 
 // -----
 
-/// The last queries see all keys: those before the first query come first.
+/// The last queries see all keys: those before the first query come first. Of a
+/// group of any size, each head has a state.
 // CHECK-LABEL: attn.cascade @aligned_ends
 //       CHECK:   %K_p = attn.einsum [k, p, e] = %K[k, p + extent(m) - extent(p) + m_term, e]
-//       CHECK:   %S0 = attn.einsum [k, e, f] = %V[k, m, f] * %K[k, m, e] where (m < 0 + extent(m) - extent(p))
+//       CHECK:   %S0 = attn.einsum [k, g, e, f] = %V[k, m, f] * %K[k, m, e] where (m < 0 + extent(m) - extent(p))
 //       CHECK:   attn.iterate p
-//       CHECK:     attn.einsum [(k, g), f] = %Q[(k, g), p, e] * %s1[k, e, f]
+//       CHECK:     %s1 = attn.einsum [k, g, e, f] = %K_p[k, p, e] * %V_p[k, p, f] + %s[k, g, e, f]
+//       CHECK:     attn.einsum [(k, g), f] = %Q[(k, g), p, e] * %s1[k, g, e, f]
 attn.cascade @aligned_ends(%Q: !attn.tensor<[h, p, e], f32>,
                            %K: !attn.tensor<[k, m, e], f32>,
                            %V: !attn.tensor<[k, m, f], f32>)
@@ -45,6 +47,26 @@ attn.cascade @aligned_ends(%Q: !attn.tensor<[h, p, e], f32>,
   %QK = attn.einsum [k, g, p, m] = %Q[(k, g), p, e] * %K[k, m, e]
           where (m <= p + extent(m) - extent(p))
   %AV = attn.einsum [(k, g), p, f] = %QK[k, g, p, m] * %V[k, m, f]
+  attn.yield %AV
+}
+
+// -----
+
+/// A group of a fixed size shares the state; the sum is rounded at its end.
+// CHECK-LABEL: attn.cascade @rounded_end
+//       CHECK:   attn.iterate p
+//       CHECK:     %s1 = attn.einsum [k, e, f] = %K_p[k, p, e] * %V_p[k, p, f] + %s[k, e, f]
+//       CHECK:     attn.einsum [(k, g), f] = %Q[(k, g), p, e] * %s1[k, e, f]
+//       CHECK:   %[[AV:.*]] = attn.einsum [(k, g), p, f] = %AV[(k, g), p, f] : bf16
+//       CHECK:   attn.yield %[[AV]]
+attn.cascade @rounded_end(%Q: !attn.tensor<[h, p, e], f32>,
+                          %K: !attn.tensor<[k, m, e], f32>,
+                          %V: !attn.tensor<[k, m, f], f32>)
+    -> !attn.tensor<[h, p, f], bf16>
+    ranks(k, g = 2, h = k * g, p, m, e = 64, f = 64) {
+  %QK = attn.einsum [k, g, p, m] = %Q[(k, g), p, e] * %K[k, m, e]
+          where (m <= p)
+  %AV = attn.einsum [(k, g), p, f] = %QK[k, g, p, m] * %V[k, m, f] : bf16
   attn.yield %AV
 }
 
