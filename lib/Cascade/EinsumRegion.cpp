@@ -161,3 +161,31 @@ Value EinsumRegion::combine(ReducerName reducer, ReducerOp definition, Value a,
   }
   llvm_unreachable("not a reducer of two elements");
 }
+
+Value attn::createSum(OpBuilder &builder, Value tensor, Value added,
+                      int64_t number, StringRef name) {
+  EinsumRegion region(tensor.getLoc());
+  auto type = cast<attn::TensorType>(tensor.getType());
+  SmallVector<Attribute> vars(type.getRanks().begin(), type.getRanks().end());
+  SmallVector<Attribute> out;
+  TensorAccess access{tensor, {}, {}};
+  for (StringAttr rank : type.getRanks()) {
+    access.groups.push_back({rank});
+    out.push_back(builder.getArrayAttr({rank}));
+  }
+  Value value = region.read(access);
+  if (added)
+    value = region.make<arith::AddIOp>(value, region.getInput(added));
+  if (number)
+    value = region.make<arith::AddIOp>(
+        value, region.make<arith::ConstantOp>(
+                   builder.getIntegerAttr(value.getType(), number)));
+  region.builder.setInsertionPointToEnd(&region.region.front());
+  ValueOp::create(region.builder, region.loc, value, Value());
+  auto einsum =
+      EinsumOp::create(builder, region.loc, type, region.inputs,
+                       builder.getStringAttr(name), builder.getArrayAttr(vars),
+                       builder.getArrayAttr(out), builder.getArrayAttr({}));
+  einsum.getBody().takeBody(region.region);
+  return einsum.getResult();
+}

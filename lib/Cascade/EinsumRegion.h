@@ -22,6 +22,11 @@ struct TensorAccess {
   llvm::SmallVector<Expr> conditions;
 };
 
+/// An Einsum that gives every element of `tensor`, of integers, with `added`
+/// (or null) and `number` added.
+mlir::Value createSum(mlir::OpBuilder &builder, mlir::Value tensor,
+                      mlir::Value added, int64_t number, llvm::StringRef name);
+
 /// What `values`, of an Einsum's region, are computed from, in the order of the
 /// region.
 llvm::SmallVector<mlir::Operation *> getSliceOps(mlir::ValueRange values);

@@ -4,6 +4,9 @@
 // some coordinates of the rank, the states of two sets of coordinates as those
 // of both, and the outputs from the states of all.
 //
+// A list is passed as values and coordinates, counted from 1: what is absent is
+// stored as 0 (S7), and is then no entry.
+//
 // The states are written as the reductions that they are at the end of a
 // traversal, RD = sum of exp(x - RM). That this is one traversal in its turn is
 // derived when the function is compiled.
@@ -29,6 +32,16 @@ void StreamFormer::emitPartial(Block &partial, ArrayRef<State> states) {
   mapArguments(partial, 0);
   std::vector<EinsumJob> jobs;
   for (const State &state : states) {
+    if (state.list) {
+      if (state.local)
+        jobs.push_back(*state.local);
+      else if (state.source)
+        provide({state.source}, nullptr, inner);
+      if (state.part == 0)
+        provide(SmallVector<Value>(TopKOp(state.list).getPayload()), nullptr,
+                inner);
+      continue;
+    }
     if (state.local) {
       EinsumJob job = *state.local;
       job.name = state.name;
@@ -45,10 +58,79 @@ void StreamFormer::emitPartial(Block &partial, ArrayRef<State> states) {
   }
   provide(jobs, nullptr, inner);
   emitter.emit(jobs, inner);
+  emitPartialLists(states, inner);
   SmallVector<Value> results;
   for (const State &state : states)
     results.push_back(emitter.lookup(state.leaf)->tensor);
   YieldOp::create(inner, cascade.getLoc(), results);
+}
+
+/// The lists of a piece.
+void StreamFormer::emitPartialLists(ArrayRef<State> states, OpBuilder &inner) {
+  for (auto [i, state] : llvm::enumerate(states)) {
+    if (!state.list || state.part > 0)
+      continue;
+    TopKOp topk = state.list;
+    ArrayRef<State> parts = states.slice(i, topk->getNumResults());
+    Value input = state.local
+                      ? Value(emitter.lookup(state.local->result)->tensor)
+                      : emitter.lookup(state.source);
+    SmallVector<Value> payload;
+    for (Value value : topk.getPayload())
+      payload.push_back(emitter.lookup(value));
+    SmallVector<Type> types;
+    SmallVector<Attribute> names;
+    for (const State &part : parts) {
+      types.push_back(part.type);
+      names.push_back(inner.getStringAttr(part.part == 1 ? part.name + "_local"
+                                                         : part.name));
+    }
+    auto local = TopKOp::create(inner, topk.getLoc(), types, input, payload,
+                                topk.getFromAttr(), topk.getToAttr(),
+                                inner.getArrayAttr(names));
+    for (auto [part, result] : llvm::zip(parts, local->getResults()))
+      emitter.bind(part.leaf,
+                   {part.part == 1 ? createSum(inner, result, Value(),
+                                               /*number=*/1, part.name)
+                                   : Value(result),
+                    part.groups,
+                    {}});
+  }
+}
+
+/// Takes the merge of a stream as a function: coordinates count from 1.
+void StreamFormer::countFromOne(Block &merge, ArrayRef<State> states) {
+  OpBuilder front = OpBuilder::atBlockBegin(&merge);
+  Operation *yield = merge.getTerminator();
+  for (auto [i, state] : llvm::enumerate(states)) {
+    if (state.list && state.part == 0) {
+      auto join = yield->getOperand(i).getDefiningOp<JoinOp>();
+      SmallVector<Attribute> names;
+      for (const State &part : states.slice(i, join.getNumResults()))
+        names.push_back(
+            front.getStringAttr(part.part == 1 ? part.name + "0" : part.name));
+      join.setNamesAttr(front.getArrayAttr(names));
+    }
+    if (!state.list)
+      continue;
+    // A join reads what Einsums make.
+    int64_t first = state.part == 1 ? -1 : 0;
+    for (auto [side, suffix] : {std::pair(0, "_a"), {1, "_b"}}) {
+      BlockArgument argument = merge.getArgument(side * states.size() + i);
+      SmallVector<OpOperand *> uses;
+      for (OpOperand &use : argument.getUses())
+        uses.push_back(&use);
+      Value local =
+          createSum(front, argument, Value(), first, state.name + "0" + suffix);
+      for (OpOperand *use : uses)
+        use->set(local);
+    }
+    if (state.part != 1)
+      continue;
+    OpBuilder back(yield);
+    yield->setOperand(i, createSum(back, yield->getOperand(i), Value(),
+                                   /*number=*/1, state.name));
+  }
 }
 
 void StreamFormer::emitFinish(Block &finish, const Derivation &derivation,
@@ -56,8 +138,13 @@ void StreamFormer::emitFinish(Block &finish, const Derivation &derivation,
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToEnd(&finish);
   mapArguments(finish, states.size());
-  for (auto [state, argument] : llvm::zip(states, finish.getArguments()))
-    emitter.bind(state.leaf, {argument, state.groups, {}});
+  for (auto [state, argument] : llvm::zip(states, finish.getArguments())) {
+    Value value = argument;
+    if (state.list && state.part == 1)
+      value = createSum(builder, argument, Value(), /*number=*/-1,
+                        state.name + "0");
+    emitter.bind(state.leaf, {value, state.groups, {}});
+  }
   emitOutputs(derivation, segment);
   unsigned numSegments = 0;
   for (const Member &member : members)
@@ -110,18 +197,16 @@ LogicalResult StreamFormer::formMonoid(Monoid &monoid) {
   std::vector<State> states = makeStates(derivation, segment, 0);
 
   for (const State &state : states)
-    if (TopKOp list = state.list)
-      return list.emitOpError("carries a list along `")
-             << rank.getValue() << "`, which has no merge function yet";
-  for (const State &state : states)
     monoid.states.push_back(state.name);
   emitPartial(monoid.partial.getBody().front(), states);
   emitter.reset();
   Block &merge = monoid.merge.getBody().front();
   emitMerge(merge, states, cascade.getLoc());
+  countFromOne(merge, states);
   for (auto [value, state] :
        llvm::zip_equal(merge.getTerminator()->getOperands(), states))
-    value.getDefiningOp<EinsumOp>().setName(state.name);
+    if (auto einsum = value.getDefiningOp<EinsumOp>())
+      einsum.setName(state.name);
   Block &finish = monoid.finish.getBody().front();
   for (auto [i, state] : llvm::enumerate(states))
     finish.insertArgument(i, state.type, cascade.getLoc());

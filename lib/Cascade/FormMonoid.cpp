@@ -211,6 +211,20 @@ LogicalResult PieceRewriter::run() {
   for (EinsumOp einsum : einsums)
     if (failed(checkReads(einsum)))
       return failure();
+  // What a list says is where its entries are in the whole rank.
+  for (auto topk : function.getBody().front().getOps<TopKOp>()) {
+    if (topk.getFromAttr() != rank)
+      continue;
+    OpBuilder after(topk->getNextNode());
+    Value local = topk.getIndices();
+    SmallVector<OpOperand *> uses;
+    for (OpOperand &use : local.getUses())
+      uses.push_back(&use);
+    Value global = createSum(after, local, getScalar(begin, "_begin"),
+                             /*number=*/0, "I");
+    for (OpOperand *use : uses)
+      use->set(global);
+  }
   for (EinsumOp einsum : einsums)
     rewrite(einsum);
   return success();
@@ -299,8 +313,7 @@ static LogicalResult checkWalks(const Monoid &monoid, StringAttr rank) {
   };
   for (CascadeOp function : {monoid.partial, monoid.finish})
     for (Operation &op : function.getBody().front().without_terminator()) {
-      auto einsum = dyn_cast<EinsumOp>(op);
-      bool isAllowed = einsum && function == monoid.partial;
+      bool isAllowed = isa<EinsumOp, TopKOp>(op) && function == monoid.partial;
       if (!isAllowed && llvm::any_of(op.getOperandTypes(), walks))
         return op.emitError() << "needs all of `" << rank.getValue()
                               << "` at once, so it cannot be merged";
@@ -382,7 +395,9 @@ void FormMonoid::runOnOperation() {
     auto name = StringAttr::get(&getContext(), rank);
     bool isReduced =
         llvm::any_of(cascade.getBody().getOps<EinsumOp>(),
-                     [&](EinsumOp e) { return e.getReducer(name); });
+                     [&](EinsumOp e) { return e.getReducer(name); }) ||
+        llvm::any_of(cascade.getBody().getOps<TopKOp>(),
+                     [&](TopKOp topk) { return topk.getFromAttr() == name; });
     found |= isReduced;
     if (isReduced && failed(split(cascade)))
       return signalPassFailure();

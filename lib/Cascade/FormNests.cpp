@@ -78,18 +78,20 @@ SmallVector<StringAttr> NestFormer::getLoopRanks(ArrayRef<StringAttr> ranks) {
   return loops;
 }
 
-/// The variables of what `op`, an Einsum or a top-k, makes.
+/// The variables of what `op`, an Einsum, a top-k or a join, makes.
 static SmallVector<StringAttr> getOutVars(Operation *op) {
   if (auto einsum = dyn_cast<EinsumOp>(op))
     return einsum.getOutVars();
   return SmallVector<StringAttr>(
-      cast<TopKOp>(op).getValues().getType().getRanks());
+      cast<attn::TensorType>(op->getResult(0).getType()).getRanks());
 }
 
-/// The variables that `op`, an Einsum or a top-k, reduces or chooses from.
+/// The variables that `op` reduces or chooses from.
 static SmallVector<StringAttr> getReduced(Operation *op) {
   if (auto topk = dyn_cast<TopKOp>(op))
     return {topk.getFromAttr()};
+  if (auto join = dyn_cast<JoinOp>(op))
+    return {join.getRankAttr()};
   return llvm::map_to_vector(
       cast<EinsumOp>(op).getReducers().getAsRange<ReduceAttr>(),
       [](ReduceAttr reducer) { return reducer.getVar(); });
@@ -102,7 +104,8 @@ bool NestFormer::reducesLoopRank(Operation *op) {
 
 bool NestFormer::mayInline(Operation *producer, Operation *consumer,
                            const Root &root) {
-  if (!isa<EinsumOp, TopKOp>(producer) || !isa<EinsumOp, TopKOp>(consumer))
+  if (!isa<EinsumOp, TopKOp, JoinOp>(producer) ||
+      !isa<EinsumOp, TopKOp, JoinOp>(consumer))
     return false;
   if (copies.contains(producer))
     return true;
@@ -131,7 +134,7 @@ void NestFormer::collect(Operation *op) {
   if (roots.count(op))
     return;
   Root root;
-  if (isa<EinsumOp, TopKOp>(op))
+  if (isa<EinsumOp, TopKOp, JoinOp>(op))
     root.key = getLoopRanks(getOutVars(op));
   SmallVector<Operation *> worklist{op};
   llvm::SmallSetVector<Operation *, 4> before;
@@ -180,12 +183,12 @@ static RankSet getParallelRanks(ArrayRef<Operation *> members,
       parallel->remove_if([&](StringAttr rank) { return !set.contains(rank); });
   };
   for (Operation *root : roots)
-    if (isa<EinsumOp, TopKOp>(root))
+    if (isa<EinsumOp, TopKOp, JoinOp>(root))
       intersect(getOutVars(root));
   RankSet reduced;
   for (Operation *member : members) {
     member->walk([&](Operation *op) {
-      if (isa<EinsumOp, TopKOp>(op))
+      if (isa<EinsumOp, TopKOp, JoinOp>(op))
         for (StringAttr rank : getReduced(op))
           reduced.insert(rank);
       // The places of a list are found one after the other.
@@ -268,7 +271,7 @@ void NestFormer::emitNest(ArrayRef<Operation *> group, IRMapping &stored) {
     if (auto consumer = dyn_cast<EinsumOp>(member))
       for (Value input : consumer.getInputs()) {
         Operation *producer = input.getDefiningOp();
-        if (!isa_and_nonnull<EinsumOp, TopKOp>(producer) ||
+        if (!isa_and_nonnull<EinsumOp, TopKOp, JoinOp>(producer) ||
             !members.contains(producer) || readsInPlace(producer, consumer))
           continue;
         made.push_back({input, mapping.lookup(input)});
@@ -297,7 +300,7 @@ void NestFormer::emit() {
   for (auto &[op, root] : roots) {
     SmallVector<Attribute> key(root.key.begin(), root.key.end());
     // Unfused, and for what is no Einsum: a nest of its own.
-    if (!fuse || !isa<EinsumOp, TopKOp>(op))
+    if (!fuse || !isa<EinsumOp, TopKOp, JoinOp>(op))
       key.push_back(builder.getI64IntegerAttr(nests.size()));
     nests[{root.level, builder.getArrayAttr(key)}].push_back(op);
   }

@@ -211,14 +211,14 @@ static SmallVector<ArrayAttr> getOutGroups(Operation *op) {
     return llvm::to_vector(einsum.getOut().getAsRange<ArrayAttr>());
   Builder builder(op->getContext());
   return llvm::map_to_vector(
-      cast<TopKOp>(op).getValues().getType().getRanks(),
+      cast<attn::TensorType>(op->getResult(0).getType()).getRanks(),
       [&](StringAttr rank) { return builder.getArrayAttr(rank); });
 }
 
 bool attn::readsInPlace(Operation *producer, Operation *consumer) {
   SmallVector<ArrayAttr> groups = getOutGroups(producer);
-  // A top-k reads at the ranks of its input.
-  if (isa<TopKOp>(consumer))
+  // Lists are read at the ranks of their tensors.
+  if (isa<TopKOp, JoinOp>(consumer))
     return llvm::all_of(groups,
                         [](ArrayAttr group) { return group.size() == 1; });
   auto einsum = cast<EinsumOp>(consumer);

@@ -171,6 +171,8 @@ private:
                      std::vector<State> &states);
   void joinLists(llvm::ArrayRef<State> states, mlir::ValueRange left,
                  mlir::ValueRange right, mlir::OpBuilder &inner);
+  void emitPartialLists(llvm::ArrayRef<State> states, mlir::OpBuilder &inner);
+  void countFromOne(mlir::Block &merge, llvm::ArrayRef<State> states);
   void emitLists(mlir::Block *step, llvm::ArrayRef<State> states,
                  mlir::OpBuilder &inside);
   EinsumJob makeListOutput(const Member &member, Expr value);

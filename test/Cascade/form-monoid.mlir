@@ -120,10 +120,37 @@ attn.cascade @negative_blocks(%X: !attn.tensor<[p, m], f32>,
 
 // -----
 
-attn.cascade @negative_list(%X: !attn.tensor<[p, m], f32>)
+/// A list's coordinates are those of the whole rank, and count from 1 between
+/// the functions: what is absent is stored as 0 and is then no entry.
+// CHECK-LABEL: attn.cascade @list_partial(
+//       CHECK:   %RW, %RI_local = attn.topk m to s of %X
+//  CHECK-NEXT:   %I = attn.einsum [p, s] = %RI_local[p, s] + %m_begin
+//  CHECK-NEXT:   %RI = attn.einsum [p, s] = %I[p, s] + 1
+//       CHECK:   attn.yield %RW, %RI, %RS
+// CHECK-LABEL: attn.cascade @list_merge(
+//       CHECK:   %RI0_a = attn.einsum [p, s] = %RI_a[p, s] + -1
+//       CHECK:   %RW, %RI0 = attn.join s of (%RW0_a, %RI0_a) and (%RW0_b, %RI0_b)
+//       CHECK:   %RI = attn.einsum [p, s] = %RI0[p, s] + 1
+//       CHECK:   attn.yield %RW, %RI, %RS
+// CHECK-LABEL: attn.cascade @list_finish(
+//       CHECK:   %RI0 = attn.einsum [p, s] = %RI[p, s] + -1
+//       CHECK:   %W = attn.einsum [p, s] = %RW[p, s] where (0.0 <= %RI0[p, s])
+attn.cascade @list(%X: !attn.tensor<[p, m], f32>)
     -> (!attn.tensor<[p, s], f32>, !attn.tensor<[p], f32>) ranks(p, m, s = 4) {
-  // expected-error @below {{carries a list along `m`, which has no merge function yet}}
   %W, %I = attn.topk m to s of %X
   %S = attn.einsum [p] = %X[p, m]
   attn.yield %W, %S
+}
+
+// -----
+
+/// A payload goes along; a list of another rank's sums is no state.
+// CHECK-LABEL: attn.cascade @payload_merge(
+//       CHECK:   %RW, %RI0, %RY = attn.join s of (%RW0_a, %RI0_a, %RY0_a) and (%RW0_b, %RI0_b, %RY0_b)
+attn.cascade @payload(%X: !attn.tensor<[p, m], f32>,
+                      %C: !attn.tensor<[p, m], f32>)
+    -> !attn.tensor<[p, s], f32> ranks(p, m, s = 4) {
+  %D = attn.einsum [p, m] = %C[p, m]
+  %W, %I, %Y = attn.topk m to s of %X with %D
+  attn.yield %Y
 }

@@ -5,7 +5,8 @@
 Every cascade that --attn-form-monoid splits is called on pieces of its rank,
 empty ones among them: the partial in its derived form, then the merge, as a
 fold, as a ring that starts anywhere, and as a random tree, then the finish. All
-tensors are f64, and scores are about N(0, 150^2).
+tensors are f64, and scores are about N(0, 150^2) unless a list is chosen from
+their weights.
 """
 import json
 import re
@@ -110,7 +111,8 @@ def check(text, rank, rng):
         extents = dict(equivalence.EXTENTS, p=4, m=extent, m1=extent)
         arguments = equivalence.make_arguments(rng, text, extents)
         for scores in ("X", "Y"):
-            if scores in arguments:
+            # Weights that underflow would be equal, and tie in a list.
+            if scores in arguments and "attn.topk" not in text:
                 arguments[scores] = arguments[scores] * (150 / 12)
         expected = cascades.evaluate(whole, arguments)
         pieces = Pieces(name, functions, rank, arguments)

@@ -53,6 +53,44 @@ class Monoid:
                          extents)
 
 
+def checkLists():
+    """The five largest weights of a softmax, in pieces: many are equal."""
+    path = compiled.compile(os.path.join(
+        os.path.dirname(os.path.abspath(__file__)), "Inputs", "routing.mlir"),
+        "--merge=m")
+    partial, merge, finish = [compiled.Kernel(path, f"routing_{function}")
+                              for function in ("partial", "merge", "finish")]
+    p, m = 37, 60
+    X = rng.integers(-3, 4, (p, m)).astype(np.float32)
+    extents = dict(p=p, s=5)
+
+    def call(kernel, isa, **arguments):
+        outputs = {
+            arg.name.decode(): np.full(
+                [extents[rank] for rank in kernel.rankNames(arg)], 77,
+                compiled.TYPES[arg.code, arg.bits])
+            for arg in kernel.args if arg.kind == compiled.OUTPUT}
+        kernel(isa, **arguments, **outputs)
+        return outputs
+
+    order = np.lexsort((np.broadcast_to(np.arange(m), X.shape), -X), axis=1)
+    weights = np.exp(np.float64(X))
+    weights /= weights.sum(axis=1, keepdims=True)
+    for isa in partial.isas:
+        states = [call(partial, isa, X=X[:, begin:end], m_begin=begin)
+                  for begin, end in ((3, 40), (0, 3), (40, 60), (3, 3))]
+        total = states[0]
+        for state in states[1:]:
+            total = call(merge, isa,
+                         **{f"{name}_a": value for name, value in total.items()},
+                         **{f"{name}_b": value for name, value in state.items()})
+        outputs = call(finish, isa, **total)
+        assert (outputs["I"] == order[:, :5]).all(), isa
+        expected = np.take_along_axis(weights, order[:, :5], axis=1)
+        assert abs(outputs["W"] - expected).max() < 1e-6, isa
+    print("routing: the lists of all pieces are that of the whole")
+
+
 def check(name, expected, Q, K, V, scores=1):
     monoid = Monoid(name)
     b, h, p, e = Q.shape
@@ -88,6 +126,7 @@ def main():
     check("causal_gqa", attend(Q, K, V, causal(90, 70)), Q, K, V)
     cap = lambda scores: 50 * np.tanh(scores / 50)
     check("softcap", attend(Q, K, V, causal(90, 70), cap), Q, K, V)
+    checkLists()
 
 
 main()
