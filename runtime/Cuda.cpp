@@ -113,6 +113,8 @@ static bool hasMachineCode(const attnrt_gpu_code &code, int capability) {
 }
 
 bool CudaDevice::canRun(const attnrt_gpu_code &code) const {
+  if (code.is_exact && int(code.capability) != capability)
+    return false;
   return hasMachineCode(code, capability) ||
          (code.ptx && int(code.capability) <= capability);
 }
@@ -196,6 +198,48 @@ attnrt_status CudaDevice::load(const attnrt_gpu_code &code,
   return nullptr;
 }
 
+namespace {
+/// CUtensorMap.
+struct alignas(64) TensorMap {
+  char bytes[128];
+};
+} // namespace
+
+/// Returns whether the tensor in `frame` allows such a map. A map has the
+/// innermost rank first; its strides are multiples of 16 bytes, but for that
+/// one's, which is not given: its coordinates are neighbours.
+bool CudaDevice::makeMap(const attnrt_gpu_map &description,
+                         const int64_t *frame, void *map) const {
+  constexpr unsigned kMaxRanks = 5;
+  constexpr int64_t kElementBytes = 2, kPieceBytes = 16;
+  unsigned numRanks = description.num_ranks;
+  const int64_t *tensor = frame + description.slot, *strides = tensor + 1;
+  if (!driver.tensorMapEncode || numRanks > kMaxRanks || numRanks < 2 ||
+      tensor[0] % kPieceBytes != 0 || strides[numRanks - 1] != 1)
+    return false;
+  unsigned long long extents[kMaxRanks], bytes[kMaxRanks];
+  unsigned box[kMaxRanks], steps[kMaxRanks];
+  for (unsigned i = 0; i < numRanks; ++i) {
+    unsigned rank = numRanks - 1 - i;
+    int64_t extent = frame[description.extents[rank]];
+    if (extent < 1 || extent > INT_MAX)
+      return false;
+    // Of a single coordinate, it says nothing.
+    int64_t stride = extent == 1 ? kPieceBytes : strides[rank] * kElementBytes;
+    if (i != 0 && (stride < 0 || stride % kPieceBytes != 0))
+      return false;
+    extents[i] = extent;
+    bytes[i] = stride;
+    box[i] = description.box[rank];
+    steps[i] = 1;
+  }
+  return driver.tensorMapEncode(
+             map, cuda::kTensorMapUInt16, numRanks,
+             reinterpret_cast<void *>(tensor[0]), extents, bytes + 1, box,
+             steps, /*interleave=*/0, cuda::kTensorMapSwizzle128,
+             cuda::kTensorMapPromotion256, /*fill=*/0) == cuda::kSuccess;
+}
+
 attnrt_status CudaDevice::launch(const attnrt_gpu_kernel &kernel,
                                  cuda::Function function, const int64_t *frame,
                                  int64_t tasks, cuda::Stream stream) {
@@ -207,8 +251,18 @@ attnrt_status CudaDevice::launch(const attnrt_gpu_kernel &kernel,
   CurrentContext current(driver, context);
   if (attnrt_status status = check(current.result, "cuCtxPushCurrent"))
     return status;
-  // The driver copies what the parameter's size is.
-  void *parameters[] = {const_cast<int64_t *>(frame)};
+  if (kernel.num_maps > ATTNRT_MAX_MAPS)
+    return fail(ATTNRT_INTERNAL, "kernel ", kernel.name, " has ",
+                kernel.num_maps, " tensor maps, more than ", ATTNRT_MAX_MAPS);
+  // The driver copies what the parameters' sizes are.
+  TensorMap maps[ATTNRT_MAX_MAPS] = {};
+  void *parameters[ATTNRT_MAX_MAPS + 2] = {const_cast<int64_t *>(frame)};
+  int32_t isMapped = 1;
+  for (uint32_t i = 0; i < kernel.num_maps; ++i) {
+    isMapped &= makeMap(kernel.maps[i], frame, &maps[i]);
+    parameters[i + 1] = &maps[i];
+  }
+  parameters[kernel.num_maps + 1] = &isMapped;
   return check(driver.launchKernel(function, unsigned(tasks), 1, 1,
                                    kernel.threads, 1, 1, kernel.shared_bytes,
                                    stream, parameters, nullptr),

@@ -54,6 +54,8 @@ public:
   int multiprocessors = 0, sharedBytes = 0;
 
 private:
+  bool makeMap(const attnrt_gpu_map &description, const int64_t *frame,
+               void *map) const;
   attnrt_status loadModule(const attnrt_gpu_code &code, LoadedCode &loaded);
   attnrt_status check(cuda::Result result, const char *what) const;
   attnrt_status checkResources(const attnrt_gpu_code &code) const;

@@ -23,6 +23,10 @@ std::string CudaDriver::open() {
   member = reinterpret_cast<decltype(member)>(find(symbol));
   ATTNRT_CUDA_FUNCTIONS(ATTNRT_FIND)
 #undef ATTNRT_FIND
+#define ATTNRT_FIND_LATER(member, symbol, ...)                                 \
+  member = reinterpret_cast<decltype(member)>(dlsym(library, symbol));
+  ATTNRT_CUDA_LATER_FUNCTIONS(ATTNRT_FIND_LATER)
+#undef ATTNRT_FIND_LATER
   if (!missing.empty())
     return std::string("the CUDA driver is too old: ") + kLibrary + " lacks " +
            missing;

@@ -46,6 +46,10 @@ enum : int {
   kJitErrorLogBytes = 6,
 
   kStreamNonBlocking = 1,
+
+  kTensorMapUInt16 = 1, // CUtensorMapDataType
+  kTensorMapSwizzle128 = 3,
+  kTensorMapPromotion256 = 3,
 };
 } // namespace cuda
 
@@ -94,6 +98,14 @@ enum : int {
   X(eventElapsed, "cuEventElapsedTime", float *milliseconds, Event start,      \
     Event end)
 
+/// Functions that older drivers lack, and what needs them: tensor maps.
+#define ATTNRT_CUDA_LATER_FUNCTIONS(X)                                         \
+  X(tensorMapEncode, "cuTensorMapEncodeTiled", void *map, int elementType,     \
+    unsigned rank, void *address, const unsigned long long *extents,           \
+    const unsigned long long *strideBytes, const unsigned *box,                \
+    const unsigned *steps, int interleave, int swizzle, int promotion,         \
+    int fill)
+
 struct CudaDriver {
   /// Opens the driver and initialises it; returns why that can't be, or an
   /// empty text. The library stays open for good.
@@ -113,6 +125,8 @@ struct CudaDriver {
   using Stream = cuda::Stream;
   using Event = cuda::Event;
   ATTNRT_CUDA_FUNCTIONS(ATTNRT_MEMBER)
+  /// Null where the driver has none.
+  ATTNRT_CUDA_LATER_FUNCTIONS(ATTNRT_MEMBER)
 #undef ATTNRT_MEMBER
 };
 

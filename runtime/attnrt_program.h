@@ -34,7 +34,7 @@
 extern "C" {
 #endif
 
-#define ATTNRT_ABI_VERSION 2
+#define ATTNRT_ABI_VERSION 3
 
 /// Scratch and workspace begin at a multiple of this many bytes.
 #define ATTNRT_ALIGNMENT 64
@@ -109,22 +109,40 @@ enum {
   ATTNRT_CPU_AMX_INT8 = 1 << 7  ///< likewise
 };
 
+/// The most tensor maps that a kernel has.
+#define ATTNRT_MAX_MAPS 8
+
+/// A tensor of 16-bit elements that a kernel copies by boxes (TMA), as blocks
+/// of 128-byte rows in shared memory, swizzled.
+typedef struct {
+  uint32_t slot;           ///< its frame slot
+  uint32_t num_ranks;      ///< at most 5
+  const uint32_t *extents; ///< their frame slots
+  const uint32_t *box;     ///< coordinates of each in a box
+} attnrt_gpu_map;
+
 /// A kernel of a GPU: a block of threads does one task.
 typedef struct {
-  const char *name;      ///< of the function
-  uint32_t threads;      ///< in a block
-  uint32_t shared_bytes; ///< of dynamic shared memory that a block needs
+  const char *name;           ///< of the function
+  uint32_t threads;           ///< in a block
+  uint32_t shared_bytes;      ///< of dynamic shared memory that a block needs
+  const attnrt_gpu_map *maps; ///< NULL: none
+  uint32_t num_maps, reserved;
 } attnrt_gpu_kernel;
 
-/// The kernels for a CUDA device. Each takes the frame by value, as its only
-/// parameter, and finds its task's number in the block's.
+/// The kernels for a CUDA device. Each takes the frame by value and finds its
+/// task's number in the block's. One with maps takes these after it, by value,
+/// and then an i32: 1, or 0 where a tensor's address or strides allow no map,
+/// so that there is none.
 typedef struct {
   uint32_t capability; ///< the compute capability: 10 * major + minor
   uint32_t num_kernels;
   const attnrt_gpu_kernel *kernels;
   const void *cubin; ///< for this major and at least this minor; NULL: none
   uint64_t cubin_bytes;
-  const char *ptx; ///< for at least this capability
+  const char *ptx;   ///< for at least this capability
+  uint32_t is_exact; ///< whether all of it is for this capability alone
+  uint32_t reserved;
 } attnrt_gpu_code;
 
 /// The whole program for one instruction set.

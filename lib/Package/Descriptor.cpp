@@ -13,12 +13,12 @@
 using namespace mlir;
 using namespace attn;
 
-static_assert(ATTNRT_ABI_VERSION == 2, "write the new structs below");
+static_assert(ATTNRT_ABI_VERSION == 3, "write the new structs below");
 static_assert(sizeof(attnrt_rank_desc) == 32 && sizeof(attnrt_arg_desc) == 32 &&
                   sizeof(attnrt_variant) == 40 &&
                   sizeof(attnrt_program) == 64 &&
-                  sizeof(attnrt_gpu_kernel) == 16 &&
-                  sizeof(attnrt_gpu_code) == 40,
+                  sizeof(attnrt_gpu_map) == 24 && sizeof(attnrt_gpu_kernel) == 32 &&
+                  sizeof(attnrt_gpu_code) == 48,
               "write the new structs below");
 
 namespace {
@@ -181,10 +181,17 @@ llvm::GlobalVariable *DescriptorBuilder::build(ArrayRef<Variant> variants,
 
 llvm::Constant *DeviceCodeBuilder::build(const nvptx::DeviceCode &code) {
   SmallVector<llvm::Constant *> kernels;
-  for (const nvptx::DeviceKernel &kernel : code.kernels)
+  for (const nvptx::DeviceKernel &kernel : code.kernels) {
+    SmallVector<llvm::Constant *> maps;
+    for (const nvptx::TensorMap &map : kernel.maps)
+      maps.push_back(getStruct({getInt(32, map.slot),
+                                getInt(32, map.extents.size()),
+                                addPlaces(map.extents), addPlaces(map.box)}));
     kernels.push_back(
         getStruct({getText(kernel.name), getInt(32, kernel.threads),
-                   getInt(32, kernel.sharedBytes)}));
+                   getInt(32, kernel.sharedBytes), addArray(maps),
+                   getInt(32, maps.size()), getInt(32, 0)}));
+  }
   llvm::Constant *cubin = nullptr;
   if (!code.cubin.empty())
     cubin = addConstant(llvm::ConstantDataArray::getString(context, code.cubin,
@@ -192,7 +199,8 @@ llvm::Constant *DeviceCodeBuilder::build(const nvptx::DeviceCode &code) {
   return addConstant(
       getStruct({getInt(32, code.gpu.capability), getInt(32, kernels.size()),
                  addArray(kernels), getAddress(cubin),
-                 getInt(64, code.cubin.size()), getText(code.ptx)}));
+                 getInt(64, code.cubin.size()), getText(code.ptx),
+                 getInt(32, code.gpu.hasWarpgroups()), getInt(32, 0)}));
 }
 
 llvm::Constant *attn::addDeviceCode(const nvptx::DeviceCode &code,

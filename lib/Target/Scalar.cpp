@@ -27,7 +27,16 @@ struct Formula {
   Value add(Value x, Value y) { return arith::AddFOp::create(b, x, y); }
   Value sub(Value x, Value y) { return arith::SubFOp::create(b, x, y); }
   Value mul(Value x, Value y) { return arith::MulFOp::create(b, x, y); }
-  Value div(Value x, Value y) { return arith::DivFOp::create(b, x, y); }
+  Value div(Value x, Value y) {
+    if (!target.hasReciprocal || !type.isF32())
+      return arith::DivFOp::create(b, x, y);
+    Value reciprocal =
+        LLVM::CallIntrinsicOp::create(
+            b, type, b.getStringAttr("llvm.nvvm.rcp.approx.ftz.f"),
+            ValueRange{y})
+            .getResult(0);
+    return mul(x, reciprocal);
+  }
   Value compare(arith::CmpFPredicate predicate, Value x, Value y) {
     return arith::CmpFOp::create(b, predicate, x, y);
   }

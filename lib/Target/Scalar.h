@@ -59,6 +59,9 @@ struct ScalarTarget {
   /// PTX's ex2.approx for exponentials in f32: a relative error of 2^-22 for
   /// 2^x, and of 2^-22 + |x| * 2^-24 for exp(x).
   bool hasExp2 = false;
+  /// PTX's rcp.approx for quotients in f32, of divisors from 2^-126 to 2^126: a
+  /// relative error of 2^-22. Many quotients by one number take one.
+  bool hasReciprocal = false;
 };
 
 /// Emits `op` on other operands (scalars or vectors of the types of its own).

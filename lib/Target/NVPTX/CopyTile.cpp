@@ -98,9 +98,10 @@ void TileCopy::copyPieces() {
     at[inner] = k.mul(at[inner], k.small(pieceElements));
     return at;
   };
-  // Where whole rows are copied at a time, a thread stays in its column.
+  // Where whole rows are copied at a time, a thread stays in its column; one
+  // that only loads has few registers.
   int64_t perRow = pieces.back().second;
-  bool isByRows = pieces.size() == 2 && k.threads % perRow == 0 &&
+  bool isByRows = !k.isProducing() && pieces.size() == 2 && k.threads % perRow == 0 &&
                   count % k.threads == 0 && count / k.threads <= maxUnrolled;
   if (!isByRows)
     return (void)k.loop(k.getThread(), count, k.threads, {},

@@ -16,10 +16,24 @@ constexpr llvm::StringLiteral deviceModuleName = "device";
 constexpr llvm::StringLiteral threadsAttr = "attn.threads";
 constexpr llvm::StringLiteral sharedBytesAttr = "attn.shared_bytes";
 
+/// attnrt_gpu_map: the slot of its tensor, then of each extent, then the box.
+constexpr llvm::StringLiteral mapsAttr = "attn.maps";
+
+/// A tensor that a kernel copies by boxes.
+struct TensorMap {
+  unsigned slot = 0;
+  llvm::SmallVector<unsigned> extents, box;
+
+  bool operator==(const TensorMap &other) const {
+    return slot == other.slot && extents == other.extents && box == other.box;
+  }
+};
+
 /// A kernel of a device module, and what a launch needs.
 struct DeviceKernel {
   std::string name;
   int64_t threads = 0, sharedBytes = 0;
+  std::vector<TensorMap> maps;
 };
 
 /// The kernels of a module, as text and as machine code.

@@ -110,10 +110,19 @@ FailureOr<DeviceCode> nvptx::takeDeviceCode(ModuleOp module,
     auto getNumber = [&](StringRef name) {
       return function->getAttrOfType<IntegerAttr>(name).getInt();
     };
-    if (!function.isExternal())
-      code.kernels.push_back({function.getSymName().str(),
-                              getNumber(threadsAttr),
-                              getNumber(sharedBytesAttr)});
+    if (function.isExternal())
+      continue;
+    code.kernels.push_back({function.getSymName().str(), getNumber(threadsAttr),
+                            getNumber(sharedBytesAttr), {}});
+    for (auto numbers : function->getAttrOfType<ArrayAttr>(mapsAttr)
+                            .getAsRange<DenseI64ArrayAttr>()) {
+      ArrayRef<int64_t> list = numbers.asArrayRef();
+      size_t ranks = (list.size() - 1) / 2;
+      TensorMap &map = code.kernels.back().maps.emplace_back();
+      map.slot = list.front();
+      map.extents.assign(list.begin() + 1, list.begin() + 1 + ranks);
+      map.box.assign(list.begin() + 1 + ranks, list.end());
+    }
   }
   llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> translated =

@@ -302,6 +302,8 @@ void nvptx::makeKernel(LLVM::LLVMFuncOp function, int64_t threads) {
   // So that registers are not spared for the sake of more blocks.
   function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
                     b.getI32IntegerAttr(1));
-  function.setArgAttr(0, NVVM::NVVMDialect::getGridConstantAttrName(),
-                      b.getUnitAttr());
+  for (auto [index, type] : llvm::enumerate(function.getArgumentTypes()))
+    if (isa<LLVM::LLVMPointerType>(type))
+      function.setArgAttr(index, NVVM::NVVMDialect::getGridConstantAttrName(),
+                          b.getUnitAttr());
 }

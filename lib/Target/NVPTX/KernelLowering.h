@@ -21,6 +21,7 @@
 
 #include "lib/Target/Buffers.h"
 #include "lib/Target/Frame.h"
+#include "lib/Target/NVPTX/Device.h"
 #include "lib/Target/NVPTX/Fragment.h"
 #include "lib/Target/NVPTX/SharedLayout.h"
 #include "lib/Target/Scalar.h"
@@ -116,6 +117,10 @@ public:
   int64_t getSharedAlignment() const { return plan.alignment; }
   /// Of a block.
   int64_t getNumThreads() const { return numThreads; }
+  /// Whether what is emitted is the role that loads.
+  bool isProducing() const { return producerSlice != nullptr; }
+  /// By number, as the function's parameters.
+  llvm::ArrayRef<TensorMap> getMaps() const { return maps; }
 
   //===--- Values ---------------------------------------------------------===//
 
@@ -249,6 +254,10 @@ private:
   llvm::DenseMap<mlir::Operation *, mlir::Value> turnsOfTiles;
   /// What the producer computes; set while that is emitted.
   const llvm::DenseSet<mlir::Operation *> *producerSlice = nullptr;
+  /// Of all the producer's loads; none where a tile's has no map.
+  llvm::SmallVector<TensorMap> maps;
+  llvm::DenseMap<mlir::Operation *, unsigned> mapsOfLoads;
+  bool producesByMap = false; ///< while that is emitted
   mlir::Value warpgroup; ///< the number of this thread's, of those that compute
   mlir::Value isFirstOfGroup;
 
@@ -257,7 +266,10 @@ private:
   mlir::LogicalResult lowerRoles();
   mlir::LogicalResult lowerProducer(mlir::Block &block);
   mlir::LogicalResult lowerProducerOp(mlir::Operation *op);
+  void collectMaps();
+  std::optional<TensorMap> getMap(tile::LoadOp load);
   void produce(tile::LoadOp load);
+  void copyBoxes(tile::LoadOp load, mlir::Value barrier);
   mlir::Value getStage(tile::LoadOp load, mlir::Value turn);
   mlir::Value getBarrier(tile::LoadOp load, bool isFull, mlir::Value turn);
   void initBarriers();

@@ -118,20 +118,23 @@ Value FragmentMapLowering::readInput(Value input, int64_t reg,
   return k.getFragment(input)[reg];
 }
 
-/// By pairs, so that one waits for few others.
+/// By a few chains, so that one waits for few others and few are kept, which are
+/// then combined by pairs.
 Value FragmentMapLowering::combine(const MapReducer &reducer,
                                    SmallVector<Value> values) {
-  while (values.size() > 1) {
-    SmallVector<Value> next;
-    for (size_t i = 0; i + 1 < values.size(); i += 2) {
-      next.push_back(nvptx::combine(k, reducer, values[i], values[i + 1]));
-      if (!next.back())
+  constexpr size_t numChains = 4;
+  size_t count = std::min(values.size(), numChains);
+  auto take = [&](size_t to, size_t from) {
+    values[to] = nvptx::combine(k, reducer, values[to], values[from]);
+    return values[to] != nullptr;
+  };
+  for (size_t i = count; i != values.size(); ++i)
+    if (!take(i % count, i))
+      return {};
+  for (; count > 1; count = (count + 1) / 2)
+    for (size_t i = 0; i != count / 2; ++i)
+      if (!take(i, count - 1 - i))
         return {};
-    }
-    if (values.size() % 2)
-      next.push_back(values.back());
-    values = std::move(next);
-  }
   return values.front();
 }
 
@@ -228,8 +231,11 @@ private:
     return narrowElement(b, words[reg], view.type.getElementType());
   }
   Value canPair();
+  Value isWhole();
+  void storePair(int64_t reg, Value pointer);
   void storeSingles();
   void storePairs();
+  void storeWhole();
 };
 } // namespace
 
@@ -269,18 +275,51 @@ void FragmentStore::storeSingles() {
   }
 }
 
-void FragmentStore::storePairs() {
+void FragmentStore::storePair(int64_t reg, Value pointer) {
   int64_t bytes = element.getIntOrFloatBitWidth() / 8;
-  Type pair = VectorType::get(2, element);
+  Value both = LLVM::UndefOp::create(b, VectorType::get(2, element));
+  for (int64_t i : {0, 1})
+    both = LLVM::InsertElementOp::create(b, both, narrow(reg + i), k.small(i));
+  LLVM::StoreOp::create(b, both, pointer, 2 * bytes);
+}
+
+void FragmentStore::storePairs() {
   for (int64_t reg = 0; reg != index.layout.getNumRegisters(); reg += 2) {
     auto [pointer, isInside] = window.locate(index.at(reg));
-    k.when(isInside, [&, pointer = pointer] {
-      Value both = LLVM::UndefOp::create(b, pair);
-      for (int64_t i : {0, 1})
-        both =
-            LLVM::InsertElementOp::create(b, both, narrow(reg + i), k.small(i));
-      LLVM::StoreOp::create(b, both, pointer, 2 * bytes);
-    });
+    k.when(isInside, [&, pointer = pointer] { storePair(reg, pointer); });
+  }
+}
+
+/// Whether all of the tile is inside the view: the same in every thread.
+Value FragmentStore::isWhole() {
+  Value whole;
+  for (const Window::Dimension &dimension : window.dimensions) {
+    int64_t size = 1;
+    for (auto [rank, count] : window.ranks)
+      if (rank == dimension.rank)
+        size = count;
+    for (int64_t place : {int64_t(0), size - 1}) {
+      Value inside = arith::CmpIOp::create(
+          b, arith::CmpIPredicate::ult,
+          k.add(dimension.offset, k.constant(place)), dimension.extent);
+      whole = whole ? k.both(whole, inside) : inside;
+      if (size == 1)
+        break;
+    }
+  }
+  return whole;
+}
+
+/// In pairs, where nothing is outside: from one address for each row.
+void FragmentStore::storeWhole() {
+  DenseMap<int64_t, Value> rows; ///< by a register's row
+  for (int64_t reg = 0; reg != index.layout.getNumRegisters(); reg += 2) {
+    Place place = index.layout.getPlace(reg);
+    Value &row = rows[place.row];
+    if (!row)
+      row = k.advance(window.locate(index.at(reg)).first,
+                      k.small(-place.column), element);
+    storePair(reg, k.advance(row, k.small(place.column), element));
   }
 }
 
@@ -292,6 +331,10 @@ void FragmentStore::run() {
     auto branch = scf::IfOp::create(b, pairs, /*withElseRegion=*/true);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(branch.thenBlock());
+    auto whole = scf::IfOp::create(b, isWhole(), /*withElseRegion=*/true);
+    b.setInsertionPointToStart(whole.thenBlock());
+    storeWhole();
+    b.setInsertionPointToStart(whole.elseBlock());
     storePairs();
     b.setInsertionPointToStart(branch.elseBlock());
     storeSingles();

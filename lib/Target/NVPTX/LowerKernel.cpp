@@ -25,8 +25,11 @@ KernelLowering::KernelLowering(tile::KernelOp kernel,
   });
   if (hasRoles())
     numThreads += groupThreads;
-  // Beside operands of 16 bits, an exponential by one instruction is exact.
-  scalarTarget.hasExp2 = getNumWarps(kernel) && !isAccurate;
+  collectMaps();
+  // Beside operands of 16 bits, an exponential by one instruction is exact, and
+  // so is a reciprocal.
+  scalarTarget.hasExp2 = scalarTarget.hasReciprocal =
+      getNumWarps(kernel) && !isAccurate;
 }
 
 //===----------------------------------------------------------------------===//
@@ -127,14 +130,25 @@ FailureOr<LLVM::LLVMFuncOp> KernelLowering::run(OpBuilder &builder) {
   b.setInsertionPoint(builder.getInsertionBlock(), builder.getInsertionPoint());
   MLIRContext *context = b.getContext();
   Type pointer = LLVM::LLVMPointerType::get(context);
-  auto type =
-      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context), {pointer});
+  SmallVector<Type> parameters(maps.size() + 1, pointer);
+  if (!maps.empty())
+    parameters.push_back(b.getI32Type());
+  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context),
+                                          parameters);
   auto function = LLVM::LLVMFuncOp::create(b, kernel.getSymName(), type);
   function.setArgAttr(0, LLVM::LLVMDialect::getByValAttrName(),
                       TypeAttr::get(LLVM::LLVMArrayType::get(
                           b.getI64Type(), frame.getNumSlots())));
   function.setArgAttr(0, LLVM::LLVMDialect::getAlignAttrName(),
                       b.getI64IntegerAttr(8));
+  constexpr int64_t mapBytes = 128, mapAlignment = 64;
+  for (unsigned i = 1; i <= maps.size(); ++i) {
+    function.setArgAttr(
+        i, LLVM::LLVMDialect::getByValAttrName(),
+        TypeAttr::get(LLVM::LLVMArrayType::get(b.getI8Type(), mapBytes)));
+    function.setArgAttr(i, LLVM::LLVMDialect::getAlignAttrName(),
+                        b.getI64IntegerAttr(mapAlignment));
+  }
   makeKernel(function, numThreads);
   Block *entry = function.addEntryBlock(b);
   b.setInsertionPointToStart(entry);

@@ -7,11 +7,16 @@
 // the other when all that compute have read it. Both roles count the turns; the
 // count gives the place, and the parity of the barriers' phase.
 //
+// A tile comes by TMA, a box for each 64 of its columns, where its tensors'
+// strides allow tensor maps, which the runtime finds at each launch; else all
+// threads of the producer copy it.
+//
 //===----------------------------------------------------------------------===//
 
 #include "lib/Target/NVPTX/Intrinsics.h"
 #include "lib/Target/NVPTX/KernelLowering.h"
 #include "lib/Target/Scalar.h"
+#include "runtime/attnrt_program.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
@@ -136,6 +141,69 @@ void KernelLowering::takeTile(tile::LoadOp load) {
 }
 
 //===----------------------------------------------------------------------===//
+// Tensor maps
+//===----------------------------------------------------------------------===//
+
+/// How TMA copies a block of the tile's columns; nothing where a view's ranks
+/// are too many or not those of the tile.
+std::optional<TensorMap> KernelLowering::getMap(tile::LoadOp load) {
+  constexpr size_t maxRanks = 5;
+  constexpr int64_t maxBox = 256;
+  tile::TileType type = load.getResult().getType();
+  tile::ViewType view = load.getView().getType();
+  auto dims = llvm::to_vector(load.getDims().getAsRange<StringAttr>());
+  if (dims.size() > maxRanks || dims.back() != type.getRanks().back() ||
+      type.getSizes().front() > maxBox)
+    return std::nullopt;
+  auto argument = cast<BlockArgument>(load.getView());
+  TensorMap map;
+  map.slot = operands.slots[argument.getArgNumber() - kernel.getGrid().size()];
+  for (auto [rank, dim] : llvm::zip(view.getRanks(), dims)) {
+    std::optional<unsigned> slot = frame.getExtentSlot(rank);
+    bool isPartOfProduct = !dim.getValue().empty() && dim != rank;
+    if (!slot || isPartOfProduct)
+      return std::nullopt;
+    map.extents.push_back(*slot);
+    map.box.push_back(dim.getValue().empty()         ? 1
+                      : dim == type.getRanks().back()
+                          ? SharedLayout::blockColumns
+                          : type.getSizes().front());
+  }
+  return map;
+}
+
+void KernelLowering::collectMaps() {
+  for (tile::LoadOp load : ringLoads) {
+    std::optional<TensorMap> map = getMap(load);
+    auto *known = map ? llvm::find(maps, *map) : nullptr;
+    if (!map || (known == maps.end() && maps.size() == ATTNRT_MAX_MAPS))
+      return maps.clear();
+    mapsOfLoads[load] = known - maps.begin();
+    if (known == maps.end())
+      maps.push_back(*map);
+  }
+}
+
+/// By one thread: the box of each block of columns.
+void KernelLowering::copyBoxes(tile::LoadOp load, Value barrier) {
+  Buffer buffer = getBuffer(load.getResult());
+  emitArriveExpecting(b, barrier, buffer.layout.bytes);
+  Value map = framePointer.getParentBlock()->getArgument(1 + mapsOfLoads[load]);
+  SmallVector<Value> coordinates;
+  for (Value offset : llvm::reverse(load.getOffsets()))
+    coordinates.push_back(arith::TruncIOp::create(b, b.getI32Type(),
+                                                  toInt(getValue(offset))));
+  Value first = coordinates.front();
+  for (int64_t block = 0; block != buffer.layout.numBlocks; ++block) {
+    coordinates.front() = add(first, small(block * SharedLayout::blockColumns));
+    Value target = advance(buffer.pointer,
+                           small(block * buffer.layout.getBlockBytes()),
+                           b.getI8Type());
+    emitCopyBox(b, target, map, coordinates, barrier);
+  }
+}
+
+//===----------------------------------------------------------------------===//
 // The producer
 //===----------------------------------------------------------------------===//
 
@@ -147,6 +215,8 @@ void KernelLowering::produce(tile::LoadOp load) {
     emitAwaitPhase(b, getBarrier(load, /*isFull=*/false, turn),
                    b.createOrFold<arith::XOrIOp>(parity, small(1)));
   stages[load] = stage;
+  if (producesByMap)
+    return copyBoxes(load, getBarrier(load, /*isFull=*/true, turn));
   startCopy(load, getBuffer(load.getResult()));
   emitCommitCopies(b);
   emitWaitForCopies(b);
@@ -235,9 +305,28 @@ LogicalResult KernelLowering::lowerRoles() {
   int64_t computing = threads;
   threads = groupThreads;
   producerSlice = &*slice;
-  begin();
-  if (failed(lowerProducer(body)))
-    return failure();
+  auto produceBy = [&](bool isMap) {
+    producesByMap = isMap;
+    values = shared;
+    begin();
+    return lowerProducer(body);
+  };
+  if (maps.empty()) {
+    if (failed(produceBy(/*isMap=*/false)))
+      return failure();
+  } else {
+    Value isMapped = framePointer.getParentBlock()->getArguments().back();
+    auto branch = scf::IfOp::create(b, isZero(isMapped),
+                                    /*withElseRegion=*/true);
+    b.setInsertionPointToStart(branch.thenBlock());
+    if (failed(produceBy(/*isMap=*/false)))
+      return failure();
+    b.setInsertionPointToStart(branch.elseBlock());
+    LogicalResult result = success();
+    when(isFirstOfGroup, [&] { result = produceBy(/*isMap=*/true); });
+    if (failed(result))
+      return failure();
+  }
 
   b.setInsertionPointToStart(roles.elseBlock());
   emitSetRegisters(b, (*kernel.getRoles())[1], /*isMore=*/true);

@@ -71,6 +71,14 @@ LogicalResult LowerTiles::lowerKernels(ArrayRef<tile::KernelOp> kernels,
       return failure();
     (*function)->setAttr(threadsAttr,
                          b.getI64IntegerAttr(lowering.getNumThreads()));
+    SmallVector<Attribute> maps;
+    for (const TensorMap &map : lowering.getMaps()) {
+      SmallVector<int64_t> numbers{map.slot};
+      llvm::append_range(numbers, map.extents);
+      llvm::append_range(numbers, map.box);
+      maps.push_back(b.getDenseI64ArrayAttr(numbers));
+    }
+    (*function)->setAttr(mapsAttr, b.getArrayAttr(maps));
     auto shared = device.lookupSymbol<LLVM::GlobalOp>(sharedName);
     if (int64_t(*shared.getAlignment()) < lowering.getSharedAlignment())
       shared.setAlignment(lowering.getSharedAlignment());
