@@ -17,7 +17,8 @@ static_assert(ATTNRT_ABI_VERSION == 3, "write the new structs below");
 static_assert(sizeof(attnrt_rank_desc) == 32 && sizeof(attnrt_arg_desc) == 32 &&
                   sizeof(attnrt_variant) == 40 &&
                   sizeof(attnrt_program) == 64 &&
-                  sizeof(attnrt_gpu_map) == 24 && sizeof(attnrt_gpu_kernel) == 32 &&
+                  sizeof(attnrt_gpu_map) == 24 &&
+                  sizeof(attnrt_gpu_kernel) == 32 &&
                   sizeof(attnrt_gpu_code) == 48,
               "write the new structs below");
 
@@ -184,9 +185,9 @@ llvm::Constant *DeviceCodeBuilder::build(const nvptx::DeviceCode &code) {
   for (const nvptx::DeviceKernel &kernel : code.kernels) {
     SmallVector<llvm::Constant *> maps;
     for (const nvptx::TensorMap &map : kernel.maps)
-      maps.push_back(getStruct({getInt(32, map.slot),
-                                getInt(32, map.extents.size()),
-                                addPlaces(map.extents), addPlaces(map.box)}));
+      maps.push_back(
+          getStruct({getInt(32, map.slot), getInt(32, map.extents.size()),
+                     addPlaces(map.extents), addPlaces(map.box)}));
     kernels.push_back(
         getStruct({getText(kernel.name), getInt(32, kernel.threads),
                    getInt(32, kernel.sharedBytes), addArray(maps),

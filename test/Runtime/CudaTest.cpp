@@ -284,3 +284,107 @@ TEST_F(CudaTest, ReportsDevices) {
             std::string::npos)
       << text;
 }
+
+//===----------------------------------------------------------------------===//
+// Tensor maps
+//===----------------------------------------------------------------------===//
+
+static constexpr uint32_t kMapRanks[] = {0, 1};
+static constexpr attnrt_rank_desc kMapRankDescs[] = {
+    {"p", 0, nullptr, 0, ATTNRT_RANK_FREE},
+    {"e", 0, nullptr, 0, ATTNRT_RANK_FREE}};
+static constexpr attnrt_arg_desc kMapArgs[] = {
+    {"A", kMapRanks, 2, offsetof(scale_args, A), 3, ATTNRT_ARG_INPUT, kDLFloat,
+     16, 0},
+    {"R", kMapRanks, 2, offsetof(scale_args, R), 6, ATTNRT_ARG_OUTPUT, kDLFloat,
+     16, 0},
+};
+static constexpr uint32_t kExtentSlots[] = {1, 2}, kBox[] = {128, 64};
+static constexpr attnrt_gpu_map kMaps[] = {{3, 2, kExtentSlots, kBox}};
+static constexpr attnrt_gpu_kernel kMappedKernels[] = {
+    {"mapped", 384, 4096, kMaps, 1, 0}};
+static const attnrt_gpu_code kExactCode = {90,
+                                           1,
+                                           kMappedKernels,
+                                           kCubin90,
+                                           sizeof(kCubin90),
+                                           "ptx 90a",
+                                           /*is_exact=*/1,
+                                           0};
+static int32_t runMapped(attnrt_run *run, int64_t *frame, char *) {
+  return attnrt_launch_gpu(run, 0, frame, 1);
+}
+static const attnrt_variant kMappedVariants[] = {
+    {"sm_90a", 0, nullptr, runMapped, &kExactCode}};
+static const attnrt_program kMappedProgram = {
+    ATTNRT_ABI_VERSION, sizeof(scale_args), "mapped",       "{}", 2, 2, 1, 9,
+    kMapRankDescs,      kMapArgs,           kMappedVariants};
+
+class TensorMapTest : public CudaTest {
+protected:
+  void SetUp() override {
+    CudaTest::SetUp();
+    fake.numMaps = 1;
+    for (DLTensor *tensor : {&A, &R}) {
+      tensor->ndim = 2;
+      tensor->dtype = {kDLFloat, 16, 1};
+      tensor->shape = shape;
+      tensor->strides = strides;
+    }
+  }
+  std::string run() {
+    return takeMessage(
+        attnrt_run_program(context, &kMappedProgram, &args, &call));
+  }
+  int64_t shape[2] = {1000, 72}, strides[2] = {80, 1};
+};
+
+/// The innermost rank comes first, and its stride goes without saying.
+TEST_F(TensorMapTest, DescribesTheTensor) {
+  ASSERT_EQ(run(), "ok");
+  EXPECT_EQ(fake.isMapped, 1);
+  ASSERT_EQ(fake.maps.size(), 1u);
+  const FakeTensorMap &map = fake.maps[0];
+  EXPECT_EQ(map.elementType, 1) << "of 16 bits";
+  EXPECT_EQ(map.swizzle, 3) << "128 bytes";
+  EXPECT_EQ(map.address, A.data);
+  EXPECT_EQ(map.extents, (std::vector<uint64_t>{72, 1000}));
+  EXPECT_EQ(map.strideBytes, (std::vector<uint64_t>{160}));
+  EXPECT_EQ(map.box, (std::vector<unsigned>{64, 128}));
+}
+
+/// There the kernel copies by itself.
+TEST_F(TensorMapTest, NegativeStridesAndAddressesWithoutAMap) {
+  strides[0] = 76; // 152 bytes
+  EXPECT_EQ(run(), "ok");
+  EXPECT_EQ(fake.isMapped, 0);
+  strides[0] = 80, strides[1] = 2;
+  EXPECT_EQ(run(), "ok");
+  EXPECT_EQ(fake.isMapped, 0);
+  strides[1] = 1;
+  A.byte_offset = 2;
+  EXPECT_EQ(run(), "ok");
+  EXPECT_EQ(fake.isMapped, 0);
+  EXPECT_TRUE(fake.maps.empty());
+  A.byte_offset = 0;
+  fake.failingFunction = "cuTensorMapEncodeTiled";
+  fake.failure = 1;
+  EXPECT_EQ(run(), "ok");
+  EXPECT_EQ(fake.isMapped, 0);
+  EXPECT_EQ(run(), "ok");
+  EXPECT_EQ(fake.isMapped, 1);
+}
+
+/// A single coordinate's stride says nothing.
+TEST_F(TensorMapTest, StrideOfOneCoordinate) {
+  shape[0] = 1;
+  strides[0] = 3;
+  EXPECT_EQ(run(), "ok");
+  EXPECT_EQ(fake.isMapped, 1);
+}
+
+TEST_F(TensorMapTest, NegativeCodeForAnotherCapability) {
+  fake.major = 10;
+  EXPECT_NE(run().find("has sm_90a, but"), std::string::npos);
+  EXPECT_TRUE(fake.launches.empty());
+}

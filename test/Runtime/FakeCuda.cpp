@@ -23,6 +23,8 @@ void FakeCuda::reset() {
   deviceCount = 2, major = 9, minor = 0, sharedBytes = 227 << 10;
   failingFunction.clear();
   launches.clear();
+  maps.clear();
+  numMaps = 0, isMapped = -1;
   loadedImages.clear();
 }
 
@@ -151,6 +153,22 @@ FAKE(cuLaunchKernel, CUfunc_st *function, unsigned x, unsigned, unsigned,
   fake.launches.push_back({function->name, x, block, sharedBytes, stream,
                            contexts.back()->device,
                            *static_cast<int64_t *>(parameters[0])});
+  if (fake.numMaps)
+    fake.isMapped = *static_cast<int *>(parameters[fake.numMaps + 1]);
+  return 0;
+}
+FAKE(cuTensorMapEncodeTiled, void *, int elementType, unsigned rank,
+     void *address, const uint64_t *extents, const uint64_t *strideBytes,
+     const unsigned *box, const unsigned *, int, int swizzle, int, int) {
+  FAIL_IF_WANTED();
+  FakeCuda &fake = attn_fake_cuda();
+  std::lock_guard<std::mutex> lock(fake.mutex);
+  fake.maps.push_back({elementType,
+                       swizzle,
+                       {extents, extents + rank},
+                       {strideBytes, strideBytes + rank - 1},
+                       {box, box + rank},
+                       address});
   return 0;
 }
 FAKE(cuPointerGetAttribute, void *value, int, unsigned long long pointer) {

@@ -22,6 +22,13 @@ struct FakeLaunch {
   int64_t threadsSlot; ///< the first number of the parameter
 };
 
+struct FakeTensorMap {
+  int elementType, swizzle;
+  std::vector<uint64_t> extents, strideBytes;
+  std::vector<unsigned> box;
+  void *address;
+};
+
 struct FakeCuda {
   /// What the machine has.
   int deviceCount = 2, major = 9, minor = 0, sharedBytes = 227 << 10;
@@ -31,6 +38,10 @@ struct FakeCuda {
 
   std::mutex mutex;
   std::vector<FakeLaunch> launches;
+  /// Tensor maps that a kernel has as parameters: then what follows them.
+  unsigned numMaps = 0;
+  int isMapped = -1;
+  std::vector<FakeTensorMap> maps;
   std::vector<std::string> loadedImages;
   int loadedModules = 0, retainedContexts = 0, stackDepth = 0;
 

@@ -101,8 +101,9 @@ void TileCopy::copyPieces() {
   // Where whole rows are copied at a time, a thread stays in its column; one
   // that only loads has few registers.
   int64_t perRow = pieces.back().second;
-  bool isByRows = !k.isProducing() && pieces.size() == 2 && k.threads % perRow == 0 &&
-                  count % k.threads == 0 && count / k.threads <= maxUnrolled;
+  bool isByRows = !k.isProducing() && pieces.size() == 2 &&
+                  k.threads % perRow == 0 && count % k.threads == 0 &&
+                  count / k.threads <= maxUnrolled;
   if (!isByRows)
     return (void)k.loop(k.getThread(), count, k.threads, {},
                         [&](Value number, ValueRange) -> SmallVector<Value> {

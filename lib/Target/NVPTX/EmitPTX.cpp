@@ -112,8 +112,10 @@ FailureOr<DeviceCode> nvptx::takeDeviceCode(ModuleOp module,
     };
     if (function.isExternal())
       continue;
-    code.kernels.push_back({function.getSymName().str(), getNumber(threadsAttr),
-                            getNumber(sharedBytesAttr), {}});
+    code.kernels.push_back({function.getSymName().str(),
+                            getNumber(threadsAttr),
+                            getNumber(sharedBytesAttr),
+                            {}});
     for (auto numbers : function->getAttrOfType<ArrayAttr>(mapsAttr)
                             .getAsRange<DenseI64ArrayAttr>()) {
       ArrayRef<int64_t> list = numbers.asArrayRef();

@@ -118,8 +118,8 @@ Value FragmentMapLowering::readInput(Value input, int64_t reg,
   return k.getFragment(input)[reg];
 }
 
-/// By a few chains, so that one waits for few others and few are kept, which are
-/// then combined by pairs.
+/// By a few chains, so that one waits for few others and few are kept, which
+/// are then combined by pairs.
 Value FragmentMapLowering::combine(const MapReducer &reducer,
                                    SmallVector<Value> values) {
   constexpr size_t numChains = 4;

@@ -133,8 +133,8 @@ FailureOr<LLVM::LLVMFuncOp> KernelLowering::run(OpBuilder &builder) {
   SmallVector<Type> parameters(maps.size() + 1, pointer);
   if (!maps.empty())
     parameters.push_back(b.getI32Type());
-  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context),
-                                          parameters);
+  auto type =
+      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context), parameters);
   auto function = LLVM::LLVMFuncOp::create(b, kernel.getSymName(), type);
   function.setArgAttr(0, LLVM::LLVMDialect::getByValAttrName(),
                       TypeAttr::get(LLVM::LLVMArrayType::get(

@@ -16,8 +16,8 @@
 #include "lib/Target/NVPTX/Intrinsics.h"
 #include "lib/Target/NVPTX/KernelLowering.h"
 #include "lib/Target/Scalar.h"
-#include "runtime/attnrt_program.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "runtime/attnrt_program.h"
 
 using namespace mlir;
 using namespace attn;
@@ -164,7 +164,7 @@ std::optional<TensorMap> KernelLowering::getMap(tile::LoadOp load) {
     if (!slot || isPartOfProduct)
       return std::nullopt;
     map.extents.push_back(*slot);
-    map.box.push_back(dim.getValue().empty()         ? 1
+    map.box.push_back(dim.getValue().empty() ? 1
                       : dim == type.getRanks().back()
                           ? SharedLayout::blockColumns
                           : type.getSizes().front());
@@ -191,14 +191,14 @@ void KernelLowering::copyBoxes(tile::LoadOp load, Value barrier) {
   Value map = framePointer.getParentBlock()->getArgument(1 + mapsOfLoads[load]);
   SmallVector<Value> coordinates;
   for (Value offset : llvm::reverse(load.getOffsets()))
-    coordinates.push_back(arith::TruncIOp::create(b, b.getI32Type(),
-                                                  toInt(getValue(offset))));
+    coordinates.push_back(
+        arith::TruncIOp::create(b, b.getI32Type(), toInt(getValue(offset))));
   Value first = coordinates.front();
   for (int64_t block = 0; block != buffer.layout.numBlocks; ++block) {
     coordinates.front() = add(first, small(block * SharedLayout::blockColumns));
-    Value target = advance(buffer.pointer,
-                           small(block * buffer.layout.getBlockBytes()),
-                           b.getI8Type());
+    Value target =
+        advance(buffer.pointer, small(block * buffer.layout.getBlockBytes()),
+                b.getI8Type());
     emitCopyBox(b, target, map, coordinates, barrier);
   }
 }
