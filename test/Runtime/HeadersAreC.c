@@ -31,16 +31,20 @@ EXPECT_OFFSET(attnrt_variant, workspace, 16);
 EXPECT_OFFSET(attnrt_variant, host, 24);
 EXPECT_OFFSET(attnrt_variant, gpu, 32);
 
-EXPECT_SIZE(attnrt_gpu_kernel, 16);
+EXPECT_SIZE(attnrt_gpu_map, 24);
+EXPECT_SIZE(attnrt_gpu_kernel, 32);
 EXPECT_OFFSET(attnrt_gpu_kernel, threads, 8);
 EXPECT_OFFSET(attnrt_gpu_kernel, shared_bytes, 12);
+EXPECT_OFFSET(attnrt_gpu_kernel, maps, 16);
+EXPECT_OFFSET(attnrt_gpu_kernel, num_maps, 24);
 
-EXPECT_SIZE(attnrt_gpu_code, 40);
+EXPECT_SIZE(attnrt_gpu_code, 48);
 EXPECT_OFFSET(attnrt_gpu_code, num_kernels, 4);
 EXPECT_OFFSET(attnrt_gpu_code, kernels, 8);
 EXPECT_OFFSET(attnrt_gpu_code, cubin, 16);
 EXPECT_OFFSET(attnrt_gpu_code, cubin_bytes, 24);
 EXPECT_OFFSET(attnrt_gpu_code, ptx, 32);
+EXPECT_OFFSET(attnrt_gpu_code, is_exact, 40);
 
 EXPECT_SIZE(attnrt_program, 64);
 EXPECT_OFFSET(attnrt_program, args_size, 4);
