@@ -358,7 +358,7 @@ TEST_F(TensorMapTest, NegativeStridesAndAddressesWithoutAMap) {
   strides[0] = 76; // 152 bytes
   EXPECT_EQ(run(), "ok");
   EXPECT_EQ(fake.isMapped, 0);
-  strides[0] = 80, strides[1] = 2;
+  strides[0] = 160, strides[1] = 2;
   EXPECT_EQ(run(), "ok");
   EXPECT_EQ(fake.isMapped, 0);
   strides[1] = 1;
