@@ -1,12 +1,18 @@
 //===- attn-opt.cpp - Run attnc's passes one by one -----------------------===//
 
 #include "lib/Register.h"
+#include "lib/TextLimits.h"
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Pass/PassRegistry.h"
+#include "mlir/Support/FileUtilities.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/ToolOutputFile.h"
+#include "llvm/Support/WithColor.h"
 
 namespace cl = llvm::cl;
 
@@ -49,7 +55,40 @@ static std::string describePasses() {
   return text;
 }
 
+/// Runs MLIR's tool on what no parser of its is given without a look at it.
+static mlir::LogicalResult run(int argc, char **argv, llvm::StringRef input,
+                               llvm::StringRef output,
+                               mlir::DialectRegistry &registry) {
+  auto config = mlir::MlirOptMainConfig::createFromCLOptions();
+  if (config.shouldShowDialects() || config.shouldListPasses())
+    return mlir::MlirOptMain(argc, argv, input, output, registry);
+  std::string message;
+  auto fail = [&](const llvm::Twine &text) {
+    llvm::WithColor::error(llvm::errs(), "attn-opt") << text << "\n";
+    return mlir::failure();
+  };
+  std::unique_ptr<llvm::MemoryBuffer> file =
+      mlir::openInputFile(input, &message);
+  if (!file)
+    return fail(message);
+  if (auto excess = attn::findExcess(file->getBuffer())) {
+    llvm::StringRef before(file->getBufferStart(),
+                           excess->place - file->getBufferStart());
+    return fail(input + ":" + llvm::Twine(before.count('\n') + 1) + ": " +
+                excess->message);
+  }
+  std::unique_ptr<llvm::ToolOutputFile> to =
+      mlir::openOutputFile(output, &message);
+  if (!to)
+    return fail(message);
+  if (failed(mlir::MlirOptMain(to->os(), std::move(file), registry, config)))
+    return mlir::failure();
+  to->keep();
+  return mlir::success();
+}
+
 int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
   mlir::DialectRegistry registry;
   attn::registerDialects(registry);
   attn::registerPasses();
@@ -59,6 +98,5 @@ int main(int argc, char **argv) {
   cl::extrahelp help(passes);
   auto [input, output] = mlir::parseCLIOptions(
       argc, argv, "attn-opt: runs attnc's passes one by one\n");
-  return mlir::asMainReturnCode(
-      mlir::MlirOptMain(argc, argv, input, output, registry));
+  return mlir::asMainReturnCode(run(argc, argv, input, output, registry));
 }
