@@ -30,13 +30,14 @@ for name in causal softmax_naive; do
     rm -f "$folder/bench/$name.$size.h"
   done
 done
-# What a sanitizer must find clean, and what it must not.
+# What a sanitizer must find clean, and what it must not: the faults are those of
+# kernels whose threads all do the same.
 mkdir -p "$folder/sanitize"
 for fault in none barrier tail; do
   assembler=$(dirname "$0")/faulty_ptxas.py
   [ $fault = none ] && assembler=
-  FAULT=$fault "$build/bin/attnc" "$variants/causal.mlir" --target="$target" \
-    --emit=so --type=f32=bf16 --ptxas="$assembler" --runtime="$build/lib" \
+  FAULT=$fault "$build/bin/attnc" "$variants/causal.mlir" \
+    --target="${target%a}" --emit=so --type=f32=bf16 --ptxas="$assembler" --runtime="$build/lib" \
     -o "$folder/sanitize/causal.$fault.so"
   rm -f "$folder/sanitize/causal.$fault.h"
 done
