@@ -15,6 +15,7 @@
 #include "lib/Machine/TargetModel.h"
 #include "lib/Mapping/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
 
@@ -98,6 +99,49 @@ static Value cloneFactor(OpBuilder &builder, ScaledTile scaled) {
   return mapping.lookupOrDefault(scaled.factor);
 }
 
+/// Whether `factor` is a positive finite number whatever the run brings.
+static bool isPositive(Value factor) {
+  if (auto root = factor.getDefiningOp<math::RsqrtOp>())
+    return isPositive(root.getOperand());
+  APFloat number(0.0f);
+  return matchPattern(factor, m_ConstantFloat(&number)) &&
+         number.isFiniteNonZero() && !number.isNegative();
+}
+
+/// Whether `map` takes maxima or minima of the elements of its input number
+/// `index` as they are: rounding keeps order, so a positive factor may as well
+/// multiply the result.
+static bool isExtremeOf(tile::MapOp map, unsigned index) {
+  return !map.getReducers().empty() && !map.getAcc() &&
+         map.getYield().getValue() == map.getBody().getArgument(index) &&
+         llvm::all_of(map.getReducers().getAsRange<ReduceAttr>(),
+                      [](ReduceAttr reducer) {
+                        return reducer.getKind() == ReducerKind::Max ||
+                               reducer.getKind() == ReducerKind::Min;
+                      });
+}
+
+/// `tile` times the factor, by a map of its own after the tile's definition.
+static Value multiplyTile(Value tile, ScaledTile scaled) {
+  Location loc = tile.getLoc();
+  auto type = cast<tile::TileType>(tile.getType());
+  OpBuilder after(tile.getContext());
+  after.setInsertionPointAfterValue(tile);
+  SmallVector<Attribute> ranks(type.getRanks().begin(), type.getRanks().end());
+  Value zero = arith::ConstantIndexOp::create(after, loc, 0);
+  SmallVector<Value> offsets(ranks.size(), zero);
+  auto scale = tile::MapOp::create(after, loc, type, after.getArrayAttr(ranks),
+                                   after.getDenseI64ArrayAttr(type.getSizes()),
+                                   after.getArrayAttr({}), offsets,
+                                   ValueRange(tile), Value());
+  Block *block = after.createBlock(&scale.getBody());
+  Value argument = block->addArgument(type.getElementType(), loc);
+  Value factor = cloneFactor(after, scaled);
+  Value product = arith::MulFOp::create(after, loc, argument, factor);
+  tile::YieldOp::create(after, loc, product, Value());
+  return scale.getResult();
+}
+
 /// Multiplies `sum` by the factor wherever it is read: inside the maps that
 /// read it, in a map of its own for all else.
 static void multiplyWhereRead(tile::ContractOp sum, ScaledTile scaled) {
@@ -108,6 +152,11 @@ static void multiplyWhereRead(tile::ContractOp sum, ScaledTile scaled) {
     if (map && use.get() != map.getAcc()) {
       unsigned index =
           use.getOperandNumber() - map.getInputs().getBeginOperandIndex();
+      if (isPositive(scaled.factor) && isExtremeOf(map, index)) {
+        Value result = map.getResult(), product = multiplyTile(result, scaled);
+        result.replaceAllUsesExcept(product, product.getDefiningOp());
+        continue;
+      }
       BlockArgument argument = map.getBody().getArgument(index);
       OpBuilder inside = OpBuilder::atBlockBegin(&map.getBody().front());
       Value factor = cloneFactor(inside, scaled);
@@ -115,25 +164,8 @@ static void multiplyWhereRead(tile::ContractOp sum, ScaledTile scaled) {
       argument.replaceAllUsesExcept(product, product);
       continue;
     }
-    if (!whole) {
-      tile::TileType type = sum.getResult().getType();
-      OpBuilder after(sum->getContext());
-      after.setInsertionPointAfter(sum);
-      SmallVector<Attribute> ranks(type.getRanks().begin(),
-                                   type.getRanks().end());
-      Value zero = arith::ConstantIndexOp::create(after, loc, 0);
-      SmallVector<Value> offsets(ranks.size(), zero);
-      auto scale = tile::MapOp::create(
-          after, loc, type, after.getArrayAttr(ranks),
-          after.getDenseI64ArrayAttr(type.getSizes()), after.getArrayAttr({}),
-          offsets, ValueRange(sum.getResult()), Value());
-      Block *block = after.createBlock(&scale.getBody());
-      Value argument = block->addArgument(type.getElementType(), loc);
-      Value factor = cloneFactor(after, scaled);
-      Value product = arith::MulFOp::create(after, loc, argument, factor);
-      tile::YieldOp::create(after, loc, product, Value());
-      whole = scale.getResult();
-    }
+    if (!whole)
+      whole = multiplyTile(sum.getResult(), scaled);
     use.set(whole);
   }
 }

@@ -77,7 +77,7 @@ public:
     markStages();
   }
 
-  ScratchPlan plan();
+  ScratchPlan plan(ArrayRef<OperationRun> runs);
 
 private:
   tile::KernelOp kernel;
@@ -113,6 +113,8 @@ private:
   }
   void join(Value a, Value b);
   void coalesce();
+  void extend(ArrayRef<Operation *> run);
+  void findLocals(ArrayRef<Operation *> run);
   void addMoves(Operation *at, ValueRange from, ValueRange to);
   void place();
 };
@@ -363,8 +365,39 @@ void Planner::place() {
                                    std::min(sizes[move.from], sizes[move.to])});
 }
 
-ScratchPlan Planner::plan() {
+/// What is needed somewhere in `run` is needed all along.
+void Planner::extend(ArrayRef<Operation *> run) {
+  unsigned first = begin[run.front()], last = begin[run.back()] + 2;
+  for (unsigned id = 0; id != parent.size(); ++id) {
+    int next = live[id].find_first_in(first, last);
+    if (find(id) == id && next >= 0)
+      live[id].set(first, last);
+  }
+}
+
+/// The tiles in whose place nothing lies that is made or read outside of `run`.
+void Planner::findLocals(ArrayRef<Operation *> run) {
+  DenseSet<unsigned> shared;
+  for (Value value : values) {
+    bool isLocal = llvm::is_contained(run, value.getDefiningOp()) &&
+                   llvm::all_of(value.getUsers(), [&](Operation *user) {
+                     return llvm::is_contained(run, user);
+                   });
+    if (!isLocal)
+      shared.insert(find(ids.lookup(value)));
+  }
+  for (Operation *op : run)
+    for (Value value : op->getResults())
+      if (isTile(value) && !shared.contains(find(ids.lookup(value))))
+        result.locals.insert(value);
+}
+
+ScratchPlan Planner::plan(ArrayRef<OperationRun> runs) {
   coalesce();
+  for (const OperationRun &run : runs) {
+    extend(run);
+    findLocals(run);
+  }
   kernel.walk([&](Operation *op) {
     if (auto loop = dyn_cast<scf::ForOp>(op))
       addMoves(op, loop.getInitArgs(), loop.getRegionIterArgs());
@@ -376,6 +409,7 @@ ScratchPlan Planner::plan() {
 }
 
 ScratchPlan attn::planScratch(tile::KernelOp kernel, TileBytes getBytes,
-                              const MapGroups &groups, int64_t alignment) {
-  return Planner(kernel, getBytes, groups, alignment).plan();
+                              const MapGroups &groups, int64_t alignment,
+                              ArrayRef<OperationRun> runs) {
+  return Planner(kernel, getBytes, groups, alignment).plan(runs);
 }

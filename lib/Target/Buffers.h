@@ -17,10 +17,17 @@ struct ScratchPlan {
   /// Done in order: before a loop for what it starts from, before a yield for
   /// what it yields.
   llvm::DenseMap<mlir::Operation *, llvm::SmallVector<Copy>> copies;
+  /// Tiles whose place only operations of one run know.
+  llvm::DenseSet<mlir::Value> locals;
   int64_t bytes = 0;
   /// Every place begins at a multiple of it; so does each of a load's stages.
   int64_t alignment = 0;
 };
+
+/// Operations that follow each other and are done in turn for one part of their
+/// tiles after the other: tiles of any two of them are needed at the same time,
+/// unless one is made in the other's place.
+using OperationRun = llvm::SmallVector<mlir::Operation *, 8>;
 
 /// Unless a target's tiles need more.
 constexpr int64_t scratchAlignment = 64;
@@ -34,7 +41,8 @@ using TileBytes = llvm::function_ref<int64_t(tile::TileType)>;
 /// `groups` makes takes none.
 ScratchPlan planScratch(tile::KernelOp kernel, TileBytes getBytes,
                         const MapGroups &groups = {},
-                        int64_t alignment = scratchAlignment);
+                        int64_t alignment = scratchAlignment,
+                        llvm::ArrayRef<OperationRun> runs = {});
 
 } // namespace attn
 

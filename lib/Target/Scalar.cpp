@@ -317,6 +317,32 @@ Value attn::emitMin(ImplicitLocOpBuilder &b, Value kept, Value other) {
   return f.choose(isNaN, other, smaller);
 }
 
+Value attn::emitExtreme(ImplicitLocOpBuilder &b, bool isMax, Value kept,
+                        ValueRange others) {
+  using F = arith::CmpFPredicate;
+  Formula f{b, kept.getType(), {}};
+  // One instruction, which is `y` where either is NaN.
+  auto choose = [&](Value x, Value y) {
+    return f.choose(f.compare(isMax ? F::OGT : F::OLT, x, y), x, y);
+  };
+  SmallVector<Value> level(others);
+  Value isNaN;
+  for (size_t i = 0; i < level.size(); i += 2) {
+    Value other = level[i + 1 == level.size() ? i : i + 1];
+    Value either = f.compare(F::UNO, level[i], other);
+    isNaN = isNaN ? Value(arith::OrIOp::create(b, isNaN, either)) : either;
+  }
+  while (level.size() > 1) {
+    SmallVector<Value> next;
+    for (size_t i = 0; i < level.size(); i += 2)
+      next.push_back(i + 1 == level.size() ? level[i]
+                                           : choose(level[i], level[i + 1]));
+    level = std::move(next);
+  }
+  // Where `kept` is NaN it stays.
+  return f.choose(isNaN, f.number(NAN), choose(level.front(), kept));
+}
+
 Value attn::emitScalarOp(ImplicitLocOpBuilder &b, Operation *op,
                          ValueRange operands, ScalarTarget target) {
   if (op->getNumResults() != 1 || operands.empty())

@@ -45,6 +45,11 @@ mlir::Value emitMax(mlir::ImplicitLocOpBuilder &b, mlir::Value kept,
 mlir::Value emitMin(mlir::ImplicitLocOpBuilder &b, mlir::Value kept,
                     mlir::Value other);
 
+/// The largest (smallest) of `kept` and all of `others`, vectors alike; NaN if
+/// one is. Tests for NaN two at a time, and `kept` waits for one comparison.
+mlir::Value emitExtreme(mlir::ImplicitLocOpBuilder &b, bool isMax,
+                        mlir::Value kept, mlir::ValueRange others);
+
 /// Whether two -inf make -inf in this difference (S6): all that reads it is an
 /// exponential.
 bool isGuardedDifference(mlir::Operation *op);

@@ -61,6 +61,59 @@ tile.kernel @scaled grid(%p0 = p: 32) lanes p
 
 // -----
 
+/// Rounding keeps order: a positive factor multiplies the maximum and not what
+/// it is of; of a negative one the maximum would be a minimum.
+// CHECK-LABEL: tile.kernel @maxima
+// CHECK: %[[S:.*]] = tile.contract
+// CHECK: %[[M:.*]] = tile.map {{.*}} ins(%[[S]] {{.*}} reducers [#attn.reduce<max "m">]
+// CHECK-NEXT: ^bb0(%[[A:.*]]: f32)
+// CHECK-NEXT: tile.yield %[[A]]
+// CHECK: %[[C:.*]] = tile.map ranks ["p"] {{.*}} ins(%[[M]]
+// CHECK: arith.mulf
+// CHECK: tile.store %[[C]]
+// CHECK-LABEL: tile.kernel @negative_maxima
+// CHECK: tile.map {{.*}} reducers [#attn.reduce<max "m">]
+// CHECK-NEXT: ^bb0
+// CHECK-NEXT: arith.mulf
+tile.kernel @maxima grid(%p0 = p: 32) lanes p
+    (%Q: !tile.view<[p, e], bf16>, %K: !tile.view<[m, e], bf16>, %O: !tile.view<[p], f32>) attributes {ranks = [#attn.rank<"p", free, 0>, #attn.rank<"m", fixed, 64>, #attn.rank<"e", fixed, 64>]} {
+  %c0 = arith.constant 0 : index
+  %scale = arith.constant 3.000000e+00 : f32
+  %q = tile.load %Q[%p0, %c0] dims ["p", "e"] : !tile.view<[p, e], bf16> -> !tile.tile<[e: 64, p: 32], f32>
+  %k = tile.load %K[%c0, %c0] dims ["m", "e"] : !tile.view<[m, e], bf16> -> !tile.tile<[m: 64, e: 64], f32>
+  %c = tile.map ranks ["e", "p"] sizes [64, 32] at(%c0, %p0) ins(%q : !tile.tile<[e: 64, p: 32], f32>) reducers [] {
+  ^bb0(%a: f32):
+    %x = arith.mulf %a, %scale : f32
+    tile.yield %x : f32
+  } : !tile.tile<[e: 64, p: 32], f32>
+  %s = tile.contract %k, %c over ["e"] : !tile.tile<[m: 64, e: 64], f32>, !tile.tile<[e: 64, p: 32], f32> -> !tile.tile<[m: 64, p: 32], f32>
+  %m = tile.map ranks ["m", "p"] sizes [64, 32] at(%c0, %p0) ins(%s : !tile.tile<[m: 64, p: 32], f32>) reducers [#attn.reduce<max "m">] {
+  ^bb0(%a: f32):
+    tile.yield %a : f32
+  } : !tile.tile<[p: 32], f32>
+  tile.store %m, %O[%p0] dims ["p"] : !tile.tile<[p: 32], f32>, !tile.view<[p], f32>
+}
+tile.kernel @negative_maxima grid(%p0 = p: 32) lanes p
+    (%Q: !tile.view<[p, e], bf16>, %K: !tile.view<[m, e], bf16>, %O: !tile.view<[p], f32>) attributes {ranks = [#attn.rank<"p", free, 0>, #attn.rank<"m", fixed, 64>, #attn.rank<"e", fixed, 64>]} {
+  %c0 = arith.constant 0 : index
+  %scale = arith.constant -3.000000e+00 : f32
+  %q = tile.load %Q[%p0, %c0] dims ["p", "e"] : !tile.view<[p, e], bf16> -> !tile.tile<[e: 64, p: 32], f32>
+  %k = tile.load %K[%c0, %c0] dims ["m", "e"] : !tile.view<[m, e], bf16> -> !tile.tile<[m: 64, e: 64], f32>
+  %c = tile.map ranks ["e", "p"] sizes [64, 32] at(%c0, %p0) ins(%q : !tile.tile<[e: 64, p: 32], f32>) reducers [] {
+  ^bb0(%a: f32):
+    %x = arith.mulf %a, %scale : f32
+    tile.yield %x : f32
+  } : !tile.tile<[e: 64, p: 32], f32>
+  %s = tile.contract %k, %c over ["e"] : !tile.tile<[m: 64, e: 64], f32>, !tile.tile<[e: 64, p: 32], f32> -> !tile.tile<[m: 64, p: 32], f32>
+  %m = tile.map ranks ["m", "p"] sizes [64, 32] at(%c0, %p0) ins(%s : !tile.tile<[m: 64, p: 32], f32>) reducers [#attn.reduce<max "m">] {
+  ^bb0(%a: f32):
+    tile.yield %a : f32
+  } : !tile.tile<[p: 32], f32>
+  tile.store %m, %O[%p0] dims ["p"] : !tile.tile<[p: 32], f32>, !tile.view<[p], f32>
+}
+
+// -----
+
 // Neither operand is bf16 in memory: nothing may be rounded (S10).
 // CHECK-LABEL: tile.kernel @negative_f32
 // CHECK-NOT: bf16

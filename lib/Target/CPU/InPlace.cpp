@@ -27,6 +27,8 @@ using namespace attn::cpu;
 //===----------------------------------------------------------------------===//
 
 Value MoveLowering::hasLayout() {
+  if (tile.layout.numPanels > 1)
+    return makeInteger(b, b.getI1Type(), 0);
   Value result = isWhole;
   for (auto [dimension, stride] : llvm::zip(dimensions, tile.layout.strides))
     result = k.both(result, arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
@@ -48,7 +50,7 @@ Buffer MoveLowering::choosePlace(Value isInPlace, bool hasStrides) {
     return place;
   place.scratch = tile.pointer;
   for (auto [index, dimension] : llvm::enumerate(dimensions)) {
-    bool isLane = int64_t(index) == tile.layout.lanePosition;
+    bool isLane = int64_t(index) == tile.layout.panelPosition;
     Value inView = dimension.stride;
     Value inScratch = k.constant(tile.layout.strides[index]);
     if (isLane) {
@@ -127,7 +129,7 @@ static bool hasLanesLast(tile::TileType type, ArrayAttr dims,
   TileLayout layout = TileLayout::get(type, laneRank, lanes);
   return layout.hasLanes() && layout.pack == 1 &&
          dims[dims.size() - 1] == laneRank &&
-         layout.laneSize == layout.numPanels * layout.panelVectors * lanes;
+         layout.panelledSize == layout.numPanels * layout.panelVectors * lanes;
 }
 
 //===----------------------------------------------------------------------===//

@@ -105,7 +105,8 @@ Value KernelLowering::getEnd(StringAttr rank, int64_t size, Value origin) {
 Value KernelLowering::getDemandedEnd(Value tile, StringAttr rank) {
   auto type = cast<tile::TileType>(tile.getType());
   Value origin = demanded.getOrigin(tile, rank);
-  if (!origin)
+  // A run ends where its panels do.
+  if (!origin || (panel && rank == getLaneRank()))
     return {};
   int64_t size = type.getSizes()[type.getRankPosition(rank)];
   return getEnd(rank, size, origin);
@@ -118,7 +119,19 @@ Value KernelLowering::countPanels(Value end, const TileLayout &layout) {
 
 Buffer KernelLowering::getBuffer(Value tile) {
   auto it = places.find(tile);
-  return it != places.end() ? it->second : getScratch(tile);
+  Buffer buffer = it != places.end() ? it->second : getScratch(tile);
+  if (panel && buffer.layout.hasLanes())
+    takePanel(buffer, tile);
+  return buffer;
+}
+
+/// Leaves of `buffer` the panel that is worked on.
+void KernelLowering::takePanel(Buffer &buffer, Value tile) {
+  TileLayout &layout = buffer.layout;
+  if (!plan.locals.contains(tile))
+    buffer.pointer = address(buffer, {{getLaneRank(), panel}});
+  layout.numPanels = 1;
+  layout.panelledSize = layout.panelVectors * unit.lanes;
 }
 
 Buffer KernelLowering::getScratch(Value tile) {
@@ -143,7 +156,7 @@ Value KernelLowering::address(const Buffer &buffer, const Position &at,
         position = position ? add(position, constant(count)) : constant(count);
     if (!position)
       continue;
-    bool isLane = int64_t(index) == buffer.layout.lanePosition;
+    bool isLane = int64_t(index) == buffer.layout.panelPosition;
     Value stride = constant(isLane ? buffer.layout.panelStride
                                    : buffer.layout.strides[index]);
     if (buffer.hasStrides())

@@ -12,6 +12,7 @@
 
 #include "lib/Target/Buffers.h"
 #include "lib/Target/CPU/Layout.h"
+#include "lib/Target/CPU/PanelRuns.h"
 #include "lib/Target/CPU/Routines.h"
 #include "lib/Target/DemandedElements.h"
 #include "lib/Target/Frame.h"
@@ -108,6 +109,14 @@ public:
   /// all.
   mlir::Value getDemandedEnd(mlir::Value tile, mlir::StringAttr rank);
   const DemandedElements &getDemanded() const { return demanded; }
+  /// The one panel that operations work on while a run of them is emitted; else
+  /// null. Tiles and maps have one panel then: this one.
+  mlir::Value getPanel() const { return panel; }
+  /// How many panels the run goes through.
+  int64_t getNumPanels() const { return numPanels; }
+  /// Where the next turn of the loop around a load loads from, and the index in
+  /// the view along which it moves on; nothing if the loop does not move it.
+  std::optional<std::pair<mlir::Value, int64_t>> getNextPlace(tile::LoadOp op);
 
   //===--- Routines -------------------------------------------------------===//
 
@@ -195,8 +204,11 @@ private:
   KernelOperands operands;
   FrameLayout frame;
   MapGroups groups;
+  PanelRuns runs;
   DemandedElements demanded;
   ScratchPlan plan;
+  mlir::Value panel;
+  int64_t numPanels = 1;
   mlir::IRMapping values;
   llvm::DenseMap<mlir::Value, ViewOperand> views;
   /// Tiles that may be worked on where a view has them, not in scratch.
@@ -211,6 +223,8 @@ private:
   mlir::LogicalResult bindArguments(mlir::Value task);
   mlir::LogicalResult lowerBlock(mlir::Block &block);
   mlir::LogicalResult lowerOp(mlir::Operation *op);
+  mlir::LogicalResult lowerRun(const OperationRun &run);
+  void takePanel(Buffer &buffer, mlir::Value tile);
   void hoistOffsets();
   void placeResult(mlir::Operation *op);
   mlir::Value isWanted(tile::StoreOp op);

@@ -8,6 +8,9 @@ using namespace mlir;
 using namespace attn;
 using namespace attn::cpu;
 
+/// What a row of a matrix unit's register has.
+static constexpr int64_t operandRowBytes = 64;
+
 TileLayout TileLayout::get(tile::TileType type, StringAttr laneRank,
                            int64_t lanes) {
   TileLayout layout;
@@ -16,26 +19,32 @@ TileLayout TileLayout::get(tile::TileType type, StringAttr laneRank,
   int64_t numRanks = type.getRanks().size();
   layout.strides.resize(numRanks);
   if (laneRank)
-    layout.lanePosition = type.getRankPosition(laneRank);
+    layout.panelPosition = type.getRankPosition(laneRank);
+  layout.isAlongLanes = layout.hasPanels();
+  bool isOperand = element.getIntOrFloatBitWidth() < 32 &&
+                   !type.getElementType().isInteger(1);
+  if (!layout.hasPanels() && isOperand)
+    layout.panelPosition = numRanks - 1;
   int64_t count = 1;
-  if (layout.hasLanes()) {
-    layout.laneSize = type.getSizes()[layout.lanePosition];
-    int64_t vectors = llvm::divideCeil(layout.laneSize, lanes);
+  if (layout.hasPanels()) {
+    layout.panelledSize = type.getSizes()[layout.panelPosition];
+    int64_t vectors = llvm::divideCeil(layout.panelledSize, lanes);
     layout.panelVectors = vectors == 1 || vectors == 3 ? vectors : 2;
+    if (layout.hasLanes() && isOperand)
+      layout.pack = 4 / layout.elementBytes;
+    if (!layout.hasLanes())
+      layout.panelVectors = operandRowBytes / layout.elementBytes / lanes;
     layout.numPanels = llvm::divideCeil(vectors, layout.panelVectors);
-    bool isPacked = element.getIntOrFloatBitWidth() < 32 &&
-                    !type.getElementType().isInteger(1);
-    layout.pack = isPacked ? 4 / layout.elementBytes : 1;
-    layout.strides[layout.lanePosition] = layout.pack;
+    layout.strides[layout.panelPosition] = layout.pack;
     count = layout.panelVectors * lanes;
   }
   for (int64_t i = numRanks - 1; i >= 0; --i) {
-    if (i == layout.lanePosition)
+    if (i == layout.panelPosition)
       continue;
     layout.strides[i] = count;
     count *= type.getSizes()[i];
     // Rows that vectors are moved along begin where one may.
-    if (count >= lanes && !layout.hasLanes() && i + 1 == numRanks)
+    if (count >= lanes && !layout.hasPanels() && i + 1 == numRanks)
       count = llvm::alignTo(count, lanes);
   }
   layout.panelStride = count;

@@ -15,6 +15,12 @@
 //   [e: 2, p: 64], 16 bits:  e0 p0, e1 p0, e0 p1, e1 p1, .. || e0 p32, e1 p32,
 //   ..
 //
+// Without lanes they are the unit's other operand: cut along the last rank into
+// panels of 64 bytes, so that the 16 rows that a register takes are one after
+// the other in memory.
+//
+//   [m: 16, e: 64], 16 bits:  m0 e0..31 | m1 e0..31 | .. || m0 e32..63 | ..
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef LIB_TARGET_CPU_LAYOUT_H
@@ -25,12 +31,14 @@
 namespace attn::cpu {
 
 struct TileLayout {
-  /// In elements, one per rank; the lane rank's is the distance of lanes in a
-  /// panel. Of packed rows it leads to those that begin a pack.
+  /// In elements, one per rank; that of the rank with panels is the distance in
+  /// one. Of packed rows it leads to those that begin a pack.
   llvm::SmallVector<int64_t> strides;
-  /// The position of the lane rank, or -1.
-  int64_t lanePosition = -1;
-  int64_t laneSize = 1;
+  /// The position of the rank that is cut into panels, or -1, and its size.
+  int64_t panelPosition = -1;
+  int64_t panelledSize = 1;
+  /// Whether that is the lane rank.
+  bool isAlongLanes = false;
   /// How many vectors make a panel, and how many panels the tile.
   int64_t panelVectors = 1, numPanels = 1;
   /// How many rows lie as one.
@@ -39,7 +47,8 @@ struct TileLayout {
   int64_t panelStride = 0;
   int64_t elementBytes = 0, bytes = 0;
 
-  bool hasLanes() const { return lanePosition >= 0; }
+  bool hasPanels() const { return panelPosition >= 0; }
+  bool hasLanes() const { return isAlongLanes; }
 
   /// `lanes` is the length of a vector.
   static TileLayout get(tile::TileType type, mlir::StringAttr laneRank,

@@ -128,7 +128,7 @@ void ContractLowering::findEnds() {
   if (rowRank)
     rowEnd = getResultEnd(rowRank, numRows);
   if (result.layout.hasLanes())
-    laneEnd = getResultEnd(k.getLaneRank(), result.layout.laneSize);
+    laneEnd = getResultEnd(k.getLaneRank(), result.layout.panelledSize);
   for (auto [rank, size] : contracted)
     sumEnds.push_back(
         k.getEnd(rank, size, DemandedElements::getOrigin(op, rank)));
@@ -173,6 +173,7 @@ std::string ContractLowering::getKey() {
   os << bool(rowEnd) << bool(laneEnd);
   for (Value end : sumEnds)
     os << bool(end);
+  os << result.layout.numPanels;
   return key;
 }
 

@@ -14,22 +14,29 @@ using namespace mlir;
 using namespace attn;
 using namespace attn::cpu;
 
-/// `even` and `odd` rounded to `element`, in turn, as their bits.
-static Value makePairs(KernelLowering &k, Value even, Value odd, Type element) {
+/// `even` and `odd` rounded to bf16, in turn, as their bits. One instruction
+/// rounds both: whatever has AMX has it.
+static Value makePairs(KernelLowering &k, Value even, Value odd) {
   ImplicitLocOpBuilder &b = k.b;
-  Type narrow = k.vectorOf(element);
-  even = arith::TruncFOp::create(b, narrow, even);
-  odd = arith::TruncFOp::create(b, narrow, odd);
-  Value pairs = vector::InterleaveOp::create(b, even, odd);
-  return vector::BitCastOp::create(
-      b, VectorType::get({2 * k.unit.lanes}, b.getI16Type()), pairs);
+  auto type = VectorType::get({2 * k.unit.lanes}, b.getBF16Type());
+  Value halves =
+      LLVM::CallIntrinsicOp::create(
+          b, type, b.getStringAttr("llvm.x86.avx512bf16.cvtne2ps2bf16.512"),
+          ValueRange{odd, even})
+          .getResult(0);
+  Value bits = vector::BitCastOp::create(
+      b, VectorType::get({2 * k.unit.lanes}, b.getI16Type()), halves);
+  SmallVector<int64_t> inTurn;
+  for (int64_t lane = 0; lane != k.unit.lanes; ++lane)
+    inTurn.append({lane, k.unit.lanes + lane});
+  return vector::ShuffleOp::create(b, bits, bits, inTurn);
 }
 
 void KernelLowering::storePairs(ValueRange even, ValueRange odd,
                                 const Buffer &buffer, const Position &at) {
   for (auto [v, pair] : llvm::enumerate(llvm::zip(even, odd))) {
     auto [x, y] = pair;
-    Value pairs = makePairs(*this, x, y, buffer.getElementType());
+    Value pairs = makePairs(*this, x, y);
     store(pairs, address(buffer, at, v * unit.lanes * buffer.layout.pack), 64);
   }
 }
@@ -68,9 +75,17 @@ LogicalResult KernelLowering::lowerConvert(tile::ConvertOp op) {
                                     << element << ", which the CPU can't do";
   Position at;
   if (!to.layout.hasLanes()) {
+    StringAttr last = to.type.getRanks().back();
+    int64_t width = to.layout.panelVectors * unit.lanes;
     loopNest(ranks, at, [&] {
       Value value = loadElements(from.getElementType(), address(from, at));
-      storeElements(narrowElement(b, value, element), address(to, at));
+      Position place = at;
+      Value position = at.lookup(last), panels = constant(width);
+      place[last] = b.createOrFold<arith::DivUIOp>(position, panels);
+      Value within = b.createOrFold<arith::RemUIOp>(position, panels);
+      Value pointer = advance(address(to, place), within,
+                              getScratchType(to.getElementType()));
+      storeElements(narrowElement(b, value, element), pointer);
     });
     return success();
   }
@@ -90,7 +105,7 @@ LogicalResult KernelLowering::lowerConvert(tile::ConvertOp op) {
             rows.push_back(
                 loadElements(wide, address(from, at, lane + row * next)));
           Value packed = isCut ? makeFours(*this, rows)
-                               : makePairs(*this, rows[0], rows[1], element);
+                               : makePairs(*this, rows[0], rows[1]);
           store(packed, address(to, at, lane * pack), 64);
         }
       });

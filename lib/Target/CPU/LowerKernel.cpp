@@ -16,14 +16,14 @@ KernelLowering::KernelLowering(tile::KernelOp kernel,
     : b(kernel.getLoc(), kernel.getContext()), unit(unit),
       scalarTarget{/*hasScalef=*/unit.lanes == 16}, routines(routines),
       kernel(kernel), operands(operands), frame(operands.program),
-      groups(kernel), demanded(kernel),
+      groups(kernel), runs(kernel, unit.lanes), demanded(kernel),
       plan(planScratch(
           kernel,
           [&](tile::TileType type) {
             return TileLayout::get(type, kernel.getLanesAttr(), unit.lanes)
                 .bytes;
           },
-          groups)) {}
+          groups, scratchAlignment, runs.getRuns())) {}
 
 //===----------------------------------------------------------------------===//
 // The function and its arguments
@@ -158,10 +158,40 @@ KernelLowering::makeRoutine(StringRef kind, TypeRange types,
 LogicalResult KernelLowering::lowerBlock(Block &block) {
   for (Operation &op : block) {
     b.setLoc(op.getLoc());
-    if (failed(lowerOp(&op)))
+    const OperationRun *run = runs.lookup(&op);
+    if (!run ? failed(lowerOp(&op))
+             : run->front() == &op && failed(lowerRun(*run)))
       return failure();
   }
   return success();
+}
+
+/// One panel after the other goes through all operations of the run.
+LogicalResult KernelLowering::lowerRun(const OperationRun &run) {
+  auto type = cast<tile::TileType>(run.front()->getResult(0).getType());
+  bool hasFailed = false;
+  // As many panels as are used of what others read.
+  TileLayout layout = TileLayout::get(type, getLaneRank(), unit.lanes);
+  numPanels = layout.numPanels;
+  Value end;
+  bool isAllUsed = false;
+  for (Operation *op : run) {
+    Value tile = op->getResult(0);
+    if (plan.locals.contains(tile) || op->use_empty())
+      continue;
+    end = getDemandedEnd(tile, getLaneRank());
+    isAllUsed |= !end;
+  }
+  end = isAllUsed || !end ? constant(numPanels) : countPanels(end, layout);
+  loopTo(constant(0), end, 1, [&](Value position) {
+    panel = position;
+    for (Operation *op : run) {
+      b.setLoc(op->getLoc());
+      hasFailed |= failed(lowerOp(op));
+    }
+    panel = {};
+  });
+  return failure(hasFailed);
 }
 
 static SmallVector<Value> withoutTiles(ValueRange values) {

@@ -12,6 +12,7 @@
 #include "lib/Target/Scalar.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace attn;
@@ -52,6 +53,8 @@ private:
   void forPositions(ArrayRef<Rank> ranks, llvm::function_ref<void()> body);
   SmallVector<Value> emitSums(unsigned depth, SmallVector<Value> sums);
   SmallVector<Value> accumulate(SmallVector<Value> sums);
+  SmallVector<Value> accumulateExtremes(SmallVector<Value> sums, int64_t count);
+  int64_t getUnroll() const;
   void hoistInputs();
   Value isScaleNeeded();
   Type getSumType();
@@ -77,7 +80,7 @@ LogicalResult MapLowering::classifyRanks() {
   // masked; of sums in a row each waits for the one before.
   const TileLayout &lanes = region.lanes;
   // In place one by one, too: what needs no change is skipped by the panel.
-  bool hasTail = lanes.laneSize % (lanes.panelVectors * k.unit.lanes) != 0;
+  bool hasTail = lanes.panelledSize % (lanes.panelVectors * k.unit.lanes) != 0;
   if (region.hasLanes && lanes.panelVectors <= 2 && !inPlace &&
       !(reducesLanes && hasTail))
     while (panels != (reducesLanes ? 4 : 2) &&
@@ -110,6 +113,50 @@ Value MapLowering::combine(Value x, Value y) {
   return combined ? combined : x;
 }
 
+/// How many points in a row are taken in at once: of a maximum some, see
+/// emitExtreme.
+int64_t MapLowering::getUnroll() const {
+  bool isExtreme = reducer->name.kind == ReducerKind::Max ||
+                   reducer->name.kind == ReducerKind::Min;
+  if (!isExtreme || !region.hasLanes || inner.empty() ||
+      !isa<FloatType>(result.getElementType()))
+    return 1;
+  for (int64_t count : {4, 2})
+    if (inner.back().second % count == 0)
+      return count;
+  return 1;
+}
+
+/// The maxima (or minima) with `count` points from `at` on taken in.
+SmallVector<Value> MapLowering::accumulateExtremes(SmallVector<Value> sums,
+                                                   int64_t count) {
+  StringAttr rank = inner.back().first;
+  Value first = at.lookup(rank);
+  SmallVector<SmallVector<Value>> taken(sums.size());
+  for (int64_t i = 0; i != count; ++i) {
+    at[rank] = k.add(first, k.constant(i));
+    LaneValue filter;
+    FailureOr<LaneValue> value = region.emit(at, filter);
+    if (failed(value)) {
+      hasFailed = true;
+      return sums;
+    }
+    for (auto [v, vector] : llvm::enumerate(value->vectors)) {
+      // What the filter removes is what a maximum over nothing is.
+      if (op.getYield().getFilter())
+        vector = arith::SelectOp::create(
+            b, filter.vectors[v], vector,
+            emitIdentity(b, *reducer, vector.getType()));
+      taken[v].push_back(vector);
+    }
+  }
+  at[rank] = first;
+  bool isMax = reducer->name.kind == ReducerKind::Max;
+  for (auto [sum, vectors] : llvm::zip(sums, taken))
+    sum = emitExtreme(b, isMax, sum, vectors);
+  return sums;
+}
+
 /// The sums with the point `at` taken in.
 SmallVector<Value> MapLowering::accumulate(SmallVector<Value> sums) {
   LaneValue filter;
@@ -135,11 +182,25 @@ SmallVector<Value> MapLowering::emitSums(unsigned depth,
                                          SmallVector<Value> sums) {
   if (depth == inner.size())
     return accumulate(std::move(sums));
-  return k.loopTo(k.constant(0), getEnd(inner[depth]), 1, sums,
-                  [&](Value position, ValueRange carried) {
-                    at[inner[depth].first] = position;
-                    return emitSums(depth + 1, llvm::to_vector(carried));
-                  });
+  Value end = getEnd(inner[depth]);
+  auto loop = [&](Value first, Value last, int64_t step, ValueRange from) {
+    return k.loopTo(first, last, step, from,
+                    [&](Value position, ValueRange carried) {
+                      at[inner[depth].first] = position;
+                      auto taken = llvm::to_vector(carried);
+                      if (step != 1)
+                        return accumulateExtremes(std::move(taken), step);
+                      return emitSums(depth + 1, std::move(taken));
+                    });
+  };
+  int64_t unroll = depth + 1 == inner.size() ? getUnroll() : 1;
+  if (unroll == 1)
+    return loop(k.constant(0), end, 1, sums);
+  Value rest = b.createOrFold<arith::RemUIOp>(end, k.constant(unroll));
+  Value whole = b.createOrFold<arith::SubIOp>(end, rest);
+  sums = loop(k.constant(0), whole, unroll, sums);
+  bool hasRest = !matchPattern(rest, m_Zero());
+  return hasRest ? loop(whole, end, 1, sums) : sums;
 }
 
 /// Lanes past the tile's size, which hold nothing, as a mask; null for none.
@@ -182,7 +243,7 @@ void MapLowering::emitReduction() {
     return emitSums(0, std::move(sums));
   };
   int64_t width = lanes.panelVectors * k.unit.lanes;
-  int64_t numWhole = lanes.laneSize / width;
+  int64_t numWhole = lanes.panelledSize / width;
   if (numWhole != 0)
     sums = k.loop(numWhole, panels, sums, [&](Value panel, ValueRange carried) {
       return addPanel(panel, llvm::to_vector(carried));
@@ -192,7 +253,7 @@ void MapLowering::emitReduction() {
     tail = addPanel(k.constant(numWhole), tail);
     for (auto [v, sum] : llvm::enumerate(tail)) {
       int64_t first = numWhole * width + v * k.unit.lanes;
-      if (Value mask = makeTailMask(k, first, lanes.laneSize))
+      if (Value mask = makeTailMask(k, first, lanes.panelledSize))
         sum = arith::SelectOp::create(b, mask, sum, identity);
       sums[v] = combine(sums[v], sum);
     }

@@ -4,14 +4,16 @@
 //
 // A tile register has 16 rows of 64 bytes. Rows of the result are i, columns
 // the lanes l: the layout that tiles have in scratch already. The left operand
-// is rows of consecutive c as memory holds them (32 in bf16, 64 in i8), the
-// right one pairs or fours of c for 16 lanes (Layout.h). Of the eight registers
-// four hold sums, two by two, so that each operand loaded serves twice.
+// is rows of consecutive c (32 in bf16, 64 in i8), the right one pairs or fours
+// of c for 16 lanes; both lie as a register takes them (Layout.h). Of the eight
+// registers four hold sums, two by two, so that each operand loaded serves
+// twice.
 //
 //===----------------------------------------------------------------------===//
 
 #include "lib/Target/CPU/KernelLowering.h"
 #include "lib/Target/FusedAccumulator.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
 using namespace attn;
@@ -42,6 +44,7 @@ private:
   StringAttr walked; ///< the contracted rank that lies innermost on the left
   int64_t walkedSize = 1;
   SmallVector<Rank> outer, contracted;
+  bool isInline = false; ///< not in a routine
 
   LogicalResult classifyRanks();
   std::string getKey();
@@ -50,6 +53,7 @@ private:
   void emitRows(Position &at, int64_t first, int64_t count, int64_t tiles,
                 int64_t rows);
   void emitBlock(Position &at, int64_t tiles, int64_t rows);
+  void prefetchNext(const Position &at, int64_t rows);
   SmallVector<Value> emitSums(Position &at, unsigned depth, int64_t tiles,
                               int64_t rows, SmallVector<Value> sums);
   void emitStep(Position &at, int64_t first, int64_t size, int64_t tiles,
@@ -119,7 +123,7 @@ std::string MatrixLowering::getKey() {
   std::string key;
   llvm::raw_string_ostream os(key);
   SmallVector<StringAttr> names;
-  os << "matrix ";
+  os << "matrix " << result.layout.numPanels << " ";
   for (Buffer *buffer : getOperands()) {
     os << buffer->getElementType() << "[";
     for (auto [rank, size] :
@@ -149,6 +153,14 @@ LogicalResult MatrixLowering::run() {
     acc = result;
   } else if (op.getAcc()) {
     acc = k.getBuffer(op.getAcc());
+  }
+  // One panel's work is too short for a call, which would set up the registers.
+  // Where a kernel had registers of several shapes, LLVM would run out of them.
+  isInline = k.getPanel() && numRows % tileRows == 0 &&
+             walkedSize * lhs.layout.elementBytes % tileBytes == 0;
+  if (isInline) {
+    emit();
+    return success();
   }
   std::string key = getKey();
   LLVM::LLVMFuncOp routine = k.routines.lookup(key);
@@ -198,7 +210,47 @@ void MatrixLowering::emitRows(Position &at, int64_t first, int64_t count,
   });
 }
 
+/// Asks for lines of what the next turn of the loop loads as the left operand:
+/// all blocks of a run together ask for all of it, while the products keep the
+/// matrix unit busy.
+void MatrixLowering::prefetchNext(const Position &at, int64_t rows) {
+  auto load = op.getLhs().getDefiningOp<tile::LoadOp>();
+  if (!isInline || !load || !outer.empty() || !contracted.empty())
+    return;
+  auto next = k.getNextPlace(load);
+  const ViewOperand &view = k.getView(load.getView());
+  int64_t last = view.strides.size() - 1;
+  if (!next || next->second == last)
+    return;
+  tile::TileType type = load.getResult().getType();
+  auto getSize = [&](int64_t index) {
+    auto rank = cast<StringAttr>(load.getDims()[index]);
+    int64_t position = type.getRankPosition(rank);
+    return position < 0 ? 1 : type.getSizes()[position];
+  };
+  int64_t lineElements = tileBytes / lhs.layout.elementBytes;
+  int64_t rowLines = llvm::divideCeil(getSize(last), lineElements);
+  int64_t blocks = numRows / rows * k.getNumPanels();
+  int64_t lineRows = llvm::divideCeil(getSize(next->second), blocks);
+  Value block = k.mul(k.getPanel(), k.constant(numRows / rows));
+  if (rowRank)
+    block = k.add(
+        block, arith::DivUIOp::create(b, at.lookup(rowRank), k.constant(rows)));
+  for (int64_t row = 0; row != lineRows; ++row) {
+    Value position = k.add(k.mul(block, k.constant(lineRows)), k.constant(row));
+    Value offset = k.mul(position, view.strides[next->second]);
+    for (int64_t line = 0; line != rowLines; ++line)
+      LLVM::Prefetch::create(
+          b,
+          k.advance(next->first, k.add(offset, k.constant(line * lineElements)),
+                    getMemoryType(view.type.getElementType())),
+          /*rw=*/0, /*hint=*/2, /*cache=*/1);
+  }
+}
+
 void MatrixLowering::emitBlock(Position &at, int64_t tiles, int64_t rows) {
+  if (rows == tileRows)
+    prefetchNext(at, tiles * rows);
   int64_t vectors = result.layout.panelVectors;
   int64_t stride = getStride(result, rowRank);
   auto getExtra = [&](int64_t t, int64_t v) {
@@ -252,9 +304,11 @@ void MatrixLowering::emitStep(Position &at, int64_t first, int64_t size,
         rhs, at, first * getStride(rhs, walked) + getLaneOffset(rhs, v),
         size / rhs.layout.pack, tileBytes,
         getStride(rhs, walked) * rhs.layout.pack));
+  int64_t panel = first / (tileBytes / lhs.layout.elementBytes);
   for (int64_t t = 0; t != tiles; ++t) {
     Value left =
-        loadTile(lhs, at, first + t * rows * rowStride, rows, bytes, rowStride);
+        loadTile(lhs, at, panel * lhs.layout.panelStride + t * rows * rowStride,
+                 rows, bytes, rowStride);
     for (int64_t v = 0; v != vectors; ++v) {
       Value &sum = sums[t * vectors + v];
       sum = call(getProductName(), getTileType(),

@@ -65,15 +65,15 @@ void MoveLowering::bind(ValueRange offsets, ArrayAttr dims) {
 // One at a time
 //===----------------------------------------------------------------------===//
 
-/// The element at `at`, whose lane position is a lane's and not a panel's.
+/// The element at `at`, whose positions are elements' and not panels'.
 void MoveLowering::moveElement() {
   Value valid = getInside({});
   Value pointer = k.advance(base, getOffset({}), memory);
   int64_t alignment = memory.getIntOrFloatBitWidth() / 8;
   Position place = at;
   Value within;
-  if (tile.layout.hasLanes()) {
-    StringAttr rank = k.getLaneRank();
+  if (tile.layout.hasPanels()) {
+    StringAttr rank = tile.type.getRanks()[tile.layout.panelPosition];
     Value width = k.constant(tile.layout.panelVectors * k.unit.lanes);
     Value lane = at.lookup(rank);
     place[rank] = b.createOrFold<arith::DivUIOp>(lane, width);
@@ -118,7 +118,7 @@ std::string MoveLowering::getKey() {
   std::string key;
   llvm::raw_string_ostream os(key);
   os << (isStore ? "store " : "load ") << element << " " << last << " "
-     << tile.layout.lanePosition << tile.getElementType();
+     << tile.layout.panelPosition << tile.getElementType();
   for (const Dimension &dimension : dimensions)
     os << ":" << dimension.size;
   return key;
@@ -214,4 +214,24 @@ std::pair<Value, Value> KernelLowering::readElement(tile::ReadOp op,
   }
   Value pointer = advance(view.pointer, offset, getMemoryType(element));
   return {loadGuarded(pointer, isInside, element, framePointer), isInside};
+}
+
+std::optional<std::pair<Value, int64_t>>
+KernelLowering::getNextPlace(tile::LoadOp op) {
+  auto loop = op->getParentOfType<scf::ForOp>();
+  const ViewOperand &view = getView(op.getView());
+  Value start = constant(0);
+  int64_t moved = -1;
+  for (auto [index, offset] : llvm::enumerate(op.getOffsets())) {
+    Value place = toInt(getValue(offset));
+    if (loop && offset == loop.getInductionVar()) {
+      moved = index;
+      place = add(place, toInt(getValue(loop.getStep())));
+    }
+    start = add(start, mul(place, view.strides[index]));
+  }
+  if (moved < 0)
+    return std::nullopt;
+  Type memory = getMemoryType(view.type.getElementType());
+  return std::pair(advance(view.pointer, start, memory), moved);
 }

@@ -19,6 +19,8 @@ MapRegion::MapRegion(KernelLowering &k, tile::MapOp op,
     hasLanes = true;
     auto type = tile::TileType::get({rank}, {size}, b.getF32Type());
     lanes = TileLayout::get(type, rank, k.unit.lanes);
+    if (k.getPanel())
+      lanes.numPanels = 1;
     numVectors = lanes.panelVectors;
   }
 }
@@ -67,6 +69,8 @@ FailureOr<LaneValue> MapRegion::emit(const Position &at, LaneValue &filter) {
       continue;
     Value position = at.lookup(rank), base = k.getValue(op.getOffset(rank));
     bool isLane = rank == k.getLaneRank();
+    if (isLane && k.getPanel())
+      position = k.add(position, k.getPanel());
     if (isLane)
       position = k.mul(position, k.constant(lanes.panelVectors * k.unit.lanes));
     Value first = b.createOrFold<arith::AddIOp>(base, k.toIndex(position));

@@ -63,6 +63,9 @@ private:
   void emitSquares(bool isMasked);
   void emitSquare(int64_t along, mlir::Value first, int64_t count,
                   bool isMasked);
+  int64_t getSquareRows() const;
+  llvm::SmallVector<mlir::Value>
+  transposeRows(llvm::ArrayRef<mlir::Value> rows);
   void emitElements();
   void moveElement();
 

@@ -110,7 +110,7 @@ void MoveLowering::forVectors(
     llvm::function_ref<void(Value, Position &, int64_t)> body) {
   int64_t lanes = k.unit.lanes;
   Position place = at;
-  if (tile.layout.hasLanes()) {
+  if (tile.layout.hasPanels()) {
     int64_t width = tile.layout.panelVectors * lanes;
     Value panels = isMasked ? k.countPanels(dimension.end, tile.layout)
                             : k.constant(tile.layout.numPanels);
@@ -132,7 +132,7 @@ void MoveLowering::forVectors(
 
 /// Whether rows of the tile are whole vectors (see TileLayout).
 bool MoveLowering::hasVectors() const {
-  return tile.layout.hasLanes() || dimensions.back().size >= k.unit.lanes;
+  return tile.layout.hasPanels() || dimensions.back().size >= k.unit.lanes;
 }
 
 void MoveLowering::emitRows(bool isMasked) {
@@ -169,10 +169,42 @@ void MoveLowering::emitRows(bool isMasked) {
 // Across
 //===----------------------------------------------------------------------===//
 
-/// A square of vectors: as many of the innermost rank's positions, from
-/// `first` on, as a vector has lanes, by `count` positions of `along` from
-/// where `at` is. Rows of the square are contiguous in the view along `along`,
-/// columns in the tile.
+/// How many of the innermost rank's positions are transposed at once: a
+/// vector's lanes, or two of them where pairs of 16-bit elements can go
+/// together.
+int64_t MoveLowering::getSquareRows() const {
+  int64_t lanes = k.unit.lanes;
+  bool hasPairs = isNarrow && memory.getIntOrFloatBitWidth() == 16 &&
+                  tile.layout.pack == 1 && tile.layout.panelVectors % 2 == 0;
+  return hasPairs ? 2 * lanes : lanes;
+}
+
+/// Columns from rows; of twice as many rows as lanes, each pair is interleaved
+/// and goes as one element of 32 bits.
+SmallVector<Value> MoveLowering::transposeRows(ArrayRef<Value> rows) {
+  int64_t lanes = k.unit.lanes;
+  if (int64_t(rows.size()) == lanes)
+    return transpose(b, rows);
+  SmallVector<int64_t> inTurn;
+  for (int64_t lane = 0; lane != lanes; ++lane)
+    inTurn.append({lane, lanes + lane});
+  SmallVector<Value> pairs;
+  Type words = k.vectorOf(b.getI32Type());
+  for (int64_t i = 0; i != lanes; ++i) {
+    Value both =
+        vector::ShuffleOp::create(b, rows[2 * i], rows[2 * i + 1], inTurn);
+    pairs.push_back(vector::BitCastOp::create(b, words, both));
+  }
+  pairs = transpose(b, pairs);
+  auto halves = VectorType::get({2 * lanes}, memory);
+  for (Value &column : pairs)
+    column = vector::BitCastOp::create(b, halves, column);
+  return pairs;
+}
+
+/// A square of vectors: some of the innermost rank's positions, from `first`
+/// on, by `count` positions of `along` from where `at` is. Rows of the square
+/// are contiguous in the view along `along`, columns in the tile.
 void MoveLowering::emitSquare(int64_t along, Value first, int64_t count,
                               bool isMasked) {
   int64_t innermost = dimensions.size() - 1, lanes = k.unit.lanes;
@@ -181,7 +213,7 @@ void MoveLowering::emitSquare(int64_t along, Value first, int64_t count,
   Value origin = k.add(getOffset({innermost, along}), start);
   Value condition = isMasked ? getInside({innermost, along}) : Value();
   auto rowMask = [&](int64_t row) -> Value {
-    bool overhangs = inner.size % lanes != 0;
+    bool overhangs = inner.size % getSquareRows() != 0;
     if (!isMasked && !overhangs && count == lanes)
       return {};
     Value valid = condition ? condition : makeInteger(b, b.getI1Type(), 1);
@@ -195,15 +227,16 @@ void MoveLowering::emitSquare(int64_t along, Value first, int64_t count,
                      memory);
   };
   Position place = at;
-  int64_t width = tile.layout.hasLanes() ? tile.layout.panelVectors * lanes : 1;
+  int64_t width =
+      tile.layout.hasPanels() ? tile.layout.panelVectors * lanes : 1;
   Value panel = b.createOrFold<arith::DivUIOp>(first, k.constant(width));
-  place[inner.rank] = tile.layout.hasLanes() ? panel : first;
+  place[inner.rank] = tile.layout.hasPanels() ? panel : first;
   Value within =
       arith::SubIOp::create(b, first, k.mul(panel, k.constant(width)));
   auto column = [&](int64_t i) {
     int64_t stride = tile.layout.strides[along];
     Value pointer = k.address(tile, place, i * stride);
-    return tile.layout.hasLanes()
+    return tile.layout.hasPanels()
                ? k.advance(pointer, within,
                            getScratchType(tile.getElementType()))
                : pointer;
@@ -219,9 +252,9 @@ void MoveLowering::emitSquare(int64_t along, Value first, int64_t count,
                   rowMask(row));
     return;
   }
-  for (int64_t row = 0; row != lanes; ++row)
+  for (int64_t row = 0; row != getSquareRows(); ++row)
     square.push_back(widen(loadVector(rowPointer(row), rowMask(row))));
-  square = transpose(b, square);
+  square = transposeRows(square);
   for (int64_t i = 0; i != count; ++i)
     k.storeElements(square[i], column(i));
 }
@@ -230,10 +263,11 @@ void MoveLowering::emitSquares(bool isMasked) {
   int64_t innermost = dimensions.size() - 1, lanes = k.unit.lanes;
   const Dimension &inner = dimensions[innermost], &outer = dimensions[last];
   int64_t whole = outer.size / lanes * lanes;
+  int64_t rows = getSquareRows();
   Value end =
-      isMasked ? inner.end : k.constant(llvm::alignTo(inner.size, lanes));
+      isMasked ? inner.end : k.constant(llvm::alignTo(inner.size, rows));
   forPositions({innermost, last}, isMasked, [&] {
-    k.loopTo(k.constant(0), end, lanes, [&](Value first) {
+    k.loopTo(k.constant(0), end, rows, [&](Value first) {
       if (whole != 0)
         k.loop(whole, lanes, [&](Value position) {
           at[outer.rank] = position;

@@ -2,12 +2,12 @@
 
 // RUN: attn-opt %s --cpu-lower-tiles=tiles=true --cse | FileCheck %s
 
-/// Rows of pairs: two vectors rounded and interleaved.
+/// Rows of pairs: two vectors rounded at once and interleaved.
 // CHECK-LABEL: llvm.func hidden @product(
 //         CHECK:   scf.for
-//         CHECK:   %[[EVEN:.*]] = arith.truncf %{{.*}} : vector<16xf32> to vector<16xbf16>
-//         CHECK:   %[[ODD:.*]] = arith.truncf
-//         CHECK:   vector.interleave %[[EVEN]], %[[ODD]]
+//         CHECK:   %[[HALVES:.*]] = llvm.call_intrinsic "llvm.x86.avx512bf16.cvtne2ps2bf16.512"
+//         CHECK:   %[[BITS:.*]] = vector.bitcast %[[HALVES]]
+//         CHECK:   vector.shuffle %[[BITS]], %[[BITS]] [0, 16, 1, 17,
 
 /// What the sums start from is scaled where it lies.
 //         CHECK:   arith.mulf {{.*}} : vector<16xf32>
