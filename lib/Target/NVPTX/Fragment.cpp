@@ -122,3 +122,16 @@ nvptx::getProducerSlice(tile::KernelOp kernel) {
   }
   return slice;
 }
+
+SmallVector<tile::ContractOp> nvptx::getFirstProducts(scf::ForOp loop) {
+  SmallVector<tile::ContractOp> first;
+  for (auto op : loop.getBody()->getOps<tile::ContractOp>()) {
+    bool reads = llvm::any_of(op->getOperands(), [&](Value operand) {
+      return !operand.getDefiningOp<tile::LoadOp>() &&
+             loop.getRegion().isAncestor(operand.getParentRegion());
+    });
+    if (isWarpgroupContract(op) && op.getStage() == 0 && !reads)
+      first.push_back(op);
+  }
+  return first;
+}

@@ -48,6 +48,10 @@ inline bool isWarpgroupContract(mlir::Operation *op) {
 /// null where others use it too.
 mlir::Operation *getUse(tile::LoadOp load, bool isFirst);
 
+/// The products of a loop's body that read nothing that a turn computes: what a
+/// turn begins with.
+llvm::SmallVector<tile::ContractOp> getFirstProducts(mlir::scf::ForOp loop);
+
 /// The operations that compute what the loads of swizzled tiles need: their
 /// offsets, and bounds and conditions of what is around them. Fails where
 /// these depend on tiles or on what a loop carries.

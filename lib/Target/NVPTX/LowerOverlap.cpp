@@ -63,20 +63,6 @@ void KernelLowering::awaitPending(scf::ForOp op,
   }
 }
 
-/// The loop's first products: those that read nothing that a turn computes.
-static SmallVector<tile::ContractOp> getFirstProducts(scf::ForOp loop) {
-  SmallVector<tile::ContractOp> first;
-  for (auto op : loop.getBody()->getOps<tile::ContractOp>()) {
-    bool reads = llvm::any_of(op->getOperands(), [&](Value operand) {
-      return !operand.getDefiningOp<tile::LoadOp>() &&
-             loop.getRegion().isAncestor(operand.getParentRegion());
-    });
-    if (isWarpgroupContract(op) && op.getStage() == 0 && !reads)
-      first.push_back(op);
-  }
-  return first;
-}
-
 /// Whether `op` needs the sums of the products in flight, or makes what such a
 /// product reads from registers: ptxas would have every product wait then.
 static bool needsPending(Operation *op, scf::ForOp loop, ValueRange carried) {

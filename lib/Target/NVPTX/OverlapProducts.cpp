@@ -12,20 +12,6 @@ using namespace mlir;
 using namespace attn;
 using namespace attn::nvptx;
 
-/// The loop's first product that reads nothing that a turn computes; null if
-/// there is none, and then nothing to run beside another one.
-static tile::ContractOp getFirstProduct(scf::ForOp loop) {
-  for (auto op : loop.getBody()->getOps<tile::ContractOp>()) {
-    bool reads = llvm::any_of(op->getOperands(), [&](Value operand) {
-      return !operand.getDefiningOp<tile::LoadOp>() &&
-             loop.getRegion().isAncestor(operand.getParentRegion());
-    });
-    if (isWarpgroupContract(op) && !reads)
-      return op;
-  }
-  return {};
-}
-
 /// Whether `op` may end when the next turn has begun: it adds to what the loop
 /// carries, and a turn reads that after its first product only.
 static bool canWait(tile::ContractOp op, scf::ForOp loop,
@@ -49,11 +35,12 @@ namespace {
 struct OverlapProducts : nvptx::impl::OverlapProductsBase<OverlapProducts> {
   void runOnOperation() override {
     getOperation().walk([](scf::ForOp loop) {
-      tile::ContractOp first = getFirstProduct(loop);
-      if (!first)
+      // Else there is nothing to run beside another product.
+      SmallVector<tile::ContractOp> first = getFirstProducts(loop);
+      if (first.empty())
         return;
       for (auto op : loop.getBody()->getOps<tile::ContractOp>())
-        if (canWait(op, loop, first))
+        if (canWait(op, loop, first.front()))
           op.setStage(1);
     });
   }
