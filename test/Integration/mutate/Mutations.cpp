@@ -302,13 +302,27 @@ static scf::IfOp getFullOrPartial(scf::IfOp branch) {
   return {};
 }
 
+/// In a tile that needs a filter, nothing passes it.
 static unsigned skipPartialTiles(ModuleOp module) {
   return mutateEach<scf::IfOp>(module, [](scf::IfOp branch) {
-    scf::IfOp inner = getFullOrPartial(branch);
-    if (!inner)
+    if (isInMap(branch) || branch.getElseRegion().empty())
       return false;
-    branch.getConditionMutable().assign(inner.getCondition());
-    return true;
+    Block &partial = branch.getElseRegion().front();
+    OpBuilder builder(branch);
+    Value none =
+        arith::ConstantIntOp::create(builder, branch.getLoc(), false, 1);
+    bool hasFilter = false;
+    partial.walk([&](Operation *op) {
+      if (auto select = dyn_cast<arith::SelectOp>(op); select && isInMap(op)) {
+        select.getConditionMutable().assign(none);
+        hasFilter = true;
+      } else if (auto map = dyn_cast<tile::MapOp>(op);
+                 map && map.getYield().getFilter()) {
+        map.getYield().getFilterMutable().assign(none);
+        hasFilter = true;
+      }
+    });
+    return hasFilter;
   });
 }
 
