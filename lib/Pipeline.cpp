@@ -146,8 +146,8 @@ static void buildBindStage(OpPassManager &pm, const PipelineOptions &options) {
 static void buildLLVMStage(OpPassManager &pm, const PipelineOptions &options) {
   if (std::optional<GpuDescription> gpu = lookupGpu(options.target)) {
     nvptx::LowerTilesOptions lower;
-    lower.threads = gpu->threads;
-    lower.sharedBytes = gpu->sharedBytes;
+    lower.threads = gpu->multiprocessor->threads;
+    lower.sharedBytes = gpu->multiprocessor->sharedBytes;
     lower.accurate = options.accurateMath;
     return nvptx::buildTileToLLVM(pm, lower);
   }
@@ -255,13 +255,14 @@ static LogicalResult chooseTiles(ModuleOp module, PipelineOptions &options) {
     if (failed(demand))
       return failure();
     bytes = demand->sharedBytes;
-    return bytes <= gpu->sharedBytes && (!ofRoles || demand->hasRoles) &&
-           skipped++ == options.skipTiles;
+    return bytes <= gpu->multiprocessor->sharedBytes &&
+           (!ofRoles || demand->hasRoles) && skipped++ == options.skipTiles;
   };
   ArrayRef<TileChoice> ofRoles;
   if (options.warpgroups)
     ofRoles = gpu->warpgroupTiles;
-  for (ArrayRef<TileChoice> choices : {ofRoles, gpu->tiles})
+  for (ArrayRef<TileChoice> choices :
+       {ofRoles, ArrayRef<TileChoice>(gpu->multiprocessor->tiles)})
     for (TileChoice choice : choices) {
       FailureOr<bool> isChosen = fits(choice, choices.data() == ofRoles.data());
       if (failed(isChosen) || *isChosen)
@@ -274,7 +275,7 @@ static LogicalResult chooseTiles(ModuleOp module, PipelineOptions &options) {
          << int64_t(options.laneTile) << " lanes and "
          << int64_t(options.streamTile)
          << " coordinates of a stream in a tile, but a block of " << gpu->name
-         << " may have " << gpu->sharedBytes;
+         << " may have " << gpu->multiprocessor->sharedBytes;
 }
 
 LogicalResult attn::runStages(ModuleOp module, Stage from, Stage to,
@@ -394,7 +395,7 @@ LogicalResult LevelCompiler::compile(const CpuDescription &cpu, bool isOnly) {
 /// Where ptxas finds too few registers, the next smaller tiles are taken.
 LogicalResult LevelCompiler::compile(const GpuDescription &gpu,
                                      StringRef ptxas) {
-  int64_t numChoices = gpu.tiles.size();
+  int64_t numChoices = gpu.multiprocessor->tiles.size();
   if (options.warpgroups)
     numChoices += gpu.warpgroupTiles.size();
   if (options.laneTile && options.streamTile)

@@ -72,22 +72,10 @@ void StreamFormer::emitPartialLists(ArrayRef<State> states, OpBuilder &inner) {
       continue;
     TopKOp topk = state.list;
     ArrayRef<State> parts = states.slice(i, topk->getNumResults());
-    Value input = state.local
-                      ? Value(emitter.lookup(state.local->result)->tensor)
-                      : emitter.lookup(state.source);
-    SmallVector<Value> payload;
-    for (Value value : topk.getPayload())
-      payload.push_back(emitter.lookup(value));
-    SmallVector<Type> types;
-    SmallVector<Attribute> names;
-    for (const State &part : parts) {
-      types.push_back(part.type);
-      names.push_back(inner.getStringAttr(part.part == 1 ? part.name + "_local"
-                                                         : part.name));
-    }
-    auto local = TopKOp::create(inner, topk.getLoc(), types, input, payload,
-                                topk.getFromAttr(), topk.getToAttr(),
-                                inner.getArrayAttr(names));
+    SmallVector<std::string> names;
+    for (const State &part : parts)
+      names.push_back(part.part == 1 ? part.name + "_local" : part.name);
+    TopKOp local = makeLocalList(parts, names, inner);
     for (auto [part, result] : llvm::zip(parts, local->getResults()))
       emitter.bind(part.leaf,
                    {part.part == 1 ? createSum(inner, result, Value(),

@@ -155,6 +155,27 @@ void StreamFormer::joinLists(ArrayRef<State> states, ValueRange left,
   }
 }
 
+TopKOp StreamFormer::makeLocalList(ArrayRef<State> parts,
+                                   ArrayRef<std::string> names,
+                                   OpBuilder &inner) {
+  const State &first = parts.front();
+  TopKOp topk = first.list;
+  Value input = first.local ? Value(emitter.lookup(first.local->result)->tensor)
+                            : emitter.lookup(first.source);
+  SmallVector<Value> payload;
+  for (Value value : topk.getPayload())
+    payload.push_back(emitter.lookup(value));
+  SmallVector<Type> types;
+  SmallVector<Attribute> nameAttrs;
+  for (auto [part, name] : llvm::zip_equal(parts, names)) {
+    types.push_back(part.type);
+    nameAttrs.push_back(inner.getStringAttr(name));
+  }
+  return TopKOp::create(inner, topk.getLoc(), types, input, payload,
+                        topk.getFromAttr(), topk.getToAttr(),
+                        inner.getArrayAttr(nameAttrs));
+}
+
 /// The lists of a chunk, joined with those so far.
 void StreamFormer::emitLists(Block *step, ArrayRef<State> states,
                              OpBuilder &inside) {
@@ -163,23 +184,11 @@ void StreamFormer::emitLists(Block *step, ArrayRef<State> states,
     if (!state.list || state.part > 0)
       continue;
     TopKOp topk = state.list;
-    unsigned numParts = topk->getNumResults();
-    Value input = state.local
-                      ? Value(emitter.lookup(state.local->result)->tensor)
-                      : emitter.lookup(state.source);
-    SmallVector<Value> payload;
-    for (Value value : topk.getPayload())
-      payload.push_back(emitter.lookup(value));
-    SmallVector<Type> types;
-    SmallVector<Attribute> names;
-    for (const State &part : states.slice(i, numParts)) {
-      types.push_back(part.type);
-      names.push_back(
-          inside.getStringAttr("L" + StringRef(part.name).drop_front().str()));
-    }
-    auto local = TopKOp::create(inside, topk.getLoc(), types, input, payload,
-                                topk.getFromAttr(), topk.getToAttr(),
-                                inside.getArrayAttr(names));
+    ArrayRef<State> parts = states.slice(i, topk->getNumResults());
+    SmallVector<std::string> names;
+    for (const State &part : parts)
+      names.push_back("L" + StringRef(part.name).drop_front().str());
+    TopKOp local = makeLocalList(parts, names, inside);
     llvm::copy(local->getResults(), chunk.begin() + i);
   }
   joinLists(states, step->getArguments(), chunk, inside);

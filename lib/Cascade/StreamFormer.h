@@ -171,6 +171,11 @@ private:
                      std::vector<State> &states);
   void joinLists(llvm::ArrayRef<State> states, mlir::ValueRange left,
                  mlir::ValueRange right, mlir::OpBuilder &inner);
+  /// The list of a chunk or piece for the states of one list, `parts`, with
+  /// results called `names`.
+  TopKOp makeLocalList(llvm::ArrayRef<State> parts,
+                       llvm::ArrayRef<std::string> names,
+                       mlir::OpBuilder &inner);
   void emitPartialLists(llvm::ArrayRef<State> states, mlir::OpBuilder &inner);
   void countFromOne(mlir::Block &merge, llvm::ArrayRef<State> states);
   void emitLists(mlir::Block *step, llvm::ArrayRef<State> states,

@@ -17,23 +17,9 @@ struct GpuArchitectures {
       machines.push_back(llvm::cantFail(loadMachine(name)));
     for (const MachineDescription &machine : machines) {
       const MultiprocessorDescription &gpu = *machine.multiprocessor;
-      GpuDescription plain{gpu.target,
-                           gpu.features,
-                           gpu.capability,
-                           gpu.sharedBytes,
-                           gpu.threads,
-                           gpu.tiles,
-                           gpu.narrowLaneTile,
-                           gpu.productRowTile,
-                           gpu.sweepTile,
-                           gpu.sweepRows,
-                           {}};
-      if (gpu.warpgroups) {
-        gpus.push_back(plain);
-        gpus.back().name = gpu.warpgroups->target;
-        gpus.back().warpgroupTiles = gpu.warpgroups->tiles;
-      }
-      gpus.push_back(plain);
+      if (gpu.warpgroups)
+        gpus.push_back({gpu.warpgroups->target, &gpu, gpu.warpgroups->tiles});
+      gpus.push_back({gpu.target, &gpu, {}});
     }
   }
 };
@@ -54,7 +40,7 @@ std::optional<GpuDescription> attn::lookupGpu(StringRef name) {
 // A quarter of the shared memory, in f32; warpgroups' operands have 16 bits,
 // and half of it.
 int64_t GpuModel::getMaxTileElements() const {
-  return gpu.sharedBytes / (gpu.hasWarpgroups() ? 4 : 16);
+  return gpu.multiprocessor->sharedBytes / (gpu.hasWarpgroups() ? 4 : 16);
 }
 
 // mma.sync.m16n8k16, from sm_80 on.

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "lib/Mapping/ChooseTiles.h"
+#include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/IR/Diagnostics.h"
 
 using namespace mlir;
@@ -86,16 +87,14 @@ static cost::Tiling getLoops(NestOp nest, const TileSizes &sizes) {
 static bool gathers(NestOp nest) {
   return nest
       .walk([](ReadOp read) {
-        SetVector<Value> slice(read.getIndices().begin(),
-                               read.getIndices().end());
-        for (unsigned i = 0; i != slice.size(); ++i) {
-          Operation *op = slice[i].getDefiningOp();
-          if (isa_and_nonnull<ReadOp>(op))
-            return WalkResult::interrupt();
-          if (op)
-            slice.insert(op->operand_begin(), op->operand_end());
-        }
-        return WalkResult::advance();
+        // Of the read's own operation: its indices and what they come from.
+        BackwardSliceOptions options;
+        options.omitBlockArguments = true;
+        SetVector<Operation *> slice;
+        (void)getBackwardSlice(read.getOperation(), &slice, options);
+        return llvm::any_of(slice, llvm::IsaPred<ReadOp>)
+                   ? WalkResult::interrupt()
+                   : WalkResult::advance();
       })
       .wasInterrupted();
 }

@@ -197,11 +197,11 @@ llvm::Constant *DeviceCodeBuilder::build(const nvptx::DeviceCode &code) {
   if (!code.cubin.empty())
     cubin = addConstant(llvm::ConstantDataArray::getString(context, code.cubin,
                                                            /*AddNull=*/false));
-  return addConstant(
-      getStruct({getInt(32, code.gpu.capability), getInt(32, kernels.size()),
-                 addArray(kernels), getAddress(cubin),
-                 getInt(64, code.cubin.size()), getText(code.ptx),
-                 getInt(32, code.gpu.hasWarpgroups()), getInt(32, 0)}));
+  return addConstant(getStruct(
+      {getInt(32, code.gpu.multiprocessor->capability),
+       getInt(32, kernels.size()), addArray(kernels), getAddress(cubin),
+       getInt(64, code.cubin.size()), getText(code.ptx),
+       getInt(32, code.gpu.hasWarpgroups()), getInt(32, 0)}));
 }
 
 llvm::Constant *attn::addDeviceCode(const nvptx::DeviceCode &code,

@@ -39,8 +39,8 @@ createTargetMachine(const GpuDescription &gpu) {
   if (!target)
     return llvm::createStringError(message);
   std::unique_ptr<llvm::TargetMachine> machine(target->createTargetMachine(
-      triple, gpu.name, gpu.features, llvm::TargetOptions(), std::nullopt,
-      std::nullopt, llvm::CodeGenOptLevel::Aggressive));
+      triple, gpu.name, gpu.multiprocessor->features, llvm::TargetOptions(),
+      std::nullopt, std::nullopt, llvm::CodeGenOptLevel::Aggressive));
   if (!machine)
     return llvm::createStringError("can't make a target machine for " +
                                    gpu.name.str());
