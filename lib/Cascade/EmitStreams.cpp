@@ -521,7 +521,8 @@ void StreamFormer::emitOutputs(const Derivation &derivation,
     if (output.value == member->leaf)
       continue;
     EinsumJob job = makeOutput(*member, output.value);
-    job.groups = getGroups(member->getEinsum().getOutVars());
+    if (!member->getList())
+      job.groups = getGroups(member->getEinsum().getOutVars());
     job.elementType = Type(); // that of the value
     job.conditions.clear();
     leaves.push_back({job.result, member->leaf});

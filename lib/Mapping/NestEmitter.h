@@ -98,6 +98,7 @@ private:
   /// Entries that a list is chosen from: along which rank of the tiles.
   struct Entries {
     mlir::Value values, coordinates;
+    llvm::SmallVector<mlir::Value> payloads;
     mlir::StringAttr along;
     llvm::SmallVector<Dim> dims;
   };
@@ -113,14 +114,18 @@ private:
   mlir::FailureOr<mlir::Value> emitPresence(EinsumOp reader, const Scope &scope,
                                             const Coordinates &coordinates,
                                             tile::MapOp map);
-  mlir::FailureOr<Entries> getEntries(EinsumOp reader, mlir::StringAttr along,
+  mlir::FailureOr<Entries> getEntries(llvm::ArrayRef<EinsumOp> readers,
+                                      mlir::StringAttr along,
                                       const Scope &scope);
-  Entries getEntries(mlir::Value values, mlir::Value coordinates,
-                     mlir::StringAttr along);
+  Entries getEntries(mlir::ValueRange parts, mlir::StringAttr along);
   mlir::Value reduceEntries(mlir::Location loc, llvm::ArrayRef<Entries> all,
                             llvm::ArrayRef<Dim> dims, ReducerKind kind,
                             mlir::Type element, mlir::ValueRange last,
-                            ElementEmitter emit);
+                            ElementEmitter emit,
+                            std::optional<unsigned> payload = std::nullopt);
+  mlir::Value emitPayload(mlir::Location loc, llvm::ArrayRef<Entries> all,
+                          llvm::ArrayRef<Dim> dims, unsigned payload,
+                          mlir::Value at);
   std::pair<mlir::Value, mlir::Value> emitNext(mlir::Location loc,
                                                llvm::ArrayRef<Entries> all,
                                                llvm::ArrayRef<Dim> dims,
@@ -128,7 +133,7 @@ private:
   void emitList(llvm::ArrayRef<Entries> all, mlir::StringAttr rank,
                 mlir::ValueRange results);
   mlir::LogicalResult emitTopK(TopKOp topk, const Scope &scope);
-  mlir::LogicalResult emitJoin(JoinOp join);
+  void emitJoin(JoinOp join);
   mlir::LogicalResult emitStream(StreamOp stream, StreamPart part);
   int64_t getStep(StreamOp stream);
   mlir::LogicalResult emitIterate(IterateOp iterate);

@@ -6,7 +6,8 @@
 // next entry is the first of those after the last one: a maximum of values,
 // then a minimum of coordinates. So nothing has to be sorted, moved or marked,
 // and a list of two lists is chosen like one of a tile. An entry costs two or
-// three reductions of all that it is chosen from.
+// three reductions of all that it is chosen from, and one more for each
+// payload: that of the only point at the entry's coordinate.
 //
 //===----------------------------------------------------------------------===//
 
@@ -49,14 +50,17 @@ static Value isEntry(OpBuilder &b, Location loc, Value coordinate) {
 // What is chosen from
 //===----------------------------------------------------------------------===//
 
-/// The points of `reader` as entries: where one is absent, there is none.
+/// The points of `readers` as entries: where one is absent, there is none. The
+/// first has the values, the others payloads, over the same ranks.
 FailureOr<NestEmitter::Entries>
-NestEmitter::getEntries(EinsumOp reader, StringAttr along, const Scope &scope) {
-  Location loc = reader.getLoc();
-  FailureOr<SmallVector<Dim>> dims = getDims(reader, scope);
+NestEmitter::getEntries(ArrayRef<EinsumOp> readers, StringAttr along,
+                        const Scope &scope) {
+  EinsumOp chosen = readers.front();
+  Location loc = chosen.getLoc();
+  FailureOr<SmallVector<Dim>> dims = getDims(chosen, scope);
   if (failed(dims))
     return failure();
-  Value tile = tiles.lookup(reader.getResult());
+  Value tile = tiles.lookup(chosen.getResult());
   Type element = cast<tile::TileType>(tile.getType()).getElementType();
   bool hasFailed = false;
   auto emitPart = [&](bool ofCoordinates) {
@@ -67,9 +71,6 @@ NestEmitter::getEntries(EinsumOp reader, StringAttr along, const Scope &scope) {
           for (const Dim &dim : *dims)
             coordinates[dim.rank] = tile::CoordOp::create(
                 builder, loc, builder.getIndexType(), dim.rank);
-          FailureOr<Value> present =
-              emitPresence(reader, scope, coordinates, map);
-          hasFailed |= failed(present);
           Value value = args.front(), none = makeLeast(builder, loc, element);
           if (ofCoordinates) {
             value = CastOp::create(
@@ -77,13 +78,20 @@ NestEmitter::getEntries(EinsumOp reader, StringAttr along, const Scope &scope) {
                 TypeAttr::get(builder.getI32Type()), builder.getUnitAttr());
             none = makeNoEntry(builder, loc);
           }
-          if (succeeded(present) && *present)
-            value =
-                arith::SelectOp::create(builder, loc, *present, value, none);
+          for (EinsumOp reader : readers) {
+            FailureOr<Value> present =
+                emitPresence(reader, scope, coordinates, map);
+            hasFailed |= failed(present);
+            if (succeeded(present) && *present)
+              value =
+                  arith::SelectOp::create(builder, loc, *present, value, none);
+          }
           return Element{value, {}};
         });
   };
-  Entries entries{emitPart(false), emitPart(true), along, *dims};
+  Entries entries{emitPart(false), emitPart(true), {}, along, *dims};
+  for (EinsumOp payload : readers.drop_front())
+    entries.payloads.push_back(tiles.lookup(payload.getResult()));
   if (hasFailed)
     return failure();
   return entries;
@@ -124,13 +132,13 @@ FailureOr<Value> NestEmitter::emitPresence(EinsumOp reader, const Scope &scope,
   return all;
 }
 
-/// The entries of a list.
-NestEmitter::Entries NestEmitter::getEntries(Value values, Value coordinates,
+/// The entries of a list: its values, coordinates and payloads.
+NestEmitter::Entries NestEmitter::getEntries(ValueRange parts,
                                              StringAttr along) {
-  Location loc = values.getLoc();
+  Location loc = parts[0].getLoc();
   SmallVector<Dim> dims =
-      getTensorDims(cast<attn::TensorType>(values.getType()));
-  SmallVector<Value> list{tiles.lookup(values), tiles.lookup(coordinates)};
+      getTensorDims(cast<attn::TensorType>(parts[0].getType()));
+  SmallVector<Value> list{tiles.lookup(parts[0]), tiles.lookup(parts[1])};
   Type element = cast<tile::TileType>(list[0].getType()).getElementType();
   auto emitPart = [&](bool ofCoordinates) {
     return emitMap(
@@ -147,21 +155,28 @@ NestEmitter::Entries NestEmitter::getEntries(Value values, Value coordinates,
                          {}};
         });
   };
-  return {emitPart(false), emitPart(true), along, dims};
+  Entries entries{emitPart(false), emitPart(true), {}, along, dims};
+  for (Value payload : parts.drop_front(2))
+    entries.payloads.push_back(tiles.lookup(payload));
+  return entries;
 }
 
 //===----------------------------------------------------------------------===//
 // Choosing
 //===----------------------------------------------------------------------===//
 
-/// Reduces each of `all` and combines the results: a tile of `dims`.
+/// Reduces each of `all`, or a payload of each, and combines the results: a
+/// tile of `dims`.
 Value NestEmitter::reduceEntries(Location loc, ArrayRef<Entries> all,
                                  ArrayRef<Dim> dims, ReducerKind kind,
                                  Type element, ValueRange last,
-                                 ElementEmitter emit) {
+                                 ElementEmitter emit,
+                                 std::optional<unsigned> payload) {
   SmallVector<Value> parts;
   for (const Entries &entries : all) {
-    SmallVector<Value> inputs{entries.values, entries.coordinates};
+    SmallVector<Value> inputs{payload ? entries.payloads[*payload]
+                                      : entries.values,
+                              entries.coordinates};
     llvm::append_range(inputs, last);
     parts.push_back(emitMap(
         loc, entries.dims, inputs, element,
@@ -258,6 +273,24 @@ std::pair<Value, Value> NestEmitter::emitNext(Location loc,
   return {select(element, false), select(i32, true)};
 }
 
+/// What goes along with the entry at the coordinate `at`, which is that of one
+/// point at most: a maximum of one element is that element.
+Value NestEmitter::emitPayload(Location loc, ArrayRef<Entries> all,
+                               ArrayRef<Dim> dims, unsigned payload, Value at) {
+  Value first = all.front().payloads[payload];
+  Type element = cast<tile::TileType>(first.getType()).getElementType();
+  return reduceEntries(
+      loc, all, dims, ReducerKind::Max, element, at,
+      [&](tile::MapOp, ValueRange args) {
+        Value isHere = arith::CmpIOp::create(
+            builder, loc, arith::CmpIPredicate::eq, args[1], args[2]);
+        return Element{args[0],
+                       arith::AndIOp::create(builder, loc, isHere,
+                                             isEntry(builder, loc, args[2]))};
+      },
+      payload);
+}
+
 /// Chooses the best entries, in order: tiles of the types of `results`.
 void NestEmitter::emitList(ArrayRef<Entries> all, StringAttr rank,
                            ValueRange results) {
@@ -268,73 +301,75 @@ void NestEmitter::emitList(ArrayRef<Entries> all, StringAttr rank,
   llvm::erase_if(rows, [&](const Dim &dim) { return dim.rank == rank; });
   Type element =
       cast<tile::TileType>(all.front().values.getType()).getElementType();
-  Type i32 = builder.getI32Type();
   auto fill = [&](ArrayRef<Dim> of, TypedAttr value) -> Value {
     return tile::FillOp::create(builder, loc, getTileType(of, value.getType()),
                                 value);
   };
+  // What a place without an entry has, part by part.
+  SmallVector<TypedAttr> none{getIdentity(ReducerKind::Max, element),
+                              builder.getI32IntegerAttr(-1)};
+  for (Value payload : all.front().payloads)
+    none.push_back(builder.getZeroAttr(
+        cast<tile::TileType>(payload.getType()).getElementType()));
+  SmallVector<Value> inits;
+  for (TypedAttr part : none)
+    inits.push_back(fill(dims, part));
   // What comes before the largest value at coordinate 0.
-  SmallVector<Value> inits{fill(dims, getIdentity(ReducerKind::Max, element)),
-                           fill(dims, builder.getI32IntegerAttr(-1)),
-                           fill(rows, getIdentity(ReducerKind::Min, element)),
-                           fill(rows, builder.getI32IntegerAttr(-1))};
+  inits.push_back(fill(rows, getIdentity(ReducerKind::Min, element)));
+  inits.push_back(fill(rows, builder.getI32IntegerAttr(-1)));
   int64_t length = *getCascade(nest).getFixedExtent(rank);
   auto loop = scf::ForOp::create(builder, loc, constant(0), constant(length),
                                  constant(1), inits);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(loop.getBody());
   auto [value, at] =
-      emitNext(loc, all, rows, loop.getRegionIterArgs().drop_front(2));
+      emitNext(loc, all, rows, loop.getRegionIterArgs().take_back(2));
+  SmallVector<Value> entry{value, at};
+  for (unsigned i = 0; i != all.front().payloads.size(); ++i)
+    entry.push_back(emitPayload(loc, all, rows, i, at));
   // The entry goes to its place in the list.
-  auto place = [&, value = value, at = at](bool ofCoordinates) {
-    Type type = ofCoordinates ? i32 : element;
-    return emitMap(
-        loc, dims, {loop.getRegionIterArg(ofCoordinates), value, at}, type,
-        std::nullopt, [&](tile::MapOp, ValueRange args) {
+  SmallVector<Value> next;
+  for (auto [i, absent] : llvm::enumerate(none))
+    next.push_back(emitMap(
+        loc, dims, {loop.getRegionIterArg(i), entry[i], at}, absent.getType(),
+        std::nullopt,
+        [&, i = i, absent = absent](tile::MapOp, ValueRange args) {
           Value exists = isEntry(builder, loc, args[2]);
-          Value none = ofCoordinates
-                           ? Value(arith::ConstantOp::create(
-                                 builder, loc, builder.getI32IntegerAttr(-1)))
-                           : makeLeast(builder, loc, type);
-          Value next = arith::SelectOp::create(builder, loc, exists,
-                                               args[1 + ofCoordinates], none);
+          Value here = arith::SelectOp::create(
+              builder, loc, exists, args[1],
+              arith::ConstantOp::create(builder, loc, absent));
           Value coordinate =
               tile::CoordOp::create(builder, loc, builder.getIndexType(), rank);
           Value isHere =
               arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
                                     coordinate, loop.getInductionVar());
           return Element{
-              arith::SelectOp::create(builder, loc, isHere, next, args[0]), {}};
-        });
-  };
-  SmallVector<Value> next{place(false), place(true), value, at};
+              arith::SelectOp::create(builder, loc, isHere, here, args[0]), {}};
+        }));
+  next.push_back(value);
+  next.push_back(at);
   scf::YieldOp::create(builder, loc, next);
-  for (unsigned i = 0; i != 2; ++i)
-    tiles[results[i]] = loop.getResult(i);
+  for (auto [i, result] : llvm::enumerate(results))
+    tiles[result] = loop.getResult(i);
 }
 
 LogicalResult NestEmitter::emitTopK(TopKOp topk, const Scope &scope) {
-  if (size_t payloads = topk.getPayload().size())
-    return topk.emitOpError("has ")
-           << payloads << " payloads, which cannot be mapped yet";
-  FailureOr<Entries> entries = getEntries(
-      topk.getInput().getDefiningOp<EinsumOp>(), topk.getFromAttr(), scope);
+  SmallVector<EinsumOp> readers;
+  for (Value tensor : topk->getOperands())
+    readers.push_back(tensor.getDefiningOp<EinsumOp>());
+  FailureOr<Entries> entries = getEntries(readers, topk.getFromAttr(), scope);
   if (failed(entries))
     return failure();
   emitList(*entries, topk.getToAttr(), topk.getResults());
   return success();
 }
 
-LogicalResult NestEmitter::emitJoin(JoinOp join) {
-  if (join.getNumResults() > 2)
-    return join.emitOpError("has ") << join.getNumResults() - 2
-                                    << " payloads, which cannot be mapped yet";
+void NestEmitter::emitJoin(JoinOp join) {
   StringAttr rank = join.getRankAttr();
   SmallVector<Entries> sides;
   for (ValueRange list : {join.getLeft(), join.getRight()})
-    sides.push_back(getEntries(list[0], list[1], rank));
+    sides.push_back(getEntries(list, rank));
   emitList(sides, rank, join.getResults());
-  return success();
 }
 
 //===----------------------------------------------------------------------===//
@@ -368,8 +403,8 @@ void attn::prepareLists(NestOp nest) {
   SmallVector<TopKOp> choices;
   nest.walk([&](TopKOp topk) { choices.push_back(topk); });
   for (TopKOp topk : choices) {
-    topk.getInputMutable().assign(
-        createCopy(topk, topk.getInput()).getResult());
+    for (OpOperand &tensor : topk->getOpOperands())
+      tensor.set(createCopy(topk, tensor.get()).getResult());
     for (Value result : topk.getResults()) {
       auto isOther = [](OpOperand &use) {
         return !isa<JoinOp>(use.getOwner());

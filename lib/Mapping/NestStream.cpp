@@ -131,8 +131,14 @@ NestEmitter::BoxFilter NestEmitter::emitBoxFilter(StreamOp stream,
 
   Value joined;
   bool unfiltered = false;
-  auto join = [&](EinsumOp einsum) {
-    Value mine = emitReduction(einsum, streamed, coordinates, filter);
+  // A point of a reduction, or one that a list may choose, needs all of
+  // `einsums` to be present.
+  auto join = [&](ArrayRef<EinsumOp> einsums) {
+    Value mine;
+    for (EinsumOp einsum : einsums)
+      if (Value present = emitReduction(einsum, streamed, coordinates, filter))
+        mine =
+            mine ? arith::AndIOp::create(builder, loc, mine, present) : present;
     unfiltered |= !mine;
     if (!mine || !joined)
       joined = mine ? mine : joined;
@@ -147,7 +153,9 @@ NestEmitter::BoxFilter NestEmitter::emitBoxFilter(StreamOp stream,
       join(einsum);
     auto topk = dyn_cast<TopKOp>(op);
     if (topk && topk.getFromAttr() == streamed)
-      join(topk.getInput().getDefiningOp<EinsumOp>());
+      join(llvm::map_to_vector(topk->getOperands(), [](Value tensor) {
+        return tensor.getDefiningOp<EinsumOp>();
+      }));
   });
   // A reduction over all points needs every tile.
   if (unfiltered && !ofAll)

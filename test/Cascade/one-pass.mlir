@@ -443,6 +443,30 @@ attn.cascade @payload(%X: !attn.tensor<[p, e], f32>,
 
 // -----
 
+/// What is made of a list afterwards reads it corrected: weights of the chosen
+/// that add up to 1.
+// CHECK-LABEL: attn.cascade @renormalised
+//       CHECK: attn.stream m init(max %rm = -inf, add %rd = 0.0, topk %rw = -inf, topk %ri = -1.0)
+//       CHECK:   attn.topk m to s of %X
+//       CHECK: %[[A:.*]] = attn.einsum [p, s] = exp(%RW[p, s] - %RM[p]) / %RD[p]
+//       CHECK: %[[W:.*]] = attn.einsum [p, s] = %[[A]][p, s] where (0.0 <= %RI[p, s])
+//       CHECK: %S = attn.einsum [p] = %[[W]][p, s]
+//       CHECK: / %S[p] where (0.0 <= %RI[p, s])
+//   CHECK-NOT: attn.stream
+attn.cascade @renormalised(%X: !attn.tensor<[p, m], f32>)
+    -> !attn.tensor<[p, s], f32> ranks(p, m, s = 8) {
+  %GM = attn.einsum [p]    = %X[p, m] reduce(max m)
+  %SN = attn.einsum [p, m] = exp(%X[p, m] - %GM[p])
+  %SD = attn.einsum [p]    = %SN[p, m]
+  %A  = attn.einsum [p, m] = %SN[p, m] / %SD[p]
+  %W, %I = attn.topk m to s of %A
+  %S  = attn.einsum [p]    = %W[p, s]
+  %N  = attn.einsum [p, s] = %W[p, s] / %S[p]
+  attn.yield %N
+}
+
+// -----
+
 /// A distance does not keep the order of what it is measured from.
 // CHECK-LABEL: attn.cascade @negative_farthest
 //       CHECK: attn.stream m init(add %rs = 0.0)

@@ -18,17 +18,18 @@ TILES = ["lane-tile=16 stream-tile=8 split=2", "lane-tile=32 stream-tile=4",
 LENGTH = 5
 
 
-def expect(X, n):
+def expect(X, n, payloads):
     """Largest first, the smaller coordinate first, NaN last; 0 where none."""
-    W = np.zeros((len(X), LENGTH), X.dtype)
     I = np.zeros((len(X), LENGTH), np.int32)
+    lists = [np.zeros(I.shape, tensor.dtype) for tensor in (X, *payloads)]
     for p, row in enumerate(X):
         found = [m for m in range(len(row)) if m != 3 and m < p + n]
         found.sort(key=lambda m: (np.isnan(row[m]), 0 if np.isnan(row[m])
                                   else -float(row[m]), m))
-        W[p, :len(found)] = row[found[:LENGTH]]
         I[p, :len(found)] = found[:LENGTH]
-    return W, I
+        for chosen, tensor in zip(lists, (X, *payloads)):
+            chosen[p, :len(found)] = tensor[p, found[:LENGTH]]
+    return {"I": I, "W": lists[0], **dict(zip(("P", "R"), lists[1:]))}
 
 
 def draw(rng, shape, name):
@@ -49,24 +50,31 @@ def main():
     checked, failures = 0, []
     for tiles in TILES:
         object = compiled.compile(SPEC, f"--options={tiles}")
-        for name in ("streamed", "resident", "whole"):
+        for name in ("streamed", "resident", "whole", "payload"):
             kernel = compiled.Kernel(object, name)
             for p, m, n in [(1, 37, 40), (19, 37, 2), (33, 37, -7), (3, 37, 37),
                             (0, 37, 1), (16, 3, 9), (5, 0, 9), (2, 700, 650)]:
                 if name == "resident" and m != 37:
                     continue
-                X = draw(rng, (p, m), name)
-                expected = expect(X, n)
+                inputs = {"X": draw(rng, (p, m), name)}
+                payloads = []
+                if name == "payload":
+                    inputs["Z"] = draw(rng, (p, m), name)
+                    inputs["T"] = draw(rng, (p, m), "whole")
+                    payloads = [inputs["Z"] + 1, inputs["T"]]
+                expected = expect(inputs["X"], n, payloads)
                 for isa in kernel.isas:
-                    W = compiled.poisoned((p, LENGTH), X.dtype)
-                    I = compiled.poisoned((p, LENGTH), np.int32)
-                    kernel(isa=isa, threads=4, X=X, n=n, W=W, I=I)
+                    found = {key: compiled.poisoned(value.shape, value.dtype)
+                             for key, value in expected.items()}
+                    kernel(isa=isa, threads=4, n=n, **inputs, **found)
                     checked += 1
-                    if not (np.array_equal(I, expected[1]) and np.array_equal(
-                            W, expected[0], equal_nan=name != "whole")):
-                        failures.append(f"{name} {tiles} {isa} p={p} m={m} "
-                                        f"n={n}\n{X}\n{W}\n{expected[0]}\n"
-                                        f"{I}\n{expected[1]}")
+                    wrong = [key for key, value in expected.items()
+                             if not np.array_equal(
+                                 found[key], value,
+                                 equal_nan=value.dtype == np.float32)]
+                    failures += [f"{name} {tiles} {isa} p={p} m={m} n={n}: "
+                                 f"{key}\n{inputs}\n{found[key]}\n"
+                                 f"{expected[key]}" for key in wrong]
     print(f"{checked} runs have the lists that NumPy has")
     print("\n".join(failures[:3]))
     return bool(failures) or not checked

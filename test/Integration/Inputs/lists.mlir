@@ -22,3 +22,17 @@ attn.cascade @whole(%X: !attn.tensor<[p, m], i32>, %n: i32)
   %W, %I = attn.topk m to s of %Y
   attn.yield %W, %I
 }
+
+// What goes along: a number of its own, which may be missing, and a whole one.
+attn.cascade @payload(%X: !attn.tensor<[p, m], f32>,
+                      %Z: !attn.tensor<[p, m], f32>,
+                      %T: !attn.tensor<[p, m], i32>, %n: i32)
+    -> (!attn.tensor<[p, s], f32>, !attn.tensor<[p, s], i32>,
+        !attn.tensor<[p, s], f32>, !attn.tensor<[p, s], i32>)
+    ranks(p, m, s = 5) {
+  %Y = attn.einsum [p, m] = %X[p, m] where (m < p + %n)
+  %B = attn.einsum [p, m] = %Z[p, m] + 1.0 where (m ne 3)
+  %D = attn.einsum [p, m] = %T[p, m]
+  %W, %I, %P, %R = attn.topk m to s of %Y with %B, %D
+  attn.yield %W, %I, %P, %R
+}
