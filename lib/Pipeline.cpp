@@ -155,12 +155,14 @@ static void buildLLVMStage(OpPassManager &pm, const PipelineOptions &options) {
   if (!cpu)
     return; // Partition says so
   cpu::LowerTilesOptions lower;
-  lower.lanes = cpu->lanes;
-  lower.registers = cpu->registers;
-  lower.tiles = cpu->hasTiles;
+  const ProcessorDescription &processor = *cpu->processor;
+  lower.lanes = processor.lanes;
+  lower.registers = processor.registers;
+  lower.prefetchDistance = processor.prefetchDistance;
+  lower.tiles = processor.hasTiles;
   lower.accurate = options.accurateMath;
-  lower.processor = cpu->processor.str();
-  lower.features = cpu->features.str();
+  lower.processor = processor.processor;
+  lower.features = processor.features;
   cpu::buildTileToLLVM(pm, lower);
 }
 
@@ -383,9 +385,9 @@ LogicalResult LevelCompiler::compile(const CpuDescription &cpu, bool isOnly) {
   if (failed(run(*clone, lastCascadeStage, Stage::Bind, cpu.name)))
     return failure();
   // A level with a matrix unit that nothing uses would be the next one again.
-  if (cpu.hasTiles && !isOnly && !usesMatrixUnit(*clone))
+  if (cpu.processor->hasTiles && !isOnly && !usesMatrixUnit(*clone))
     return success();
-  LoweredLevel level{cpu.name, cpu.isa};
+  LoweredLevel level{cpu.name, cpu.processor->isa};
   if (failed(checkRanks(*clone, level)) ||
       failed(run(*clone, Stage::Bind, Stage::LLVM, cpu.name)))
     return failure();

@@ -18,16 +18,8 @@ struct CpuLevels {
     // Ours, and tested: a mistake in them is no user's.
     for (StringRef name : {"sapphirerapids", "x86-64-v4", "x86-64-v3"})
       machines.push_back(llvm::cantFail(loadMachine(name)));
-    for (const MachineDescription &machine : machines) {
-      const ProcessorDescription &processor = *machine.processor;
-      cpus.push_back({machine.name, processor.isa, processor.processor,
-                      processor.features, processor.lanes, processor.registers,
-                      *machine.memories.back().bytes, processor.laneTile,
-                      processor.streamTile, processor.productLaneTile,
-                      processor.productRowTile, processor.productStreamTile,
-                      processor.sweepTile, processor.sweepRows,
-                      processor.hasTiles, &machine});
-    }
+    for (const MachineDescription &machine : machines)
+      cpus.push_back({machine.name, &*machine.processor, &machine});
   }
 };
 
@@ -42,19 +34,21 @@ std::optional<CpuDescription> attn::lookupCpu(StringRef name) {
   if (isHost)
     features = llvm::sys::getHostCPUFeatures();
   for (const CpuDescription &cpu : getCpuDescriptions()) {
-    if (isHost ? features.lookup(cpu.hasTiles      ? "amx-bf16"
-                                 : cpu.lanes == 16 ? "avx512vl"
-                                                   : "avx2")
+    if (isHost ? features.lookup(cpu.processor->hasTiles      ? "amx-bf16"
+                                 : cpu.processor->lanes == 16 ? "avx512vl"
+                                                              : "avx2")
                : cpu.name == name)
       return cpu;
   }
   return std::nullopt;
 }
 
-int64_t CpuModel::getMaxTileElements() const { return cpu.l2Bytes / 4; }
+int64_t CpuModel::getMaxTileElements() const {
+  return *cpu.machine->memories.back().bytes / 4; // the second-level cache
+}
 
 bool CpuModel::hasMatrixUnit(Type element, int64_t contracted) const {
-  if (!cpu.hasTiles)
+  if (!cpu.processor->hasTiles)
     return false;
   return (element.isBF16() && contracted % 2 == 0) ||
          (element.isSignlessInteger(8) && contracted % 4 == 0);

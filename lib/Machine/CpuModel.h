@@ -9,26 +9,13 @@
 
 namespace attn {
 
-/// What one core has, per feature level: the `processor` of a machine's file.
-/// Sizes in bytes.
+/// A feature level that attnc compiles for, with a machine that has it.
 struct CpuDescription {
-  /// The target's name (`x86-64-v4`) and its name in the runtime (`avx512`).
-  mlir::StringRef name, isa;
-  /// For LLVM: the processor and the features that kernels may use.
-  mlir::StringRef processor, features;
-  /// f32 values in a vector, and vector registers.
-  int64_t lanes, registers;
-  int64_t l2Bytes;
-  /// Coordinates in a tile: of the lane rank and of a streamed rank, where the
-  /// cost model does not choose; of a product's lane rank, rows and streamed
-  /// rank; of a row of a sweep, and its rows.
-  int64_t laneTile, streamTile, productLaneTile, productRowTile,
-      productStreamTile, sweepTile, sweepRows;
-  /// Whether it has AMX: tiles of 16 rows of 64 bytes, multiplied in pairs of
-  /// bf16 or in fours of 8-bit integers.
-  bool hasTiles = false;
-  /// All of it.
-  const MachineDescription *machine = nullptr;
+  /// The target's name: `x86-64-v4`.
+  mlir::StringRef name;
+  /// What one core has; `machine`'s.
+  const ProcessorDescription *processor;
+  const MachineDescription *machine;
 };
 
 /// The feature levels that attnc compiles for, best first.
@@ -43,17 +30,21 @@ public:
   const MachineDescription *getPricedMachine() const override {
     return cpu.machine;
   }
-  int64_t getLaneTile() const override { return cpu.laneTile; }
-  int64_t getNarrowLaneTile() const override { return cpu.lanes; }
+  int64_t getLaneTile() const override { return cpu.processor->laneTile; }
+  int64_t getNarrowLaneTile() const override { return cpu.processor->lanes; }
   bool packsSharingRanks() const override { return true; }
-  int64_t getStreamTile() const override { return cpu.streamTile; }
-  int64_t getProductLaneTile() const override { return cpu.productLaneTile; }
-  int64_t getProductRowTile() const override { return cpu.productRowTile; }
-  int64_t getProductStreamTile() const override {
-    return cpu.productStreamTile;
+  int64_t getStreamTile() const override { return cpu.processor->streamTile; }
+  int64_t getProductLaneTile() const override {
+    return cpu.processor->productLaneTile;
   }
-  int64_t getSweepTile() const override { return cpu.sweepTile; }
-  int64_t getSweepRows() const override { return cpu.sweepRows; }
+  int64_t getProductRowTile() const override {
+    return cpu.processor->productRowTile;
+  }
+  int64_t getProductStreamTile() const override {
+    return cpu.processor->productStreamTile;
+  }
+  int64_t getSweepTile() const override { return cpu.processor->sweepTile; }
+  int64_t getSweepRows() const override { return cpu.processor->sweepRows; }
   int64_t getMaxTileElements() const override;
   bool hasMatrixUnit(mlir::Type element, int64_t contracted) const override;
 

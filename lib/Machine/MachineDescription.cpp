@@ -231,6 +231,7 @@ static bool fromJSON(const json::Value &value, ProcessorDescription &processor,
   members.read("l1_bytes_per_second", processor.l1BytesPerSecond);
   members.checkPositive("l1_bytes_per_second", processor.l1BytesPerSecond);
   members.read("exposed", processor.exposed);
+  members.read("prefetch_distance", processor.prefetchDistance);
   members.read("start_cycles", processor.startCycles);
   members.read("lane_tiles", processor.laneTiles);
   members.checkPositive("lane_tiles", processor.laneTiles.size());

@@ -86,6 +86,8 @@ struct ProcessorDescription {
   double l1BytesPerSecond;
   /// The share of the time of all memories that does not pass while units work.
   double exposed;
+  /// Coordinates of a loop ahead of which its lines are asked for.
+  int64_t prefetchDistance;
   /// Cycles to begin an Einsum in a tile.
   double startCycles;
   /// Coordinates in a tile, to choose from: of the lane rank, of a streamed

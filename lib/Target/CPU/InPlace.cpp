@@ -125,11 +125,12 @@ static bool hasPartsOfRows(tile::LoadOp op) {
 /// Whether a tile's lanes run along the last rank of a view with `dims` and
 /// fill its vectors: nothing lies between or after them.
 static bool hasLanesLast(tile::TileType type, ArrayAttr dims,
-                         StringAttr laneRank, int64_t lanes) {
-  TileLayout layout = TileLayout::get(type, laneRank, lanes);
+                         StringAttr laneRank, const VectorUnit &unit) {
+  TileLayout layout = TileLayout::get(type, laneRank, unit);
   return layout.hasLanes() && layout.pack == 1 &&
          dims[dims.size() - 1] == laneRank &&
-         layout.panelledSize == layout.numPanels * layout.panelVectors * lanes;
+         layout.panelledSize ==
+             layout.numPanels * layout.panelVectors * unit.lanes;
 }
 
 //===----------------------------------------------------------------------===//
@@ -143,7 +144,7 @@ LogicalResult KernelLowering::lowerLoad(tile::LoadOp op) {
   bool isSame = hasSameElements(op.getView().getType(), type);
   bool isBroadcast = isSame && isOnlyBroadcast(op, getLaneRank());
   bool isMapped = isSame && isOnlyMapped(op) &&
-                  hasLanesLast(type, op.getDims(), getLaneRank(), unit.lanes);
+                  hasLanesLast(type, op.getDims(), getLaneRank(), unit);
   if (!isBroadcast && !isMapped) {
     move.run();
     return success();
@@ -193,7 +194,7 @@ void KernelLowering::placeResult(Operation *op) {
     return;
   tile::TileType type = store.getTile().getType();
   if (!hasSameElements(store.getView().getType(), type) ||
-      !hasLanesLast(type, store.getDims(), getLaneRank(), unit.lanes))
+      !hasLanesLast(type, store.getDims(), getLaneRank(), unit))
     return;
   MoveLowering move(*this, store.getView(), store.getTile(), store.getOffsets(),
                     store.getDims(), /*isStore=*/true);

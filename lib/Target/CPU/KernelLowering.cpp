@@ -138,12 +138,18 @@ Buffer KernelLowering::getScratch(Value tile) {
   auto type = cast<tile::TileType>(tile.getType());
   return {advance(scratchPointer, constant(plan.offsets.lookup(tile)),
                   b.getI8Type()),
-          type, TileLayout::get(type, getLaneRank(), unit.lanes)};
+          type, TileLayout::get(type, getLaneRank(), unit)};
 }
 
 SmallVector<Buffer> KernelLowering::getBuffers(ValueRange tiles) {
   return llvm::map_to_vector(tiles,
                              [&](Value tile) { return getBuffer(tile); });
+}
+
+void KernelLowering::prefetch(Value pointer, int64_t level, bool isWritten) {
+  // LLVM counts the levels from the memory up.
+  LLVM::Prefetch::create(b, pointer, isWritten, /*hint=*/4 - level,
+                         /*cache=*/1);
 }
 
 Value KernelLowering::address(const Buffer &buffer, const Position &at,

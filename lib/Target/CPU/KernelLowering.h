@@ -26,13 +26,8 @@
 
 namespace attn::cpu {
 
-/// What the lowering has to know of the machine.
-struct VectorUnit {
-  int64_t lanes = 16;      ///< f32 in a vector
-  int64_t registers = 32;  ///< vector registers
-  bool hasTiles = false;   ///< AMX
-  bool isAccurate = false; ///< no function rougher for what is rounded anyway
-};
+/// Of a cache.
+constexpr int64_t lineBytes = 64;
 
 /// A tile's place in scratch, or in a view.
 struct Buffer {
@@ -167,6 +162,8 @@ public:
                       int64_t extra = 0, llvm::ArrayRef<Step> steps = {});
   /// `base` and `offset` elements.
   mlir::Value advance(mlir::Value base, mlir::Value offset, mlir::Type element);
+  /// Asks for the line of an address, into the cache of this level.
+  void prefetch(mlir::Value pointer, int64_t level, bool isWritten = false);
   mlir::Value load(mlir::Type type, mlir::Value pointer, int64_t alignment);
   void store(mlir::Value value, mlir::Value pointer, int64_t alignment);
   /// A scalar or a vector of a tile's elements; i1 is a byte in scratch.

@@ -11,8 +11,17 @@ using namespace attn::cpu;
 /// What a row of a matrix unit's register has.
 static constexpr int64_t operandRowBytes = 64;
 
+int64_t VectorUnit::getPanelVectors(int64_t count) const {
+  if (count == 1 || count == 3)
+    return count;
+  // Beside 2 by 13 sums are 15 loads, beside 4 by 6 only 10. The matrix unit's
+  // registers take two vectors.
+  return registers == 32 && count % 4 == 0 && !hasTiles ? 4 : 2;
+}
+
 TileLayout TileLayout::get(tile::TileType type, StringAttr laneRank,
-                           int64_t lanes) {
+                           const VectorUnit &unit) {
+  int64_t lanes = unit.lanes;
   TileLayout layout;
   Type element = getScratchType(type.getElementType());
   layout.elementBytes = element.getIntOrFloatBitWidth() / 8;
@@ -29,7 +38,7 @@ TileLayout TileLayout::get(tile::TileType type, StringAttr laneRank,
   if (layout.hasPanels()) {
     layout.panelledSize = type.getSizes()[layout.panelPosition];
     int64_t vectors = llvm::divideCeil(layout.panelledSize, lanes);
-    layout.panelVectors = vectors == 1 || vectors == 3 ? vectors : 2;
+    layout.panelVectors = unit.getPanelVectors(vectors);
     if (layout.hasLanes() && isOperand)
       layout.pack = 4 / layout.elementBytes;
     if (!layout.hasLanes())

@@ -30,6 +30,20 @@
 
 namespace attn::cpu {
 
+/// What the lowering has to know of the machine.
+struct VectorUnit {
+  int64_t lanes = 16;     ///< f32 in a vector
+  int64_t registers = 32; ///< vector registers
+  /// Coordinates of a loop ahead of which its lines are asked for.
+  int64_t prefetchDistance = 8;
+  bool hasTiles = false;   ///< AMX
+  bool isAccurate = false; ///< no function rougher for what is rounded anyway
+
+  /// Vectors in a panel of a tile of `count`: as many as loads a sum of
+  /// products in these registers least often.
+  int64_t getPanelVectors(int64_t count) const;
+};
+
 struct TileLayout {
   /// In elements, one per rank; that of the rank with panels is the distance in
   /// one. Of packed rows it leads to those that begin a pack.
@@ -50,9 +64,8 @@ struct TileLayout {
   bool hasPanels() const { return panelPosition >= 0; }
   bool hasLanes() const { return isAlongLanes; }
 
-  /// `lanes` is the length of a vector.
   static TileLayout get(tile::TileType type, mlir::StringAttr laneRank,
-                        int64_t lanes);
+                        const VectorUnit &unit);
 };
 
 } // namespace attn::cpu

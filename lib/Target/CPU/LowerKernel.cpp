@@ -16,12 +16,11 @@ KernelLowering::KernelLowering(tile::KernelOp kernel,
     : b(kernel.getLoc(), kernel.getContext()), unit(unit),
       scalarTarget{/*hasScalef=*/unit.lanes == 16}, routines(routines),
       kernel(kernel), operands(operands), frame(operands.program),
-      groups(kernel), runs(kernel, unit.lanes), demanded(kernel),
+      groups(kernel), runs(kernel, unit), demanded(kernel),
       plan(planScratch(
           kernel,
           [&](tile::TileType type) {
-            return TileLayout::get(type, kernel.getLanesAttr(), unit.lanes)
-                .bytes;
+            return TileLayout::get(type, kernel.getLanesAttr(), unit).bytes;
           },
           groups, scratchAlignment, runs.getRuns())) {}
 
@@ -171,7 +170,7 @@ LogicalResult KernelLowering::lowerRun(const OperationRun &run) {
   auto type = cast<tile::TileType>(run.front()->getResult(0).getType());
   bool hasFailed = false;
   // As many panels as are used of what others read.
-  TileLayout layout = TileLayout::get(type, getLaneRank(), unit.lanes);
+  TileLayout layout = TileLayout::get(type, getLaneRank(), unit);
   numPanels = layout.numPanels;
   Value end;
   bool isAllUsed = false;

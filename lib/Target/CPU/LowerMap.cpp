@@ -81,9 +81,8 @@ LogicalResult MapLowering::classifyRanks() {
   const TileLayout &lanes = region.lanes;
   // In place one by one, too: what needs no change is skipped by the panel.
   bool hasTail = lanes.panelledSize % (lanes.panelVectors * k.unit.lanes) != 0;
-  if (region.hasLanes && lanes.panelVectors <= 2 && !inPlace &&
-      !(reducesLanes && hasTail))
-    while (panels != (reducesLanes ? 4 : 2) &&
+  if (region.hasLanes && !inPlace && !(reducesLanes && hasTail))
+    while (2 * panels * lanes.panelVectors <= (reducesLanes ? 8 : 4) &&
            lanes.numPanels % (2 * panels) == 0)
       panels *= 2;
   region.numVectors = panels * (region.hasLanes ? lanes.panelVectors : 1);

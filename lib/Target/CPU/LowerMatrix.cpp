@@ -240,11 +240,10 @@ void MatrixLowering::prefetchNext(const Position &at, int64_t rows) {
     Value position = k.add(k.mul(block, k.constant(lineRows)), k.constant(row));
     Value offset = k.mul(position, view.strides[next->second]);
     for (int64_t line = 0; line != rowLines; ++line)
-      LLVM::Prefetch::create(
-          b,
-          k.advance(next->first, k.add(offset, k.constant(line * lineElements)),
-                    getMemoryType(view.type.getElementType())),
-          /*rw=*/0, /*hint=*/2, /*cache=*/1);
+      k.prefetch(k.advance(next->first,
+                           k.add(offset, k.constant(line * lineElements)),
+                           getMemoryType(view.type.getElementType())),
+                 /*level=*/2);
   }
 }
 

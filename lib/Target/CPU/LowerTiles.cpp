@@ -75,8 +75,9 @@ LogicalResult LowerTiles::run() {
     FailureOr<KernelOperands> operands = findOperands(kernel, module);
     if (failed(operands))
       return failure();
-    KernelLowering lowering(kernel, *operands,
-                            {lanes, registers, tiles, accurate}, routines);
+    KernelLowering lowering(
+        kernel, *operands,
+        {lanes, registers, prefetchDistance, tiles, accurate}, routines);
     if (failed(lowering.run()))
       return failure();
     kernels[kernel.getSymName()] = kernel;
@@ -144,6 +145,8 @@ namespace {
 struct TileToLLVMOptions : PassPipelineOptions<TileToLLVMOptions> {
   Option<int64_t> lanes{*this, "lanes", llvm::cl::init(16)};
   Option<int64_t> registers{*this, "registers", llvm::cl::init(32)};
+  Option<int64_t> prefetchDistance{*this, "prefetch-distance",
+                                   llvm::cl::init(8)};
   Option<bool> accurate{*this, "accurate-math", llvm::cl::init(false)};
   Option<bool> tiles{*this, "tiles", llvm::cl::init(false)};
   Option<std::string> processor{*this, "cpu", llvm::cl::init("x86-64-v4")};
@@ -161,6 +164,7 @@ void cpu::registerPasses() {
         LowerTilesOptions lower;
         lower.lanes = options.lanes;
         lower.registers = options.registers;
+        lower.prefetchDistance = options.prefetchDistance;
         lower.tiles = options.tiles;
         lower.accurate = options.accurate;
         lower.processor = options.processor;

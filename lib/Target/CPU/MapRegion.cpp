@@ -18,7 +18,7 @@ MapRegion::MapRegion(KernelLowering &k, tile::MapOp op,
       continue;
     hasLanes = true;
     auto type = tile::TileType::get({rank}, {size}, b.getF32Type());
-    lanes = TileLayout::get(type, rank, k.unit.lanes);
+    lanes = TileLayout::get(type, rank, k.unit);
     if (k.getPanel())
       lanes.numPanels = 1;
     numVectors = lanes.panelVectors;

@@ -43,12 +43,13 @@ static bool reads(Operation *op, ArrayRef<Operation *> run) {
       .wasInterrupted();
 }
 
-void PanelRuns::findRuns(Block &block, StringAttr laneRank, int64_t lanes) {
+void PanelRuns::findRuns(Block &block, StringAttr laneRank,
+                         const VectorUnit &unit) {
   OperationRun run;
   auto finish = [&] {
     if (llvm::any_of(run, isMatrixProduct)) {
       auto type = cast<tile::TileType>(run.front()->getResult(0).getType());
-      if (TileLayout::get(type, laneRank, lanes).numPanels > 1) {
+      if (TileLayout::get(type, laneRank, unit).numPanels > 1) {
         for (Operation *op : run)
           members[op] = runs.size();
         runs.push_back(run);
@@ -72,12 +73,12 @@ void PanelRuns::findRuns(Block &block, StringAttr laneRank, int64_t lanes) {
   finish();
 }
 
-PanelRuns::PanelRuns(tile::KernelOp kernel, int64_t lanes) {
+PanelRuns::PanelRuns(tile::KernelOp kernel, const VectorUnit &unit) {
   StringAttr laneRank = kernel.getLanesAttr();
   if (!laneRank)
     return;
   kernel.walk([&](Block *block) {
     if (!isa<tile::MapOp>(block->getParentOp()))
-      findRuns(*block, laneRank, lanes);
+      findRuns(*block, laneRank, unit);
   });
 }

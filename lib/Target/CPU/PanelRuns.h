@@ -13,15 +13,15 @@
 #define LIB_TARGET_CPU_PANELRUNS_H
 
 #include "lib/Target/Buffers.h"
+#include "lib/Target/CPU/Layout.h"
 
 namespace attn::cpu {
 
 class PanelRuns {
 public:
   /// Finds the runs of `kernel` that have a product on the matrix unit, and
-  /// moves what lies between their operations in front of them. `lanes` is the
-  /// length of a vector.
-  PanelRuns(tile::KernelOp kernel, int64_t lanes);
+  /// moves what lies between their operations in front of them.
+  PanelRuns(tile::KernelOp kernel, const VectorUnit &unit);
 
   llvm::ArrayRef<OperationRun> getRuns() const { return runs; }
   /// The run that begins with `op`, or that `op` is part of; null if none.
@@ -34,7 +34,8 @@ private:
   std::vector<OperationRun> runs;
   llvm::DenseMap<mlir::Operation *, unsigned> members;
 
-  void findRuns(mlir::Block &block, mlir::StringAttr laneRank, int64_t lanes);
+  void findRuns(mlir::Block &block, mlir::StringAttr laneRank,
+                const VectorUnit &unit);
 };
 
 } // namespace attn::cpu

@@ -27,6 +27,8 @@ def LowerTiles : Pass<"cpu-lower-tiles", "::mlir::ModuleOp"> {
   let options = [
     Option<"lanes", "lanes", "int64_t", "16", "f32 values in a vector">,
     Option<"registers", "registers", "int64_t", "32", "vector registers">,
+    Option<"prefetchDistance", "prefetch-distance", "int64_t", "8",
+           "coordinates of a loop ahead of which its lines are asked for">,
     Option<"accurate", "accurate-math", "bool", "false",
            "exact exponentials of what is rounded to bf16, too">,
     Option<"tiles", "tiles", "bool", "false", "whether to use AMX">,

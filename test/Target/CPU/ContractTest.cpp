@@ -2,6 +2,8 @@
 
 #include "test/Target/CPU/Compiled.h"
 
+#include <array>
+
 using namespace attn::test;
 
 namespace {
@@ -54,49 +56,69 @@ const char *withoutCoordinates = "%y = arith.add$f %x, %x : $type";
 
 enum Start { None, Twice, Coordinates };
 
-void expectProduct(const Level &level, int i, int j, int c, Start start,
-                   bool transposed, const char *type) {
-  std::string I = std::to_string(i), J = std::to_string(j),
-              C = std::to_string(c);
-  std::string lhs = "i: " + I + ", c: " + C;
-  if (transposed)
-    lhs = "c: " + C + ", i: " + I;
-  Compiled compiled(
-      substitute(productText,
-                 {{"acc", start == None ? plain : fused},
-                  {"coord",
-                   start == Coordinates ? withCoordinates : withoutCoordinates},
-                  {"lhs", lhs},
-                  {"type", type},
-                  {"f", type[0] == 'f' ? "f" : "i"},
-                  {"i", I},
-                  {"j", J},
-                  {"c", C}}),
-      level);
-  auto element = *attn::reference::parseElementType(type);
-  // Strides that let the product read the view itself, and strides that don't.
-  for (int64_t gap : {1, 2}) {
-    Tensor A(element, {i, c}, {0, 1}, gap), B(element, {c, j}, {1, 0}, gap),
-        S(element, {j}), R(element, {i, j});
+/// A product of tiles of i by c and c by j.
+struct Product {
+  int i, j, c;
+  Start start;
+  bool transposed;
+  const char *type;
+
+  std::string getText() const {
+    std::string I = std::to_string(i), J = std::to_string(j),
+                C = std::to_string(c);
+    std::string lhs = "i: " + I + ", c: " + C;
+    if (transposed)
+      lhs = "c: " + C + ", i: " + I;
+    return substitute(
+        productText,
+        {{"acc", start == None ? plain : fused},
+         {"coord", start == Coordinates ? withCoordinates : withoutCoordinates},
+         {"lhs", lhs},
+         {"type", type},
+         {"f", type[0] == 'f' ? "f" : "i"},
+         {"i", I},
+         {"j", J},
+         {"c", C}});
+  }
+
+  /// Compares what `compiled` makes of tensors of these extents, at most those
+  /// of the tiles. The strides between elements are `gap`.
+  void expect(Compiled &compiled, std::array<int64_t, 3> extents,
+              int64_t gap) const {
+    auto [numRows, numColumns, depth] = extents;
+    auto element = *attn::reference::parseElementType(type);
+    Tensor A(element, {numRows, depth}, {0, 1}, gap),
+        B(element, {depth, numColumns}, {1, 0}, gap), S(element, {numColumns}),
+        R(element, {numRows, numColumns});
     A.fill(getSmall);
     B.fill(getSmall);
     S.fill(getSmall);
-    ASSERT_EQ(compiled.run({1, i, j, c}, {&A, &B, &S, &R}), 0);
+    ASSERT_EQ(compiled.run({1, numRows, numColumns, depth}, {&A, &B, &S, &R}),
+              0);
     int failures = 0;
-    R.forEach([&](const std::vector<int64_t> &at) {
+    R.forEach([&, depth = depth](const std::vector<int64_t> &at) {
       double expected =
           start == None ? 0
           : start == Twice
               ? 2 * S.get({at[1]})
               : S.get({at[1]}) + static_cast<double>(at[0] + at[1]);
-      for (int64_t k = 0; k != c; ++k)
+      for (int64_t k = 0; k != depth; ++k)
         expected += A.get({at[0], k}) * B.get({k, at[1]});
       if (R.get(at) != expected && ++failures < 4)
         ADD_FAILURE() << "at " << at[0] << ", " << at[1] << ": " << R.get(at)
                       << ", expected " << expected;
     });
-    ASSERT_EQ(failures, 0) << type << " " << i << " x " << j << " x " << c;
+    ASSERT_EQ(failures, 0) << type << " " << numRows << " x " << numColumns
+                           << " x " << depth;
   }
+};
+
+void expectProduct(const Level &level, const Product &product) {
+  Compiled compiled(product.getText(), level);
+  // Strides that let the product read the view itself, and strides that don't.
+  for (int64_t gap : {1, 2})
+    ASSERT_NO_FATAL_FAILURE(
+        product.expect(compiled, {product.i, product.j, product.c}, gap));
 }
 
 TEST_P(ContractTest, AllShapes) {
@@ -106,14 +128,27 @@ TEST_P(ContractTest, AllShapes) {
   int number = 0;
   for (auto [i, j, c] : shapes) {
     auto start = static_cast<Start>(number % 3);
-    expectProduct(GetParam(), i, j, c, start, number++ % 2, "f32");
+    expectProduct(GetParam(), {i, j, c, start, bool(number++ % 2), "f32"});
   }
 }
 
 TEST_P(ContractTest, OtherTypes) {
   for (const char *type : {"f64", "i32", "i64"})
     for (Start start : {None, Twice, Coordinates})
-      expectProduct(GetParam(), 15, 20, 6, start, false, type);
+      expectProduct(GetParam(), {15, 20, 6, start, false, type});
+}
+
+/// Tensors that end inside of the tile: in each vector of lanes, in whole and
+/// half panels, in blocks of rows and what follows them.
+TEST_P(ContractTest, PartsOfTiles) {
+  for (Start start : {None, Twice, Coordinates})
+    for (bool transposed : {false, true}) {
+      Product product{29, 128, 12, start, transposed, "f32"};
+      Compiled compiled(product.getText(), GetParam());
+      for (int64_t j : {1, 16, 17, 32, 33, 64, 65, 96, 97, 127})
+        for (int64_t i : {1, 6, 28})
+          ASSERT_NO_FATAL_FAILURE(product.expect(compiled, {i, j, 7}, 1));
+    }
 }
 
 /// A batch rank, a rank that only rhs has, two contracted ranks, no lanes.

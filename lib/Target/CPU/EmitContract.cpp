@@ -1,0 +1,346 @@
+//===- EmitContract.cpp - The loops of a contraction ----------------------===//
+//
+// A block of rows by one panel of lanes is held in registers while c runs: a
+// row's lhs element is broadcast, a panel's row of rhs is loaded once for all
+// of them. Panels are outermost, so that rhs's panel stays in the first-level
+// cache while all rows pass. Of an lhs that lies in a view (InPlace.cpp) a
+// block of rows is packed in scratch for all panels, and the next ones are
+// asked for meanwhile: a view's rows are far apart, often in one set of the
+// cache.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Target/CPU/ContractLowering.h"
+#include "lib/Target/Scalar.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::cpu;
+
+/// In elements; 0 along a rank that the tile lacks.
+int64_t ContractLowering::getStride(const Buffer &buffer,
+                                    StringAttr rank) const {
+  int64_t position = rank ? buffer.type.getRankPosition(rank) : -1;
+  return position < 0 ? 0 : buffer.layout.strides[position];
+}
+
+Type ContractLowering::getRegisterType() const {
+  Type element = result.getElementType();
+  return result.layout.hasLanes() ? k.vectorOf(element) : element;
+}
+
+/// Rows whose sums fit the registers beside a row of rhs and a broadcast.
+int64_t ContractLowering::getRowBlock() const {
+  return std::max<int64_t>(1, (k.unit.registers - vectors - 1) / vectors);
+}
+
+void ContractLowering::emit() {
+  if (accMap)
+    accRegion.emplace(k, accMap, accInputs);
+  Position at;
+  k.loopNest(outer, at, [&] {
+    // What is near in a view is written together, and a block of lhs is used by
+    // all panels while it is at hand.
+    if (result.hasStrides() || lhs.hasStrides())
+      return emitRows(at, [&](int64_t rows) {
+        if (packsRows())
+          packRows(at, rows);
+        emitPanels(at, [&] { emitBlock(at, rows); });
+      });
+    emitPanels(
+        at, [&] { emitRows(at, [&](int64_t rows) { emitBlock(at, rows); }); });
+  });
+}
+
+/// Whether the sums run along what is contiguous in a view.
+bool ContractLowering::packsRows() const {
+  return lhs.hasStrides() && rowRank && !contracted.empty() &&
+         lhs.type.getRanks().back() == contracted.back().first &&
+         contracted.back().second % k.unit.lanes == 0;
+}
+
+/// Copies a block of rows to the tile's place in scratch, unless all of the
+/// tile is there.
+void ContractLowering::packRows(const Position &at, int64_t rows) {
+  auto [rank, size] = contracted.back();
+  Value isInView = LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::ne, lhs.pointer,
+                                        lhs.scratch);
+  packed = Buffer{lhs.scratch, lhs.type, lhs.layout};
+  Position first = at;
+  for (auto [contractedRank, size] : contracted)
+    first.erase(contractedRank);
+  scf::IfOp::create(b, isInView, [&](OpBuilder &inner, Location) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(inner.getInsertionBlock(), inner.getInsertionPoint());
+    Position from = first, to;
+    k.loopNest(ArrayRef(contracted).drop_back(), to, [&, rank = rank] {
+      for (auto [outer, position] : to)
+        from[outer] = position;
+      for (int64_t r = 0; r != rows; ++r)
+        k.loop(size, k.unit.lanes, [&](Value c) {
+          from[rank] = to[rank] = c;
+          Type type = k.vectorOf(lhs.getElementType());
+          Value row =
+              k.loadElements(type, k.address(lhs, from, 0, {{rowRank, r}}),
+                             /*isAligned=*/false);
+          k.storeElements(row, k.address(*packed, to, 0, {{rowRank, r}}));
+        });
+      to.erase(rank);
+    });
+    scf::YieldOp::create(b);
+  });
+  packed->pointer = arith::SelectOp::create(b, isInView, lhs.scratch,
+                                            k.address(*packed, first));
+}
+
+void ContractLowering::emitPanels(Position &at,
+                                  llvm::function_ref<void()> body) {
+  if (!result.layout.hasLanes())
+    return body();
+  auto emitPanel = [&](Value panel) {
+    at[k.getLaneRank()] = panel;
+    body();
+  };
+  if (!laneEnd)
+    return k.loop(result.layout.numPanels, 1, emitPanel);
+  Value zero = k.constant(0), end = k.countPanels(laneEnd, result.layout);
+  if (vectors < 4)
+    return k.loopTo(zero, end, 1, emitPanel);
+  // Of a last panel that the lanes fill at most half, only that half.
+  int64_t half = vectors / 2, width = vectors * k.unit.lanes;
+  Value whole = arith::DivUIOp::create(
+      b, k.add(laneEnd, k.constant(width / 2 - 1)), k.constant(width));
+  k.loopTo(zero, whole, 1, emitPanel);
+  k.loopTo(whole, end, 1, [&](Value panel) {
+    std::swap(vectors, half);
+    emitPanel(panel);
+    std::swap(vectors, half);
+  });
+}
+
+/// Blocks of nearly one number of rows: the first few have a row more. Where
+/// the rows end inside of a block, fours and ones follow the whole blocks: what
+/// lies past the end may be anything, and denormals there would take their
+/// time.
+void ContractLowering::emitRows(Position &at,
+                                llvm::function_ref<void(int64_t)> body) {
+  int64_t numBlocks = llvm::divideCeil(numRows, getRowBlock());
+  int64_t small = numRows / numBlocks, numLarge = numRows % numBlocks;
+  Value done = k.constant(0);
+  auto emitBlocks = [&](Value end, int64_t block) {
+    if (rowEnd) {
+      Value left = arith::MaxSIOp::create(
+          b, arith::SubIOp::create(b, end, done), k.constant(0));
+      Value rest = arith::RemUIOp::create(b, left, k.constant(block));
+      end = k.add(done, arith::SubIOp::create(b, left, rest));
+    }
+    k.loopTo(done, end, block, [&](Value row) {
+      at[rowRank] = row;
+      body(block);
+    });
+    done = end;
+  };
+  if (!rowRank)
+    return body(1);
+  Value first = k.constant(numLarge * (small + 1)), all = k.constant(numRows);
+  if (numLarge != 0)
+    emitBlocks(rowEnd ? arith::MinSIOp::create(b, rowEnd, first) : first,
+               small + 1);
+  if (!rowEnd)
+    return emitBlocks(all, small);
+  // Fewer than `first` rows are a whole block short of it.
+  emitBlocks(rowEnd, small);
+  for (int64_t block : {4, 1})
+    if (block < small)
+      emitBlocks(rowEnd, block);
+}
+
+/// What a block's sums start from.
+SmallVector<Value> ContractLowering::getStart(const Position &at,
+                                              int64_t rows) {
+  Type type = getRegisterType();
+  int64_t stride = getStride(result, rowRank);
+  SmallVector<Value> sums;
+  if (accRegion && accRegion->hasLanes)
+    accRegion->numVectors = vectors;
+  for (int64_t r = 0; r != rows; ++r) {
+    if (accRegion) {
+      Position row = at;
+      if (rowRank)
+        row[rowRank] = k.add(at.lookup(rowRank), k.constant(r));
+      LaneValue filter;
+      FailureOr<LaneValue> start = accRegion->emit(row, filter);
+      if (failed(start)) {
+        hasFailed = true;
+        return {};
+      }
+      if (start->kind == LaneValue::Varying)
+        llvm::append_range(sums, start->vectors);
+      else
+        sums.push_back(start->scalar);
+      continue;
+    }
+    for (int64_t v = 0; v != vectors; ++v)
+      sums.push_back(
+          acc                                       ? k.loadElements(
+                                                          type, k.address(*acc, at, r * stride + v * k.unit.lanes))
+          : isa<FloatType>(result.getElementType()) ? makeConstant(b, type, 0.0)
+                                                    : makeInteger(b, type, 0));
+  }
+  return sums;
+}
+
+void ContractLowering::emitBlock(Position &at, int64_t rows) {
+  auto getPlace = [&](int64_t row, int64_t vector) {
+    return k.address(result, at, vector * k.unit.lanes, {{rowRank, row}});
+  };
+  // A view's lines are in no cache: they come while the sums are made.
+  if (result.hasStrides())
+    for (int64_t r = 0; r != rows; ++r)
+      for (int64_t v = 0; v != vectors; ++v)
+        k.prefetch(getPlace(r, v), /*level=*/1, /*isWritten=*/true);
+  SmallVector<Value> sums = getStart(at, rows);
+  if (hasFailed)
+    return;
+  sums = emitSum(at, 0, rows, std::move(sums));
+  for (int64_t r = 0; r != rows; ++r)
+    for (int64_t v = 0; v != vectors; ++v)
+      k.storeElements(sums[r * vectors + v], getPlace(r, v),
+                      result.isAligned());
+}
+
+/// How many coordinates of the innermost contracted rank, of `size`, a turn of
+/// the loop has. Of rows with run-time strides only one: LLVM would group the
+/// loads of a row and run out of registers.
+int64_t ContractLowering::getUnroll(int64_t size) const {
+  if (lhs.hasStrides() && !packed)
+    return 1;
+  for (int64_t count : {4, 2, 3})
+    if (size % count == 0)
+      return count;
+  return 1;
+}
+
+/// The loops over the contracted ranks, the innermost unrolled.
+SmallVector<Value> ContractLowering::emitSum(Position &at, unsigned depth,
+                                             int64_t rows,
+                                             SmallVector<Value> sums) {
+  if (depth == contracted.size()) {
+    emitStep(at, 0, rows, sums);
+    return sums;
+  }
+  auto [rank, size] = contracted[depth];
+  bool isInnermost = depth + 1 == contracted.size();
+  auto walk = [&, rank = rank, size = size](Value first, Value end,
+                                            int64_t step, ValueRange sums) {
+    return k.loopTo(first, end, step, sums, [&](Value c, ValueRange carried) {
+      SmallVector<Value> next(carried);
+      at[rank] = c;
+      if (!isInnermost)
+        return emitSum(at, depth + 1, rows, std::move(next));
+      prefetch(at, rows, size, step);
+      for (int64_t u = 0; u != step; ++u)
+        emitStep(at, u, rows, next);
+      return next;
+    });
+  };
+  int64_t unroll = isInnermost ? getUnroll(size) : 1;
+  Value zero = k.constant(0), end = sumEnds[depth];
+  if (!end)
+    return walk(zero, k.constant(size), unroll, sums);
+  Value rest = arith::RemUIOp::create(b, end, k.constant(unroll));
+  Value whole = arith::SubIOp::create(b, end, rest);
+  sums = walk(zero, whole, unroll, sums);
+  return unroll == 1 ? sums : walk(whole, end, 1, sums);
+}
+
+/// Asks for what of lhs is used soon, of which the innermost loop's next turn
+/// has `turn` of `size` coordinates. The processor's own prefetching follows
+/// neither: many rows in step are one line of each in turn, and the columns
+/// beside a block are used when their lines have left the cache.
+void ContractLowering::prefetch(const Position &at, int64_t rows, int64_t size,
+                                int64_t turn) {
+  bool isSmall = 2 * rows * vectors < k.unit.registers;
+  if (!rowRank || lhs.layout.hasLanes() || isSmall)
+    return;
+  if (getStride(lhs, rowRank) >= size)
+    prefetchNextRows(at, rows, size, turn);
+  else if (!lhs.hasStrides())
+    prefetchNextTurns(at, rows, turn);
+}
+
+/// Where a row is contiguous: lines of the rows after the block, as many in a
+/// turn as are used up in it.
+void ContractLowering::prefetchNextRows(const Position &at, int64_t rows,
+                                        int64_t size, int64_t turn) {
+  int64_t line = lineBytes / lhs.layout.elementBytes, rowLines = size / line;
+  if (rowLines == 0 || rowLines % turn != 0)
+    return;
+  StringAttr rank = contracted.back().first;
+  Value lines = k.constant(rowLines), first = at.lookup(rank);
+  Value row = arith::DivUIOp::create(b, first, lines);
+  Position next = at;
+  next[rowRank] = k.add(at.lookup(rowRank), k.add(k.constant(rows), row));
+  next[rank] = k.mul(arith::RemUIOp::create(b, first, lines), k.constant(line));
+  // A view's rows are packed before their turn comes.
+  int64_t level = lhs.hasStrides() ? 2 : 1;
+  for (int64_t u = 0; u != turn; ++u)
+    k.prefetch(k.address(lhs, next, u * line), level);
+}
+
+/// Where the rows of a coordinate are: the block's lines some coordinates on.
+void ContractLowering::prefetchNextTurns(const Position &at, int64_t rows,
+                                         int64_t turn) {
+  StringAttr rank = contracted.back().first;
+  int64_t line = lineBytes / lhs.layout.elementBytes;
+  for (int64_t u = 0; u != turn; ++u)
+    for (int64_t r = 0; r < rows + line - 1; r += line)
+      k.prefetch(k.address(lhs, at, 0,
+                           {{rank, k.unit.prefetchDistance + u},
+                            {rowRank, std::min(r, rows - 1)}}),
+                 /*level=*/1);
+}
+
+/// One coordinate of the innermost contracted rank, `step` after `at`.
+void ContractLowering::emitStep(Position &at, int64_t step, int64_t rows,
+                                MutableArrayRef<Value> sums) {
+  StringAttr rank = contracted.empty() ? StringAttr() : contracted.back().first;
+  SmallVector<Value> right;
+  for (int64_t v = 0; v != vectors; ++v)
+    right.push_back(loadOperand(rhs, at, {{rank, step}}, v));
+  Position inBlock;
+  for (auto [contractedRank, size] : contracted)
+    inBlock[contractedRank] = at.lookup(contractedRank);
+  for (int64_t r = 0; r != rows; ++r) {
+    Value left;
+    for (int64_t v = 0; v != vectors; ++v) {
+      if (!left || lhs.layout.hasLanes())
+        left = loadOperand(packed ? *packed : lhs, packed ? inBlock : at,
+                           {{rank, step}, {rowRank, r}}, v);
+      Value &sum = sums[r * vectors + v];
+      sum = multiplyAdd(left, right[v], sum);
+    }
+  }
+}
+
+/// A vector of `buffer` along the lanes, or an element for all lanes.
+Value ContractLowering::loadOperand(const Buffer &buffer, const Position &at,
+                                    ArrayRef<Step> steps, int64_t vector) {
+  Type element = buffer.getElementType();
+  if (buffer.layout.hasLanes())
+    return k.loadElements(k.vectorOf(element),
+                          k.address(buffer, at, vector * k.unit.lanes, steps));
+  Value scalar = k.loadElements(element, k.address(buffer, at, 0, steps));
+  if (!result.layout.hasLanes())
+    return scalar;
+  return vector::BroadcastOp::create(b, k.vectorOf(element), scalar);
+}
+
+Value ContractLowering::multiplyAdd(Value x, Value y, Value sum) {
+  if (isa<FloatType>(result.getElementType()))
+    return math::FmaOp::create(b, x, y, sum);
+  return arith::AddIOp::create(b, arith::MulIOp::create(b, x, y), sum);
+}

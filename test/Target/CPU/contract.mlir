@@ -1,0 +1,74 @@
+// RUN: attn-opt %s --cpu-lower-tiles="prefetch-distance=10" --cse --split-input-file | FileCheck %s
+// RUN: attn-opt %s --cpu-lower-tiles="lanes=8 registers=16" --cse --split-input-file | FileCheck %s --check-prefix=AVX2
+
+/// Beside 6 rows of 4 vectors there is room for a row of the right operand and
+/// a broadcast. 4 coordinates make a turn, and ask for 4 lines of the rows that
+/// follow the block. Of a panel that the lanes fill at most half there are 2
+/// vectors; such a block, and the rows that make no whole one, ask for nothing.
+//            CHECK: llvm.func internal @attn.contract
+//            CHECK: iter_args
+//    CHECK-COUNT-4:   "llvm.intr.prefetch"{{.*}} rw = 0
+//        CHECK-NOT:   rw = 0
+//   CHECK-COUNT-96:   math.fma
+//        CHECK-NOT:   math.fma
+//            CHECK: iter_args
+//        CHECK-NOT:   rw = 0
+//   CHECK-COUNT-48:   math.fma
+//        CHECK-NOT:   math.fma
+//            CHECK: iter_args
+//    CHECK-COUNT-4:   "llvm.intr.prefetch"{{.*}} rw = 0
+//   CHECK-COUNT-64:   math.fma
+//        CHECK-NOT:   {{math.fma|rw = 0}}
+//            CHECK: iter_args
+//   CHECK-COUNT-32:   math.fma
+
+/// 16 registers hold 6 rows of 2 vectors.
+//            AVX2: llvm.func internal @attn.contract
+//            AVX2: iter_args
+//   AVX2-COUNT-4:   "llvm.intr.prefetch"{{.*}} rw = 0
+//  AVX2-COUNT-48:   math.fma
+//       AVX2-NOT:   math.fma
+//            AVX2: scf.yield
+tile.kernel @rows grid(%j0 = j: 128) lanes j
+    (%A: !tile.view<[i, c], f32>, %B: !tile.view<[c, j], f32>, %R: !tile.view<[i, j], f32>)
+    attributes {ranks = [#attn.rank<"c", fixed, 64>]} {
+  %c0 = arith.constant 0 : index
+  %a = tile.load %A[%c0, %c0] dims ["i", "c"] : !tile.view<[i, c], f32> -> !tile.tile<[i: 24, c: 64], f32>
+  %b = tile.load %B[%c0, %j0] dims ["c", "j"] : !tile.view<[c, j], f32> -> !tile.tile<[c: 64, j: 128], f32>
+  %r = tile.contract %a, %b over ["c"] : !tile.tile<[i: 24, c: 64], f32>, !tile.tile<[c: 64, j: 128], f32> -> !tile.tile<[i: 24, j: 128], f32>
+  tile.store %r, %R[%c0, %j0] dims ["i", "j"] : !tile.tile<[i: 24, j: 128], f32>, !tile.view<[i, j], f32>
+}
+tile.program @p(%A: !tile.view<[i, c], f32>, %B: !tile.view<[c, j], f32>)
+    -> (%R: !tile.view<[i, j], f32>)
+    attributes {ranks = [#attn.rank<"i", free, 0>, #attn.rank<"j", free, 0>, #attn.rank<"c", fixed, 64>]} {
+  tile.launch @rows(%A, %B, %R) : !tile.view<[i, c], f32>, !tile.view<[c, j], f32>, !tile.view<[i, j], f32>
+}
+
+// -----
+
+/// Where the rows of a coordinate lie side by side, a turn asks for those of
+/// the coordinates 10 to 13 later: 24 bytes of each, in one or two lines.
+//           CHECK: llvm.func internal @attn.contract
+//           CHECK: scf.for %[[C:[a-z0-9]+]] = {{.*}} iter_args
+//           CHECK:   %[[TEN:.*]] = arith.constant 10 : i64
+//           CHECK:   arith.addi %[[C]], %[[TEN]]
+//   CHECK-COUNT-8:   "llvm.intr.prefetch"{{.*}} rw = 0
+//       CHECK-NOT:   rw = 0
+// CHECK-COUNT-96:   math.fma
+//      CHECK-NOT:   math.fma
+//           CHECK: scf.for
+
+tile.kernel @columns grid(%j0 = j: 128) lanes j
+    (%A: !tile.view<[c, i], f32>, %B: !tile.view<[c, j], f32>, %R: !tile.view<[i, j], f32>)
+    attributes {ranks = [#attn.rank<"i", fixed, 24>]} {
+  %c0 = arith.constant 0 : index
+  %a = tile.load %A[%c0, %c0] dims ["c", "i"] : !tile.view<[c, i], f32> -> !tile.tile<[c: 64, i: 24], f32>
+  %b = tile.load %B[%c0, %j0] dims ["c", "j"] : !tile.view<[c, j], f32> -> !tile.tile<[c: 64, j: 128], f32>
+  %r = tile.contract %a, %b over ["c"] : !tile.tile<[c: 64, i: 24], f32>, !tile.tile<[c: 64, j: 128], f32> -> !tile.tile<[i: 24, j: 128], f32>
+  tile.store %r, %R[%c0, %j0] dims ["i", "j"] : !tile.tile<[i: 24, j: 128], f32>, !tile.view<[i, j], f32>
+}
+tile.program @p(%A: !tile.view<[c, i], f32>, %B: !tile.view<[c, j], f32>)
+    -> (%R: !tile.view<[i, j], f32>)
+    attributes {ranks = [#attn.rank<"i", fixed, 24>, #attn.rank<"j", free, 0>, #attn.rank<"c", free, 0>]} {
+  tile.launch @columns(%A, %B, %R) : !tile.view<[c, i], f32>, !tile.view<[c, j], f32>, !tile.view<[i, j], f32>
+}
