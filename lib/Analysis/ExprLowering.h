@@ -40,11 +40,14 @@ public:
     markNeeded(root);
     for (Expr expr : postOrder(root))
       if (needed.count(expr) && !cores.count(expr))
-        cores.insert({expr, lowerCore(expr)});
+        cores.insert({expr, isWhole(expr) ? whole(expr) : lowerCore(expr)});
     return get(root);
   }
 
 protected:
+  /// Whether the client lowers `expr` itself, with all that it is made of.
+  virtual bool isWhole(Expr expr) { return false; }
+  virtual Value whole(Expr expr) { llvm_unreachable("nothing was whole"); }
   virtual Value constant(double value) = 0;
   virtual Value leaf(Expr expr) = 0;
   virtual Value rankVar(unsigned rank) = 0;
@@ -122,7 +125,7 @@ private:
     needed[root] = 1;
     llvm::SmallVector<Expr> order = postOrder(root);
     for (Expr expr : llvm::reverse(order))
-      if (needed.count(expr))
+      if (needed.count(expr) && !isWhole(expr))
         for (Expr part : getParts(expr))
           needed[part] = 1;
   }

@@ -76,6 +76,33 @@ Value EinsumLowering::getNative(Expr leaf) {
   return region.make<arith::AndIOp>(low, high);
 }
 
+/// The type that `leaf` has; null of what is no leaf.
+Type EinsumLowering::getNativeType(Expr leaf) {
+  if (!leaf.is(ExprKind::Leaf))
+    return {};
+  if (auto access = accesses.find(leaf); access != accesses.end())
+    return getComputeType(
+        llvm::cast<attn::TensorType>(access->second.tensor.getType())
+            .getElementType());
+  const LeafSource *source = importer.lookup(leaf);
+  return source->rank ? region.builder.getI1Type() : source->value.getType();
+}
+
+/// Integers are compared as integers: as floats, two may be equal that differ.
+bool EinsumLowering::isWhole(Expr expr) {
+  if (!expr.is(ExprKind::Equal))
+    return false;
+  Type type = getNativeType(expr.operand(0));
+  return type && isa<IntegerType>(type) && !type.isInteger(1) &&
+         type == getNativeType(expr.operand(1));
+}
+
+Value EinsumLowering::whole(Expr expr) {
+  return region.make<arith::CmpIOp>(arith::CmpIPredicate::eq,
+                                    getNative(expr.operand(0)),
+                                    getNative(expr.operand(1)));
+}
+
 Value EinsumLowering::lowerKept(Expr expr) {
   if (!expr.is(ExprKind::Select) || !expr.operand(1).is(ExprKind::Leaf) ||
       !expr.operand(2).is(ExprKind::Constant))

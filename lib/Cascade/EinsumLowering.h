@@ -28,6 +28,8 @@ public:
 
 protected:
   using Value = mlir::Value;
+  bool isWhole(Expr expr) override;
+  Value whole(Expr expr) override;
   Value constant(double value) override;
   Value leaf(Expr expr) override;
   Value rankVar(unsigned rank) override;
@@ -50,6 +52,7 @@ protected:
 private:
   mlir::StringAttr getName(unsigned rank);
   Value literal(double value);
+  mlir::Type getNativeType(Expr leaf);
 
   EinsumRegion &region;
   const Accesses &accesses;

@@ -2,7 +2,6 @@
 
 #include "lib/Cascade/ImportExpr.h"
 #include "dialect/Attn/Literals.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Matchers.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -268,6 +267,26 @@ Expr ExprImporter::importCast(Region &region, CastOp op) {
   return isNumber && narrow.getWidth() >= 32 ? operand : Expr();
 }
 
+/// Whether integers are equal, one of them a reduction's: what is known of the
+/// points of an extremum holds of integers, too.
+Expr ExprImporter::importComparison(Region &region, arith::CmpIOp op) {
+  using P = arith::CmpIPredicate;
+  Expr lhs = region.exprs.lookup(op.getLhs()),
+       rhs = region.exprs.lookup(op.getRhs());
+  bool isReduced =
+      (lhs && lhs.hasAccumulator()) || (rhs && rhs.hasAccumulator());
+  if (!isReduced || (op.getPredicate() != P::eq && op.getPredicate() != P::ne))
+    return Expr();
+  if (!lhs)
+    lhs = getLeaf(region, op.getLhs());
+  if (!rhs)
+    rhs = getLeaf(region, op.getRhs());
+  if (!lhs || !rhs || !lhs.is(ExprKind::Leaf) || !rhs.is(ExprKind::Leaf))
+    return Expr();
+  Expr equal = context.compare(ExprKind::Equal, lhs, rhs);
+  return op.getPredicate() == P::eq ? equal : context.logicalNot(equal);
+}
+
 Expr ExprImporter::importOp(Region &region, Operation &op) {
   SmallVector<Expr> x;
   for (Value operand : op.getOperands())
@@ -278,6 +297,8 @@ Expr ExprImporter::importOp(Region &region, Operation &op) {
     return importRead(region, read);
   if (auto cast = dyn_cast<CastOp>(op))
     return importCast(region, cast);
+  if (auto compare = dyn_cast<arith::CmpIOp>(op))
+    return importComparison(region, compare);
   if (x.empty() || llvm::is_contained(x, Expr()))
     return Expr();
   auto unary = [&](ExprKind kind) { return context.unary(kind, x[0]); };

@@ -13,6 +13,7 @@
 
 #include "dialect/Attn/AttnOps.h"
 #include "lib/Analysis/ScalarExpr.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
 
@@ -101,6 +102,7 @@ private:
   void visit(Region &region, mlir::Operation &op);
   Expr importOp(Region &region, mlir::Operation &op);
   Expr importCast(Region &region, CastOp cast);
+  Expr importComparison(Region &region, mlir::arith::CmpIOp op);
   Expr importRead(Region &region, ReadOp read);
   Expr importConstant(mlir::TypedAttr value);
   Expr getLeaf(Region &region, mlir::Value value);

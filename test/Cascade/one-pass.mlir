@@ -525,6 +525,34 @@ attn.cascade @hard_attention(%X: !attn.tensor<[p, m], f32>,
 
 // -----
 
+/// Whole numbers are compared as they are: as f32, two that differ may be equal.
+// CHECK-LABEL: attn.cascade @whole_numbers
+//       CHECK: %RM, %RI = attn.stream m init(max %rm = -2147483648.0, min %ri = 2147483647.0)
+//       CHECK:   %LI = attn.einsum [p] = cast(m, i32) where ({{.*}}%X[p, m] == %RM1[p]{{.*}}) reduce(min m)
+//  CHECK-NEXT:   min(select(%RM1[p] == %rm[p], %ri[p], 2147483647), %LI[p])
+attn.cascade @whole_numbers(%X: !attn.tensor<[p, m], i32>)
+    -> !attn.tensor<[p], i32> ranks(p, m) {
+  %GM = attn.einsum [p] = %X[p, m] reduce(max m)
+  %I = attn.einsum [p] = cast(m, i32) where (%X[p, m] == %GM[p]) reduce(min m)
+  attn.yield %I
+}
+
+// -----
+
+/// Points next to those of a maximum move as it does.
+// CHECK-LABEL: attn.cascade @negative_next_to_maximum
+//       CHECK: attn.stream m init(max %rm = -2147483648.0)
+//       CHECK: attn.stream m init(min %ri = 2147483647.0)
+attn.cascade @negative_next_to_maximum(%X: !attn.tensor<[p, m], i32>)
+    -> !attn.tensor<[p], i32> ranks(p, m) {
+  %GM = attn.einsum [p] = %X[p, m] reduce(max m)
+  // expected-remark @below {{`GM == (X[p,m] + 1)` selects other points when `GM` changes, and is no comparison with an extremum of the same points (points-move); `I` waits for traversal 2 of `m`}}
+  %I = attn.einsum [p] = cast(m, i32) where (%X[p, m] + 1 == %GM[p]) reduce(min m)
+  attn.yield %I
+}
+
+// -----
+
 /// The maximum did not see all points: one of the others may equal it later.
 // CHECK-LABEL: attn.cascade @negative_other_points
 //       CHECK: attn.stream m init(max %rm = -inf)

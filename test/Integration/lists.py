@@ -32,8 +32,20 @@ def expect(X, n, payloads):
     return {"I": I, "W": lists[0], **dict(zip(("P", "R"), lists[1:]))}
 
 
+def expect_first(X, n):
+    """The smallest coordinate of the largest value; -1 where there is none."""
+    I = np.full(len(X), -1, np.int32)
+    for p, row in enumerate(X):
+        found = [m for m in range(len(row)) if m != 3 and m < p + n]
+        if found:
+            I[p] = max(found, key=lambda m: (row[m], -m))
+    return {"I": I}
+
+
 def draw(rng, shape, name):
     X = rng.integers(-2, 3, shape)
+    if name == "first":
+        return (X + (1 << 24)).astype(np.int32)
     if name == "whole":
         X[rng.random(shape) < 0.2] = np.iinfo(np.int32).min
         X[rng.random(shape) < 0.1] = np.iinfo(np.int32).max
@@ -50,7 +62,8 @@ def main():
     checked, failures = 0, []
     for tiles in TILES:
         object = compiled.compile(SPEC, f"--options={tiles}")
-        for name in ("streamed", "resident", "whole", "payload"):
+        for name in ("streamed", "resident", "whole", "first",
+                         "payload"):
             kernel = compiled.Kernel(object, name)
             for p, m, n in [(1, 37, 40), (19, 37, 2), (33, 37, -7), (3, 37, 37),
                             (0, 37, 1), (16, 3, 9), (5, 0, 9), (2, 700, 650)]:
@@ -62,7 +75,8 @@ def main():
                     inputs["Z"] = draw(rng, (p, m), name)
                     inputs["T"] = draw(rng, (p, m), "whole")
                     payloads = [inputs["Z"] + 1, inputs["T"]]
-                expected = expect(inputs["X"], n, payloads)
+                expected = expect_first(inputs["X"], n) if name == "first" \
+                    else expect(inputs["X"], n, payloads)
                 for isa in kernel.isas:
                     found = {key: compiled.poisoned(value.shape, value.dtype)
                              for key, value in expected.items()}

@@ -398,7 +398,7 @@ attn.cascade @hard_attention(%Q: !attn.tensor<[p, e], f32>, %K: !attn.tensor<[m,
   attn.yield %I, %H, %J
 }
 
-// .. and to a minimum; an integer maximum needs another traversal.
+// .. and to a minimum, and to a maximum of whole numbers.
 attn.cascade @nearest(%X: !attn.tensor<[p, m], f32>, %Y: !attn.tensor<[p, m], i32>)
     -> (!attn.tensor<[p], f32>, !attn.tensor<[p], i32>)
     ranks(p, m) {

@@ -36,3 +36,10 @@ attn.cascade @payload(%X: !attn.tensor<[p, m], f32>,
   %W, %I, %P, %R = attn.topk m to s of %Y with %B, %D
   attn.yield %W, %I, %P, %R
 }
+
+// The list of one entry, of whole numbers that f32 would round.
+attn.cascade @first(%X: !attn.tensor<[p, m], i32>, %n: i32)
+    -> !attn.tensor<[p], i32> ranks(p, m) {
+  %I = attn.einsum [p] = %X[p, m] where (m ne 3 and m < p + %n) reduce(argmax m)
+  attn.yield %I
+}
