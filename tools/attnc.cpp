@@ -16,6 +16,7 @@
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Support/Timing.h"
 #include "runtime/attnrt.h"
+#include "tools/EstimateTable.h"
 #include "tools/Waiting.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/Support/FileSystem.h"
@@ -92,7 +93,8 @@ struct CommandLine {
   cl::opt<std::string> cost{
       "cost", cl::ValueOptional, cl::value_desc("format"), cl::cat(category),
       cl::desc("Estimate time, traffic and energy instead: text (default), "
-               "json; --stop-after chooses the form")};
+               "json; --stop-after chooses the form. Of a table.json: beside "
+               "the figures that it states")};
   cl::opt<std::string> machine{
       "machine", cl::value_desc("name"), cl::cat(category),
       cl::desc("For --cost, --explain: one of machines/, a .json file, host")};
@@ -128,6 +130,10 @@ struct CommandLine {
       "ptxas", cl::value_desc("file"), cl::cat(category),
       cl::desc("CUDA's assembler, for GPUs (in CUDA_HOME or the PATH)")};
 
+  /// Whether --cost is for a table of forms and calls.
+  bool hasTable() const {
+    return cost.getNumOccurrences() && StringRef(input).ends_with(".json");
+  }
   bool isTextual() const {
     return explain.getNumOccurrences() || cost.getNumOccurrences() ||
            stopAfter.getNumOccurrences() || emit == Emit::Attn ||
@@ -414,7 +420,7 @@ static LogicalResult checkCost(const CommandLine &line) {
     return line.machine.getNumOccurrences() && !line.explain.getNumOccurrences()
                ? fail("--machine is for --cost and --explain")
                : success();
-  if (line.machine.empty())
+  if (line.machine.empty() && !line.hasTable())
     return fail("--cost needs --machine: host, " +
                 llvm::join(getBuiltinMachines(), ", ") +
                 " or a file that ends in .json");
@@ -425,6 +431,13 @@ static LogicalResult checkCost(const CommandLine &line) {
       !line.dumpTo.empty())
     return fail("--cost writes an estimate and no code, so it excludes "
                 "--explain, --emit and --dump-to");
+  if (line.hasTable() &&
+      (line.machine.getNumOccurrences() || line.stopAfter.getNumOccurrences() ||
+       !line.sizes.empty() || !line.extents.empty() || !line.types.empty() ||
+       !line.merge.empty() || line.options.getNumOccurrences()))
+    return fail("a table says itself what it estimates, so --cost of one "
+                "excludes --machine, --size, --set, --type, --merge, "
+                "--stop-after and --options");
   if (line.stopAfter.getNumOccurrences() && line.stopAfter != Stage::Nests &&
       line.stopAfter != Stage::OnePass)
     return fail("--cost estimates the form after `nests` or `one-pass`, not "
@@ -473,6 +486,36 @@ static LogicalResult estimateCosts(const CommandLine &line, ModuleOp module,
     for (const cost::CascadeCost &estimate : costs)
       cost::printText(estimate, os);
   return write(output, text);
+}
+
+/// Writes a table beside what it states. What differs by more than the table
+/// allows is an error, after all of the table.
+static LogicalResult compareCosts(const CommandLine &line,
+                                  MLIRContext &context) {
+  llvm::Expected<cost::CostTable> table = cost::loadTable(line.input);
+  if (!table)
+    return fail(llvm::toString(table.takeError()));
+  FailureOr<std::string> output = getOutput(line);
+  if (failed(output))
+    return failure();
+  FailureOr<cost::TableCosts> costs =
+      estimateTable(*table, line.input, &context);
+  if (failed(costs))
+    return failure();
+  if (llvm::Error error = checkFigures(*table, *costs))
+    return fail(line.input + ": " + llvm::toString(std::move(error)));
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  if (line.cost == "json")
+    cost::printJson(*table, *costs, os);
+  else
+    cost::printText(*table, *costs, os);
+  if (failed(write(*output, text)))
+    return failure();
+  std::vector<std::string> differences = findDifferences(*table, *costs);
+  for (const std::string &difference : differences)
+    (void)fail(difference);
+  return success(differences.empty());
 }
 
 /// Checks what --explain goes together with.
@@ -727,13 +770,15 @@ int main(int argc, char **argv) {
   if (failed(checkStopAfter(line)) || failed(checkCost(line)) ||
       failed(checkExplain(line)))
     return 1;
-  std::string message;
-  std::unique_ptr<llvm::MemoryBuffer> file =
-      openInputFile(line.input, &message);
-  if (!file)
-    return failed(fail(message));
   llvm::SourceMgr sources;
-  sources.AddNewSourceBuffer(std::move(file), llvm::SMLoc());
+  if (!line.hasTable()) {
+    std::string message;
+    std::unique_ptr<llvm::MemoryBuffer> file =
+        openInputFile(line.input, &message);
+    if (!file)
+      return failed(fail(message));
+    sources.AddNewSourceBuffer(std::move(file), llvm::SMLoc());
+  }
 
   DialectRegistry registry;
   registerDialects(registry);
@@ -748,5 +793,7 @@ int main(int argc, char **argv) {
     (void)fail(diagnostic.str());
     return success();
   });
+  if (line.hasTable())
+    return failed(compareCosts(line, context));
   return failed(compile(line, argv[0], context, sources));
 }

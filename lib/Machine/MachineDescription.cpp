@@ -3,14 +3,12 @@
 #include "lib/Machine/MachineDescription.h"
 #include "lib/Machine/BuiltinMachines.h"
 #include "lib/Machine/CpuModel.h"
-#include "lib/TextLimits.h"
+#include "lib/Machine/JsonFile.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/ADT/Twine.h"
-#include "llvm/Support/JSON.h"
-#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 
 using namespace attn;
@@ -27,66 +25,6 @@ int64_t MachineUnit::getLanes() const {
 //===----------------------------------------------------------------------===//
 // Reading
 //===----------------------------------------------------------------------===//
-
-namespace {
-
-/// Reads the members of an object; the first mistake is reported with its
-/// place. Every member must be asked for: what is left over nobody knows.
-class Members {
-public:
-  Members(const json::Value &value, json::Path path)
-      : object(value.getAsObject()), path(path), ok(object) {
-    if (!object)
-      path.report("expected an object");
-  }
-
-  /// Reads a member that must be there.
-  template <typename T> void read(StringRef name, T &to) {
-    known.push_back(name);
-    if (!ok)
-      return;
-    const json::Value *value = object->get(name);
-    if (!value)
-      return fail(name, "missing");
-    ok = fromJSON(*value, to, path.field(name));
-  }
-  /// Reads a member that may be left out.
-  template <typename T> void readIf(StringRef name, T &to) {
-    known.push_back(name);
-    if (ok && object->get(name))
-      read(name, to);
-  }
-  template <typename T> void readIf(StringRef name, std::optional<T> &to) {
-    known.push_back(name);
-    if (ok && object->get(name))
-      read(name, to.emplace());
-  }
-  template <typename T> void checkPositive(StringRef name, const T &value) {
-    if (ok && object->get(name) && !(value > 0))
-      fail(name, "expected a number above 0");
-  }
-  void fail(StringRef name, llvm::StringLiteral message) {
-    path.field(name).report(message);
-    ok = false;
-  }
-  bool finish() {
-    for (auto &[name, value] : *object) {
-      if (!ok)
-        break;
-      if (!llvm::is_contained(known, StringRef(name)))
-        fail(name, "unknown member");
-    }
-    return ok;
-  }
-
-private:
-  const json::Object *object;
-  json::Path path;
-  llvm::SmallVector<StringRef, 16> known;
-  bool ok;
-};
-
-} // namespace
 
 namespace attn {
 
@@ -329,10 +267,6 @@ static bool fromJSON(const json::Value &value, MachineDescription &machine,
 // Files
 //===----------------------------------------------------------------------===//
 
-static llvm::Error makeError(const llvm::Twine &message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
-}
-
 std::vector<StringRef> attn::getBuiltinMachines() {
   std::vector<StringRef> names;
   for (const BuiltinMachine &machine : builtinMachines)
@@ -347,35 +281,18 @@ static llvm::Expected<std::string> readText(StringRef nameOrFile) {
     if (name == "host") {
       std::optional<CpuDescription> host = lookupCpu("host");
       if (!host)
-        return makeError("this machine does not run x86-64-v3");
+        return makeFileError("this machine does not run x86-64-v3");
       name = host->name;
     }
     for (const BuiltinMachine &machine : builtinMachines)
       if (name == machine.name)
         return machine.text;
-    return makeError("unknown machine `" + nameOrFile + "`; expected host, " +
-                     llvm::join(getBuiltinMachines(), ", ") +
-                     " or a file that ends in .json");
+    return makeFileError("unknown machine `" + nameOrFile +
+                         "`; expected host, " +
+                         llvm::join(getBuiltinMachines(), ", ") +
+                         " or a file that ends in .json");
   }
-  auto file = llvm::MemoryBuffer::getFile(nameOrFile);
-  if (!file)
-    return makeError(nameOrFile + ": " + file.getError().message());
-  return (*file)->getBuffer().str();
-}
-
-/// Parses the text of the machine `nameOrFile`.
-static llvm::Expected<json::Value> parseText(StringRef nameOrFile,
-                                             StringRef text) {
-  if (auto excess = findExcess(text)) {
-    StringRef before(text.begin(), excess->place - text.begin());
-    size_t column = before.size() - (before.rfind('\n') + 1);
-    return makeError(nameOrFile + ": [" + llvm::Twine(before.count('\n') + 1) +
-                     ":" + llvm::Twine(column) + "]: " + excess->message);
-  }
-  llvm::Expected<json::Value> value = json::parse(text);
-  if (!value)
-    return makeError(nameOrFile + ": " + llvm::toString(value.takeError()));
-  return value;
+  return readFile(nameOrFile);
 }
 
 /// The members of `nameOrFile`: its own, and those of the machine that it is
@@ -384,12 +301,12 @@ static llvm::Expected<json::Object> readMembers(StringRef nameOrFile) {
   llvm::Expected<std::string> text = readText(nameOrFile);
   if (!text)
     return text.takeError();
-  llvm::Expected<json::Value> value = parseText(nameOrFile, *text);
+  llvm::Expected<json::Value> value = parseJson(nameOrFile, *text);
   if (!value)
     return value.takeError();
   json::Object *own = value->getAsObject();
   if (!own)
-    return makeError(nameOrFile + ": expected an object");
+    return makeFileError(nameOrFile + ": expected an object");
   const json::Value *like = own->get("like");
   if (!like)
     return std::move(*own);
@@ -403,15 +320,15 @@ static llvm::Expected<json::Object> readMembers(StringRef nameOrFile) {
   }
   llvm::Expected<std::string> base = readText(file);
   if (!base)
-    return makeError(nameOrFile +
-                     ": like: " + llvm::toString(base.takeError()));
-  llvm::Expected<json::Value> merged = parseText(file, *base);
+    return makeFileError(nameOrFile +
+                         ": like: " + llvm::toString(base.takeError()));
+  llvm::Expected<json::Value> merged = parseJson(file, *base);
   if (!merged)
     return merged.takeError();
   json::Object *members = merged->getAsObject();
   if (!members || members->get("like"))
-    return makeError(nameOrFile + ": like: `" + other +
-                     "` is like another machine itself");
+    return makeFileError(nameOrFile + ": like: `" + other +
+                         "` is like another machine itself");
   for (auto &[name, member] : *own)
     if (StringRef(name) != "like")
       (*members)[name] = std::move(member);
