@@ -159,6 +159,7 @@ static void buildLLVMStage(OpPassManager &pm, const PipelineOptions &options) {
   lower.lanes = processor.lanes;
   lower.registers = processor.registers;
   lower.prefetchDistance = processor.prefetchDistance;
+  lower.prefetchBytes = processor.prefetchBytes;
   lower.tiles = processor.hasTiles;
   lower.accurate = options.accurateMath;
   lower.processor = processor.processor;

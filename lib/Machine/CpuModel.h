@@ -33,6 +33,7 @@ public:
   int64_t getLaneTile() const override { return cpu.processor->laneTile; }
   int64_t getNarrowLaneTile() const override { return cpu.processor->lanes; }
   bool packsSharingRanks() const override { return true; }
+  bool streamsAlongLanes() const override { return true; }
   int64_t getStreamTile() const override { return cpu.processor->streamTile; }
   int64_t getProductLaneTile() const override {
     return cpu.processor->productLaneTile;

@@ -182,6 +182,7 @@ static bool fromJSON(const json::Value &value, ProcessorDescription &processor,
   members.read("product_stream_tile", processor.productStreamTile);
   members.read("sweep_tile", processor.sweepTile);
   members.read("sweep_rows", processor.sweepRows);
+  members.read("prefetch_bytes", processor.prefetchBytes);
   members.readIf("has_tiles", processor.hasTiles);
   return members.finish();
 }

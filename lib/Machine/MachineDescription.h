@@ -97,6 +97,8 @@ struct ProcessorDescription {
   /// rows and streamed rank; of a row of a sweep, and its rows.
   int64_t laneTile, streamTile, productLaneTile, productRowTile,
       productStreamTile, sweepTile, sweepRows;
+  /// How far ahead of what is read once memory is asked for it.
+  int64_t prefetchBytes;
   /// Whether it has AMX.
   bool hasTiles = false;
 };

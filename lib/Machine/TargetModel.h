@@ -31,6 +31,9 @@ public:
   /// Whether heads that share what is streamed are the lanes where a call has
   /// fewer queries than such heads. Measured on CPUs only.
   virtual bool packsSharingRanks() const { return false; }
+  /// Whether what is streamed is the lanes where a call has one coordinate of
+  /// the rank that else is. Measured on CPUs only.
+  virtual bool streamsAlongLanes() const { return false; }
   /// Coordinates of a streamed rank in one tile.
   virtual int64_t getStreamTile() const = 0;
   /// The most of them where a call has few coordinates of the lane rank.

@@ -155,6 +155,8 @@ GridChoice attn::chooseGrid(NestOp nest, const TileSizes &sizes,
   };
   if (lanes) {
     grid.lanes = lanes;
+    if (!llvm::is_contained(grid.ranks, lanes))
+      return grid;
     choose(llvm::find(grid.ranks, lanes) - grid.ranks.begin(), sizes.lanes);
     return grid;
   }

@@ -16,7 +16,7 @@ struct TileSizes {
 struct GridChoice {
   llvm::SmallVector<mlir::StringAttr> ranks;
   llvm::SmallVector<int64_t> sizes;
-  /// One of `ranks`, or the streamed rank of a sweep.
+  /// One of `ranks`, or the streamed rank.
   mlir::StringAttr lanes;
   /// Whether another rank than the lanes is tiled, so that operands are used
   /// again along both.
@@ -34,7 +34,7 @@ std::optional<mlir::StringAttr> getSweptRank(NestOp nest);
 mlir::StringAttr getSharingRank(NestOp nest);
 
 /// Cuts the nest's parallel ranks into tiles. `lanes`, if not null, is the one
-/// to cut.
+/// to cut; a streamed rank leaves a task one coordinate of each.
 GridChoice chooseGrid(NestOp nest, const TileSizes &sizes,
                       mlir::StringAttr lanes = {});
 

@@ -245,6 +245,9 @@ void OperandNarrower::run() {
   if (!lanes || type.getRankPosition(lanes) >= 0 ||
       type.getElementType() != op.getResult().getType().getElementType())
     return;
+  // A product with one row has nothing to use a register of many rows for.
+  if (type.getRanks().size() == op.getOver().size())
+    return;
   StringAttr walked = getWalkedRank();
   int64_t size = type.getSizes()[type.getRankPosition(walked)];
   Type left = getExactType(op.getLhs()), right = getExactType(op.getRhs());

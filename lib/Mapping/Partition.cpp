@@ -296,6 +296,17 @@ static StreamOp getSplittable(NestOp nest) {
   return can ? stream : StreamOp();
 }
 
+/// Whether something inside walks a rank of its own, in order.
+static bool containsIteration(StreamOp stream) {
+  return stream
+      .walk([&](Operation *op) {
+        return isa<IterateOp, TopKOp>(op) || (isa<StreamOp>(op) && op != stream)
+                   ? WalkResult::interrupt()
+                   : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
 LogicalResult CascadePartitioner::partitionNest(NestOp nest) {
   SmallVector<Destination> destinations = getDestinations(nest);
   SmallVector<Value> views;
@@ -386,12 +397,29 @@ LogicalResult CascadePartitioner::partitionNest(NestOp nest) {
                           function_ref<LogicalResult()> then) {
     return isPacked ? choose(isPacked, otherwise, then) : otherwise();
   };
+  // One lane: the keys are the lanes.
+  StreamOp stream = getSplittable(nest);
+  bool hasSingle = stream && hasFreeLanes && target.streamsAlongLanes() &&
+                   !containsIteration(stream);
+  GridChoice single =
+      hasSingle ? chooseGrid(nest, narrow, stream.getRankAttr()) : few;
+  auto chooseSingle =
+      [&](function_ref<LogicalResult()> otherwise,
+          function_ref<LogicalResult(const GridChoice &)> then) {
+        if (!hasSingle)
+          return otherwise();
+        Value isSingle = compare(arith::CmpIPredicate::eq,
+                                 getExtent(grid.lanes), getConstant(1));
+        return choose(isSingle, otherwise, [&] { return then(single); });
+      };
   auto launchUnsplit = [&] {
-    return choosePacked(launchWhole,
-                        [&] { return launchAll(createWhole(packed, narrow)); });
+    auto launchOne = [&](const GridChoice &grid) {
+      return launchAll(createWhole(grid, narrow));
+    };
+    return choosePacked([&] { return chooseSingle(launchWhole, launchOne); },
+                        [&] { return launchOne(packed); });
   };
-  StreamOp stream = split ? getSplittable(nest) : StreamOp();
-  if (!stream || !hasFreeLanes)
+  if (!split || !stream || !hasFreeLanes)
     return launchUnsplit();
 
   // Too few tasks for the threads, and a long stream: split it.
@@ -416,6 +444,17 @@ LogicalResult CascadePartitioner::partitionNest(NestOp nest) {
   }
   SmallVector<Value> all = states;
   llvm::append_range(all, views);
+  auto createMerge = [&](const GridChoice &grid) {
+    return createKernel(
+        nest, grid, narrow, {}, all,
+        [&](NestEmitter &emitter, ValueRange, ValueRange arguments) {
+          return emitter.emitMerge(
+              split, splitRank, arguments.take_front(states.size()),
+              withViews(arguments.drop_front(states.size())));
+        });
+  };
+  // Parts whose lanes are keys are merged as the others are: along results.
+  std::optional<FailureOr<Launch>> fewMerge;
   auto launchSplit = [&](const GridChoice &grid) {
     FailureOr<Launch> part =
         createKernel(nest, grid, narrow, splitRank, states,
@@ -424,21 +463,21 @@ LogicalResult CascadePartitioner::partitionNest(NestOp nest) {
                        return emitter.emitPart({coordinates.front(), split},
                                                splitRank, arguments);
                      });
-    FailureOr<Launch> merge = createKernel(
-        nest, grid, narrow, {}, all,
-        [&](NestEmitter &emitter, ValueRange, ValueRange arguments) {
-          return emitter.emitMerge(
-              split, splitRank, arguments.take_front(states.size()),
-              withViews(arguments.drop_front(states.size())));
-        });
-    return launchAll({part, merge});
+    if (&grid == &packed)
+      return launchAll({part, createMerge(packed)});
+    if (!fewMerge)
+      fewMerge = createMerge(few);
+    return launchAll({part, *fewMerge});
   };
   auto choice = scf::IfOp::create(host, loc, shouldSplit,
                                   /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(host);
   host.setInsertionPointToStart(choice.thenBlock());
-  if (failed(choosePacked([&] { return launchSplit(few); },
-                          [&] { return launchSplit(packed); })))
+  if (failed(choosePacked(
+          [&] {
+            return chooseSingle([&] { return launchSplit(few); }, launchSplit);
+          },
+          [&] { return launchSplit(packed); })))
     return failure();
   host.setInsertionPointToStart(choice.elseBlock());
   return launchUnsplit();

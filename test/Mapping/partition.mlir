@@ -7,7 +7,10 @@
 // CHECK-LABEL: tile.kernel @best_1
 //       CHECK:   scf.for {{.*}} iter_args
 //       CHECK:     tile.load %ws
+/// One coordinate of the lane rank: the streamed rank is the lanes.
 // CHECK-LABEL: tile.kernel @best_2
+//  CHECK-SAME:   grid(%split0 = split, %b0 = b, %p0 = p) lanes m
+// CHECK-LABEL: tile.kernel @best_3
 //  CHECK-SAME:   %p0 = p: {{128|256}}) lanes p
 //       CHECK:   scf.for
 /// Whole tiles have no filter, the last one has the rank's end.
@@ -20,13 +23,21 @@
 //       CHECK:   tile.extent "threads"
 //       CHECK:   tile.workspace if %{{.*}} : <[split, b, p], f32>
 //       CHECK:   scf.if
-//       CHECK:     tile.launch @best_0
-//       CHECK:     tile.launch @best_1
+//       CHECK:     %[[ONE:.*]] = arith.cmpi eq, %{{.*}}, %c1
+//       CHECK:     scf.if %[[ONE]]
+//       CHECK:       tile.launch @best_2
+//       CHECK:       tile.launch @best_1
+//       CHECK:     } else {
+//       CHECK:       tile.launch @best_0
+//       CHECK:       tile.launch @best_1
 //       CHECK:   } else {
 //       CHECK:     scf.if
-//       CHECK:       tile.launch @best_3
+//       CHECK:       tile.launch @best_5
 //       CHECK:     } else {
-//       CHECK:       tile.launch @best_2
+//       CHECK:       scf.if
+//       CHECK:         tile.launch @best_4
+//       CHECK:       } else {
+//       CHECK:         tile.launch @best_3
 attn.cascade @best(%Q: !attn.tensor<[b, p, e], f32>, %K: !attn.tensor<[b, m, e], f32>) -> !attn.tensor<[b, p], f32>
     ranks(b, p, m, e = 64) {
   %S = attn.einsum [b, p, m] = %Q[b, p, e] * %K[b, m, e]
@@ -38,20 +49,20 @@ attn.cascade @best(%Q: !attn.tensor<[b, p, e], f32>, %K: !attn.tensor<[b, m, e],
 
 /// Heads that share their keys are the lanes where they are more than the
 /// queries: a key is read once for all of them.
-// CHECK-LABEL: tile.kernel @shared_2
+// CHECK-LABEL: tile.kernel @shared_3
 //  CHECK-SAME:   grid(%split0 = split, %k0 = k, %g0 = g: 16, %p0 = p) lanes g
 //       CHECK:   tile.load %K[{{.*}}] dims ["", "m", "e"]
-// CHECK-LABEL: tile.kernel @shared_6
+// CHECK-LABEL: tile.kernel @shared_8
 //  CHECK-SAME:   grid(%k0 = k, %g0 = g: 16, %p0 = p) lanes g
 // CHECK-LABEL: tile.program @shared
 //       CHECK:   %[[P:.*]] = tile.extent "p"
 //       CHECK:   %[[G:.*]] = tile.extent "g"
 //       CHECK:   %[[PACKED:.*]] = arith.cmpi slt, %[[P]], %[[G]]
 //       CHECK:     scf.if %[[PACKED]]
-//       CHECK:       tile.launch @shared_2
 //       CHECK:       tile.launch @shared_3
+//       CHECK:       tile.launch @shared_4
 //       CHECK:     scf.if %[[PACKED]]
-//       CHECK:       tile.launch @shared_6
+//       CHECK:       tile.launch @shared_8
 attn.cascade @shared(%Q: !attn.tensor<[h, p, e], f32>, %K: !attn.tensor<[k, m, e], f32>) -> !attn.tensor<[h, p], f32>
     ranks(k, g, h = k * g, p, m, e = 64) {
   %S = attn.einsum [k, g, p, m] = %Q[(k, g), p, e] * %K[k, m, e]
@@ -62,12 +73,27 @@ attn.cascade @shared(%Q: !attn.tensor<[h, p, e], f32>, %K: !attn.tensor<[k, m, e
 // -----
 
 /// With keys of its own each head stays a task.
+//   CHECK-NOT: tile.kernel @negative_not_shared{{.*}} lanes g
 // CHECK-LABEL: tile.program @negative_not_shared
-//   CHECK-NOT:   @negative_not_shared_4
 attn.cascade @negative_not_shared(%Q: !attn.tensor<[h, p, e], f32>, %K: !attn.tensor<[h, m, e], f32>) -> !attn.tensor<[h, p], f32>
     ranks(k = 4, g, h = k * g, p, m, e = 64) {
   %S = attn.einsum [k, g, p, m] = %Q[(k, g), p, e] * %K[(k, g), m, e]
   %M = attn.einsum [(k, g), p] = %S[k, g, p, m] reduce(max m)
+  attn.yield %M
+}
+
+// -----
+
+/// One query: the keys are the lanes, and a task has one coordinate of the rest.
+// CHECK-LABEL: tile.kernel @one_query_{{.*}} grid(%h0 = h, %p0 = p) lanes m
+//       CHECK:   tile.load %K[{{.*}}] dims ["", "m", "e"] : {{.*}} -> <[e: 64, m: {{.*}}], f32>
+//       CHECK: tile.program @one_query
+//       CHECK:   %[[P:.*]] = tile.extent "p"
+//       CHECK:   arith.cmpi eq, %[[P]], %c1
+attn.cascade @one_query(%Q: !attn.tensor<[h, p, e], f32>, %K: !attn.tensor<[h, m, e], f32>) -> !attn.tensor<[h, p], f32>
+    ranks(h, p, m, e = 64) {
+  %S = attn.einsum [h, p, m] = %Q[h, p, e] * %K[h, m, e]
+  %M = attn.einsum [h, p] = %S[h, p, m] reduce(max m)
   attn.yield %M
 }
 

@@ -37,10 +37,14 @@ Value MoveLowering::hasLayout() {
   return result;
 }
 
+Value MoveLowering::isContiguousAlong(int64_t dimension) {
+  return k.both(isWhole, arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                                               dimensions[dimension].stride,
+                                               k.constant(1)));
+}
+
 Value MoveLowering::isContiguous() {
-  return k.both(isWhole,
-                arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
-                                      dimensions.back().stride, k.constant(1)));
+  return isContiguousAlong(dimensions.size() - 1);
 }
 
 Buffer MoveLowering::choosePlace(Value isInPlace, bool hasStrides) {
@@ -141,6 +145,11 @@ LogicalResult KernelLowering::lowerLoad(tile::LoadOp op) {
   MoveLowering move(*this, op.getView(), op.getResult(), op.getOffsets(),
                     op.getDims(), /*isStore=*/false);
   tile::TileType type = op.getResult().getType();
+  if (isReadCrosswise(op)) {
+    crosswise[op.getResult()] = move.getCrosswise();
+    move.runUnless(crosswise[op.getResult()].isInPlace);
+    return success();
+  }
   bool isSame = hasSameElements(op.getView().getType(), type);
   bool isBroadcast = isSame && isOnlyBroadcast(op, getLaneRank());
   bool isMapped = isSame && isOnlyMapped(op) &&

@@ -54,6 +54,13 @@ struct ViewOperand {
   llvm::SmallVector<mlir::Value> strides, extents;
 };
 
+/// A tile with lanes that may be read where a view has it, with the lanes' rank
+/// across (LowerCrosswise.cpp).
+struct Crosswise {
+  mlir::Value isInPlace, base, rowStride;
+  mlir::Type element;
+};
+
 /// Positions in a tile, by rank. The lane rank's is the panel's number.
 using Position = llvm::SmallDenseMap<mlir::StringAttr, mlir::Value, 4>;
 
@@ -179,6 +186,13 @@ public:
   mlir::LogicalResult lowerMapInto(tile::MapOp op, mlir::Value result);
   mlir::LogicalResult lowerContract(tile::ContractOp op);
   mlir::LogicalResult lowerMatrix(tile::ContractOp op);
+  /// Whether one operation reads the tile, and may do so in the view.
+  bool isReadCrosswise(tile::LoadOp op);
+  /// Emits `op` for a tile in the view and, as `otherwise` does, for one in
+  /// scratch.
+  mlir::LogicalResult
+  lowerCrosswise(mlir::Operation *op,
+                 llvm::function_ref<mlir::LogicalResult()> otherwise);
   mlir::LogicalResult lowerConvert(tile::ConvertOp op);
   mlir::LogicalResult lowerMapGroup(const MapGroup &group);
   /// Rounds two rows of vectors, from where `at` is in `buffer` on, and stores
@@ -210,6 +224,7 @@ private:
   llvm::DenseMap<mlir::Value, ViewOperand> views;
   /// Tiles that may be worked on where a view has them, not in scratch.
   llvm::DenseMap<mlir::Value, Buffer> places;
+  llvm::DenseMap<mlir::Value, Crosswise> crosswise;
   /// Whether what a store would write is in its place already.
   llvm::DenseMap<mlir::Operation *, mlir::Value> writtenInPlace;
   /// Stores whose place is not known before their tile is made.

@@ -36,6 +36,8 @@ struct VectorUnit {
   int64_t registers = 32; ///< vector registers
   /// Coordinates of a loop ahead of which its lines are asked for.
   int64_t prefetchDistance = 8;
+  /// How far ahead memory is asked for what is read once.
+  int64_t prefetchBytes = 8192;
   bool hasTiles = false;   ///< AMX
   bool isAccurate = false; ///< no function rougher for what is rounded anyway
 

@@ -279,7 +279,7 @@ LogicalResult KernelLowering::lowerOp(Operation *op) {
       })
       .Case([&](tile::MapOp map) {
         placeResult(map);
-        return lowerMap(map);
+        return lowerCrosswise(map, [&] { return lowerMap(map); });
       })
       .Case([&](tile::ContractOp contract) {
         tile::TileType type = contract.getLhs().getType();
@@ -288,7 +288,8 @@ LogicalResult KernelLowering::lowerOp(Operation *op) {
         if (isNarrow)
           return lowerMatrix(contract);
         placeResult(contract);
-        return lowerContract(contract);
+        return lowerCrosswise(contract,
+                              [&] { return lowerContract(contract); });
       })
       .Case([&](tile::ConvertOp convert) { return lowerConvert(convert); })
       .Case([&](tile::LoadOp load) { return lowerLoad(load); })

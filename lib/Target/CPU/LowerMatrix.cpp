@@ -49,7 +49,8 @@ private:
   LogicalResult classifyRanks();
   std::string getKey();
   SmallVector<Buffer *> getOperands();
-  void emit();
+  void callRoutine(int64_t first, int64_t count, int64_t rows);
+  void emit(int64_t first, int64_t count, int64_t rows);
   void emitRows(Position &at, int64_t first, int64_t count, int64_t tiles,
                 int64_t rows);
   void emitBlock(Position &at, int64_t tiles, int64_t rows);
@@ -158,11 +159,22 @@ LogicalResult MatrixLowering::run() {
   // Where a kernel had registers of several shapes, LLVM would run out of them.
   isInline = k.getPanel() && numRows % tileRows == 0 &&
              walkedSize * lhs.layout.elementBytes % tileBytes == 0;
+  int64_t whole = numRows / tileRows * tileRows;
   if (isInline) {
-    emit();
+    emit(0, whole, tileRows);
     return success();
   }
-  std::string key = getKey();
+  callRoutine(0, whole, tileRows);
+  callRoutine(whole, numRows - whole, numRows - whole);
+  return success();
+}
+
+/// Multiplies `count` rows from `first` on, `rows` to a register, in a routine
+/// of their own: LLVM lets no register have two shapes in one function.
+void MatrixLowering::callRoutine(int64_t first, int64_t count, int64_t rows) {
+  if (count == 0)
+    return;
+  std::string key = getKey() + "from " + std::to_string(first);
   LLVM::LLVMFuncOp routine = k.routines.lookup(key);
   auto pointers = llvm::map_to_vector(
       getOperands(), [](Buffer *buffer) { return buffer->pointer; });
@@ -171,28 +183,29 @@ LogicalResult MatrixLowering::run() {
         "matrix", ValueRange(pointers).getTypes(), [&](ValueRange arguments) {
           for (auto [buffer, pointer] : llvm::zip(getOperands(), arguments))
             buffer->pointer = pointer;
-          emit();
+          emit(first, count, rows);
         });
     k.routines.add(key, routine);
+    for (auto [buffer, pointer] : llvm::zip(getOperands(), pointers))
+      buffer->pointer = pointer;
   }
   LLVM::CallOp::create(b, routine, pointers);
-  return success();
 }
 
-void MatrixLowering::emit() {
-  // Sums of as many registers as leave room for both operands.
+void MatrixLowering::emit(int64_t first, int64_t count, int64_t rows) {
+  // Sums of as many registers as leave room for both operands, which need
+  // registers of a second shape where the last step is a shorter one.
   int64_t vectors = result.layout.panelVectors;
-  int64_t tiles = vectors == 1 ? 4 : vectors == 2 ? 2 : 1;
-  int64_t block = tiles * tileRows, whole = numRows / block * block;
-  int64_t rest = (numRows - whole) / tileRows * tileRows;
+  bool hasShortStep = walkedSize * lhs.layout.elementBytes % tileBytes != 0;
+  int64_t tiles = hasShortStep ? 1 : vectors == 1 ? 4 : vectors == 2 ? 2 : 1;
+  int64_t whole = count / (tiles * rows);
+  int64_t rest = count / rows - whole * tiles;
   Position at;
   k.loopNest(outer, at, [&] {
     k.loop(result.layout.numPanels, 1, [&](Value panel) {
       at[k.getLaneRank()] = panel;
-      emitRows(at, 0, whole / block, tiles, tileRows);
-      emitRows(at, whole, rest / tileRows, 1, tileRows);
-      if (int64_t last = numRows - whole - rest)
-        emitRows(at, whole + rest, 1, 1, last);
+      emitRows(at, first, whole, tiles, rows);
+      emitRows(at, first + whole * tiles * rows, rest, 1, rows);
     });
   });
 }

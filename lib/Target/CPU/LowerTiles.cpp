@@ -77,7 +77,8 @@ LogicalResult LowerTiles::run() {
       return failure();
     KernelLowering lowering(
         kernel, *operands,
-        {lanes, registers, prefetchDistance, tiles, accurate}, routines);
+        {lanes, registers, prefetchDistance, prefetchBytes, tiles, accurate},
+        routines);
     if (failed(lowering.run()))
       return failure();
     kernels[kernel.getSymName()] = kernel;
@@ -147,6 +148,7 @@ struct TileToLLVMOptions : PassPipelineOptions<TileToLLVMOptions> {
   Option<int64_t> registers{*this, "registers", llvm::cl::init(32)};
   Option<int64_t> prefetchDistance{*this, "prefetch-distance",
                                    llvm::cl::init(8)};
+  Option<int64_t> prefetchBytes{*this, "prefetch-bytes", llvm::cl::init(8192)};
   Option<bool> accurate{*this, "accurate-math", llvm::cl::init(false)};
   Option<bool> tiles{*this, "tiles", llvm::cl::init(false)};
   Option<std::string> processor{*this, "cpu", llvm::cl::init("x86-64-v4")};
@@ -165,6 +167,7 @@ void cpu::registerPasses() {
         lower.lanes = options.lanes;
         lower.registers = options.registers;
         lower.prefetchDistance = options.prefetchDistance;
+        lower.prefetchBytes = options.prefetchBytes;
         lower.tiles = options.tiles;
         lower.accurate = options.accurate;
         lower.processor = options.processor;

@@ -29,6 +29,8 @@ def LowerTiles : Pass<"cpu-lower-tiles", "::mlir::ModuleOp"> {
     Option<"registers", "registers", "int64_t", "32", "vector registers">,
     Option<"prefetchDistance", "prefetch-distance", "int64_t", "8",
            "coordinates of a loop ahead of which its lines are asked for">,
+    Option<"prefetchBytes", "prefetch-bytes", "int64_t", "8192",
+           "how far ahead memory is asked for what is read once">,
     Option<"accurate", "accurate-math", "bool", "false",
            "exact exponentials of what is rounded to bf16, too">,
     Option<"tiles", "tiles", "bool", "false", "whether to use AMX">,

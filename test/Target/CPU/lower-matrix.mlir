@@ -13,18 +13,19 @@
 //         CHECK:   arith.mulf {{.*}} : vector<16xf32>
 //         CHECK:   llvm.call @[[MATRIX:attn.matrix.[0-9]+]](
 
-/// Two by two registers of 16 rows; 48 coordinates of c are a step of 32 and
-/// one of 16. The last 4 of 36 rows have a block of their own.
+/// One by two registers of 16 rows: 48 coordinates of c are a step of 32 and
+/// one of 16, which has registers of its own. The last 4 of 36 rows have a
+/// routine of their own.
+//         CHECK: llvm.call @[[LAST:attn.matrix.[0-9]+]](
 //         CHECK: llvm.func internal @[[MATRIX]](
-// CHECK-COUNT-7: tileloadd64
-// CHECK-COUNT-2: tdpbf16ps
-//         CHECK: tileloadd64
+//         CHECK:   scf.for
+// CHECK-COUNT-5: tileloadd64
 // CHECK-COUNT-2: tdpbf16ps
 // CHECK-COUNT-3: tileloadd64
 // CHECK-COUNT-2: tdpbf16ps
-//         CHECK: tileloadd64
-// CHECK-COUNT-2: tdpbf16ps
-// CHECK-COUNT-4: tilestored64
+// CHECK-COUNT-2: tilestored64
+//     CHECK-NOT: tdpbf16ps
+//         CHECK: llvm.func internal @[[LAST]](
 // CHECK-COUNT-4: tdpbf16ps
 // CHECK-COUNT-2: tilestored64
 //     CHECK-NOT: tdpbf16ps
