@@ -1,10 +1,11 @@
 //===- ceiling.c - What this machine can do, beside a kernel --------------===//
 //
 // Ceilings for a number of threads: fused multiply-adds on registers (no
-// loads); bandwidth over arrays that no cache holds, or over the arrays that a
-// kernel works on (streams: a read, or a read and a write). A kernel's speed
-// is reported as a fraction of these, measured within the same second, because
-// a virtual machine's clock changes under it.
+// loads); products on AMX of operands that lie in tile order; bandwidth over
+// arrays that no cache holds, or over the arrays that a kernel works on
+// (streams: a read, or a read and a write). A kernel's speed is reported as a
+// fraction of these, measured within the same second, because a virtual
+// machine's clock changes under it.
 //
 //   cc -O2 -shared -fPIC ceiling.c -o ceiling.so -lpthread     (for ctypes)
 //   cc -O2 -DCEILING_MAIN ceiling.c -o ceiling -lpthread       (prints JSON)
@@ -18,7 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 static double now(void) {
   struct timespec time;
@@ -66,6 +69,70 @@ __attribute__((target("avx2,fma"))) static double fmaAvx2(long rounds) {
   return 12.0 * 8 * 2 * (double)rounds;
 }
 
+/* Asks the kernel for the tile registers; 0 where there are none. */
+static int permitAmx(void) {
+  const int arch_req_xcomp_perm = 0x1023, xtiledata = 18;
+  return syscall(SYS_arch_prctl, arch_req_xcomp_perm, xtiledata) == 0;
+}
+
+/* bf16 from N(0,1): zeros would take less power, and the clock is higher. */
+static uint16_t *makeNormal(size_t count) {
+  uint16_t *x = aligned_alloc(64, count * sizeof *x);
+  uint32_t state = 1;
+  for (size_t i = 0; i < count; ++i) {
+    float sum = -6; /* twelve uniform numbers have variance 1 */
+    for (int j = 0; j < 12; ++j) {
+      state = state * 1664525u + 1013904223u;
+      sum += (float)(state >> 8) / 16777216.0f;
+    }
+    uint32_t bits;
+    memcpy(&bits, &sum, sizeof bits);
+    x[i] = (uint16_t)(bits >> 16);
+  }
+  return x;
+}
+
+/* c[m, n] = a[m, k] * b[k, n], all in tiles of 16 rows of 64 bytes, two by two
+ * registers of sums; m and n are multiples of 32, k of 32. */
+__attribute__((target("amx-tile,amx-bf16"))) static double
+amxProduct(const uint16_t *a, const uint16_t *b, float *c, long m, long n,
+           long k) {
+  struct {
+    uint8_t palette, start, reserved[14];
+    uint16_t bytes[16];
+    uint8_t rows[16];
+  } __attribute__((aligned(64))) config = {.palette = 1};
+  for (int i = 0; i < 8; ++i) {
+    config.bytes[i] = 64;
+    config.rows[i] = 16;
+  }
+  _tile_loadconfig(&config);
+  long steps = k / 32, tile = 512, columns = n / 16;
+  for (long i = 0; i < m / 16; i += 2)
+    for (long j = 0; j < columns; j += 2) {
+      _tile_zero(0);
+      _tile_zero(1);
+      _tile_zero(2);
+      _tile_zero(3);
+      for (long s = 0; s < steps; ++s) {
+        _tile_loadd(4, a + (i * steps + s) * tile, 64);
+        _tile_loadd(6, b + (j * steps + s) * tile, 64);
+        _tile_loadd(7, b + ((j + 1) * steps + s) * tile, 64);
+        _tile_loadd(5, a + ((i + 1) * steps + s) * tile, 64);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+      }
+      _tile_stored(0, c + (i * columns + j) * 256, 64);
+      _tile_stored(1, c + (i * columns + j + 1) * 256, 64);
+      _tile_stored(2, c + ((i + 1) * columns + j) * 256, 64);
+      _tile_stored(3, c + ((i + 1) * columns + j + 1) * 256, 64);
+    }
+  _tile_release();
+  return 2.0 * (double)m * (double)n * (double)k;
+}
+
 /* Reads `count` floats once; the sum keeps the loads alive. */
 static double readOnce(const float *x, size_t count) {
   float sum[64] = {0};
@@ -87,13 +154,14 @@ static double sweepOnce(float *x, size_t count) {
   return 8.0 * (double)count;
 }
 
-enum { KIND_FMA_AVX512, KIND_FMA_AVX2, KIND_READ, KIND_SWEEP };
+enum { KIND_FMA_AVX512, KIND_FMA_AVX2, KIND_AMX, KIND_READ, KIND_SWEEP };
 
 typedef struct {
   int kind;
   double until; /* seconds of work */
   float *data;
   size_t count;
+  const long *shape; /* m, n, k of a product */
   pthread_barrier_t *start;
   double amount, seconds;
 } worker;
@@ -103,6 +171,11 @@ static void *work(void *argument) {
   if (w->data) /* first touch by the thread that uses it */
     for (size_t i = 0; i < w->count; ++i)
       w->data[i] = 1.0f;
+  const long *shape = w->shape;
+  uint16_t *a = shape ? makeNormal((size_t)(shape[0] * shape[2])) : NULL;
+  uint16_t *b = shape ? makeNormal((size_t)(shape[1] * shape[2])) : NULL;
+  float *c =
+      shape ? aligned_alloc(64, 4 * (size_t)(shape[0] * shape[1])) : NULL;
   pthread_barrier_wait(w->start);
   double begin = now(), elapsed;
   do {
@@ -113,6 +186,9 @@ static void *work(void *argument) {
     case KIND_FMA_AVX2:
       w->amount += fmaAvx2(100000);
       break;
+    case KIND_AMX:
+      w->amount += amxProduct(a, b, c, shape[0], shape[1], shape[2]);
+      break;
     case KIND_READ:
       w->amount += readOnce(w->data, w->count);
       break;
@@ -122,10 +198,14 @@ static void *work(void *argument) {
     elapsed = now() - begin;
   } while (elapsed < w->until);
   w->seconds = elapsed;
+  free(a);
+  free(b);
+  free(c);
   return NULL;
 }
 
-static double measure(int kind, int threads, double seconds, size_t bytes) {
+static double measure(int kind, int threads, double seconds, size_t bytes,
+                      const long *shape) {
   if (threads < 1 || threads > 256)
     return 0;
   pthread_t ids[256];
@@ -136,6 +216,7 @@ static double measure(int kind, int threads, double seconds, size_t bytes) {
   for (int t = 0; t < threads; ++t) {
     workers[t].kind = kind;
     workers[t].until = seconds;
+    workers[t].shape = shape;
     workers[t].start = &start;
     if (bytes) {
       workers[t].count = bytes / sizeof(float) / (size_t)threads;
@@ -162,21 +243,28 @@ static double measure(int kind, int threads, double seconds, size_t bytes) {
 double ceiling_fma(int bits, int threads, double seconds) {
   if (bits == 512)
     return __builtin_cpu_supports("avx512f")
-               ? measure(KIND_FMA_AVX512, threads, seconds, 0)
+               ? measure(KIND_FMA_AVX512, threads, seconds, 0, NULL)
                : 0;
   return __builtin_cpu_supports("fma")
-             ? measure(KIND_FMA_AVX2, threads, seconds, 0)
+             ? measure(KIND_FMA_AVX2, threads, seconds, 0, NULL)
              : 0;
+}
+
+/* GFLOP/s of bf16 products [m, k] by [k, n] on AMX, the operands in tile order
+ * already; 0 where there is none. */
+double ceiling_amx(int threads, double seconds, long m, long n, long k) {
+  const long shape[] = {m, n, k};
+  return permitAmx() ? measure(KIND_AMX, threads, seconds, 0, shape) : 0;
 }
 
 /* GB/s read from an array of `bytes` in all. */
 double ceiling_read(int threads, double seconds, size_t bytes) {
-  return measure(KIND_READ, threads, seconds, bytes);
+  return measure(KIND_READ, threads, seconds, bytes, NULL);
 }
 
 /* GB/s read and written, in place, over an array of `bytes` in all. */
 double ceiling_sweep(int threads, double seconds, size_t bytes) {
-  return measure(KIND_SWEEP, threads, seconds, bytes);
+  return measure(KIND_SWEEP, threads, seconds, bytes, NULL);
 }
 
 typedef struct {
