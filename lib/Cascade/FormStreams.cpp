@@ -409,30 +409,47 @@ Expr StreamFormer::findScalar(const NormalForm &form, StringRef name) {
   return Expr();
 }
 
+/// The reductions that wait for another traversal.
+static unsigned countRefused(const Derivation &derivation) {
+  return llvm::count_if(derivation.refusals, [](const Refusal &refusal) {
+    return !refusal.isOutput;
+  });
+}
+
 /// Derives the form, or one with sums taken apart that needs fewer traversals.
+/// Several may have to be, before there is one traversal less.
 Derivation StreamFormer::deriveBest(NormalForm &form, Segment &segment) {
   constexpr unsigned maxAttempts = 8;
   options.derivation.maximumBound = findScalar(form, options.maximumBound);
   Derivation best = derive(form, options.derivation);
+  NormalForm apart = form;
+  auto reductions = segment.reductions;
+  Derivation current = best;
   unsigned attempts = 0;
-  for (unsigned i = 0; i < best.refusals.size() && attempts < maxAttempts;) {
-    const Refusal &refusal = best.refusals[i++];
+  for (unsigned i = 0; i < current.refusals.size() && attempts < maxAttempts;) {
+    const Refusal &refusal = current.refusals[i++];
     if (refusal.isOutput)
       continue;
     unsigned index = refusal.index;
-    std::optional<NormalForm> split = splitTerms(form, index);
+    std::optional<NormalForm> split = splitTerms(apart, index);
     if (!split)
       continue;
     ++attempts;
     Derivation derivation = derive(*split, options.derivation);
-    if (derivation.getNumTraversals() >= best.getNumTraversals())
+    if (std::pair(derivation.getNumTraversals(), countRefused(derivation)) >=
+        std::pair(current.getNumTraversals(), countRefused(current)))
       continue;
-    segment.reductions.insert(segment.reductions.begin() + index,
-                              split->reductions.size() - form.reductions.size(),
-                              segment.reductions[index]);
-    form = std::move(*split);
-    best = std::move(derivation);
+    reductions.insert(reductions.begin() + index,
+                      split->reductions.size() - apart.reductions.size(),
+                      reductions[index]);
+    apart = std::move(*split);
+    current = std::move(derivation);
     i = 0;
+    if (current.getNumTraversals() == best.getNumTraversals())
+      continue;
+    form = apart;
+    segment.reductions = reductions;
+    best = current;
   }
   return best;
 }

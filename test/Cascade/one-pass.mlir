@@ -443,6 +443,23 @@ attn.cascade @payload(%X: !attn.tensor<[p, e], f32>,
 
 // -----
 
+/// One sum taken apart is no traversal less, both are.
+// CHECK-LABEL: attn.cascade @softmax_of_one_more
+//       CHECK: attn.stream m init(max %rm = -inf, add %rd_1 = 0.0, add %rd_2 = 0.0, add %rav_1 = 0.0, add %rav_2 = 0.0)
+//   CHECK-NOT: attn.stream
+attn.cascade @softmax_of_one_more(%X: !attn.tensor<[p, m], f32>,
+                                  %V: !attn.tensor<[m, f], f32>)
+    -> !attn.tensor<[p, f], f32> ranks(p, m, f = 64) {
+  %GM = attn.einsum [p]    = %X[p, m] reduce(max m)
+  %SN = attn.einsum [p, m] = exp(%X[p, m] - %GM[p]) + 1.0
+  %SD = attn.einsum [p]    = %SN[p, m]
+  %AV = attn.einsum [p, f] = %SN[p, m] * %V[m, f]
+  %A  = attn.einsum [p, f] = %AV[p, f] / %SD[p]
+  attn.yield %A
+}
+
+// -----
+
 /// What is made of a list afterwards reads it corrected: weights of the chosen
 /// that add up to 1.
 // CHECK-LABEL: attn.cascade @renormalised
