@@ -154,6 +154,17 @@ static bool fromJSON(const json::Value &value, MappingChoice &choice,
   return members.finish();
 }
 
+static bool fromJSON(const json::Value &value, TileChoice &tile,
+                     json::Path path) {
+  const json::Array *sides = value.getAsArray();
+  if (!sides || sides->size() != 2) {
+    path.report("expected two numbers: lanes and coordinates of a stream");
+    return false;
+  }
+  return fromJSON((*sides)[0], tile.lanes, path.index(0)) &&
+         fromJSON((*sides)[1], tile.stream, path.index(1));
+}
+
 static bool fromJSON(const json::Value &value, ProcessorDescription &processor,
                      json::Path path) {
   Members members(value, path);
@@ -175,6 +186,7 @@ static bool fromJSON(const json::Value &value, ProcessorDescription &processor,
   members.checkPositive("lane_tiles", processor.laneTiles.size());
   members.read("stream_tiles", processor.streamTiles);
   members.checkPositive("stream_tiles", processor.streamTiles.size());
+  members.readIf("matrix_tiles", processor.matrixTiles);
   members.read("lane_tile", processor.laneTile);
   members.read("stream_tile", processor.streamTile);
   members.read("product_lane_tile", processor.productLaneTile);
@@ -185,17 +197,6 @@ static bool fromJSON(const json::Value &value, ProcessorDescription &processor,
   members.read("prefetch_bytes", processor.prefetchBytes);
   members.readIf("has_tiles", processor.hasTiles);
   return members.finish();
-}
-
-static bool fromJSON(const json::Value &value, TileChoice &tile,
-                     json::Path path) {
-  const json::Array *sides = value.getAsArray();
-  if (!sides || sides->size() != 2) {
-    path.report("expected two numbers: lanes and coordinates of a stream");
-    return false;
-  }
-  return fromJSON((*sides)[0], tile.lanes, path.index(0)) &&
-         fromJSON((*sides)[1], tile.stream, path.index(1));
 }
 
 static bool fromJSON(const json::Value &value, WarpgroupDescription &groups,

@@ -77,6 +77,11 @@ struct MappingChoice {
   double spilled = 0;
 };
 
+/// Coordinates of the lane rank and of a streamed rank in one tile.
+struct TileChoice {
+  int64_t lanes, stream;
+};
+
 /// What compiling for a processor needs beyond its costs.
 struct ProcessorDescription {
   std::string isa, processor, features;
@@ -93,6 +98,8 @@ struct ProcessorDescription {
   /// Coordinates in a tile, to choose from: of the lane rank, of a streamed
   /// rank.
   std::vector<int64_t> laneTiles, streamTiles;
+  /// What to choose from instead where a matrix unit multiplies what is read.
+  std::vector<TileChoice> matrixTiles;
   /// The same where the cost model does not choose; of a product's lane rank,
   /// rows and streamed rank; of a row of a sweep, and its rows.
   int64_t laneTile, streamTile, productLaneTile, productRowTile,
@@ -101,11 +108,6 @@ struct ProcessorDescription {
   int64_t prefetchBytes;
   /// Whether it has AMX.
   bool hasTiles = false;
-};
-
-/// Coordinates of the lane rank and of a streamed rank in one tile.
-struct TileChoice {
-  int64_t lanes, stream;
 };
 
 /// A GPU's target whose instructions are for this capability alone: groups of

@@ -55,13 +55,36 @@ CallExtents attn::assumeExtents(CascadeOp cascade) {
 
 TileChooser::TileChooser(CascadeOp cascade, const CallExtents &extents,
                          const MachineDescription &machine)
-    : model(cascade, extents, machine) {
+    : machine(machine), model(cascade, extents, machine) {
   if (machine.multiprocessor)
     candidates = machine.multiprocessor->tiles;
-  if (machine.processor)
-    for (int64_t lanes : machine.processor->laneTiles)
-      for (int64_t stream : machine.processor->streamTiles)
-        candidates.push_back({lanes, stream});
+  if (!machine.processor)
+    return;
+  for (int64_t lanes : machine.processor->laneTiles)
+    for (int64_t stream : machine.processor->streamTiles)
+      candidates.push_back({lanes, stream});
+  matrixCandidates = machine.processor->matrixTiles;
+}
+
+/// Whether `nest` reads elements that a unit of its own multiplies.
+static bool hasMatrixOperands(NestOp nest, const MachineDescription &machine) {
+  auto isMultiplied = [&](Type type) {
+    auto tensor = dyn_cast<attn::TensorType>(type);
+    if (!tensor || !tensor.getElementType().isIntOrFloat())
+      return false;
+    std::string kind =
+        "mac" + std::to_string(tensor.getElementType().getIntOrFloatBitWidth());
+    return llvm::any_of(machine.units, [&](const MachineUnit &unit) {
+      return unit.operations.count(kind) != 0;
+    });
+  };
+  return nest
+      .walk([&](EinsumOp einsum) {
+        return llvm::any_of(einsum->getOperandTypes(), isMultiplied)
+                   ? WalkResult::interrupt()
+                   : WalkResult::advance();
+      })
+      .wasInterrupted();
 }
 
 /// The loops of `nest`: its grid, then its streams from the outermost inwards.
@@ -106,7 +129,8 @@ std::vector<PricedTiles> TileChooser::price(NestOp nest) {
   // A cascade that the machine has no unit for is mapped all the same.
   ScopedDiagnosticHandler handler(nest.getContext(),
                                   [](Diagnostic &) { return success(); });
-  for (TileChoice choice : candidates) {
+  bool isMatrix = !matrixCandidates.empty() && hasMatrixOperands(nest, machine);
+  for (TileChoice choice : isMatrix ? matrixCandidates : candidates) {
     TileSizes sizes{choice.lanes, choice.stream, /*rows=*/1,
                     /*maxElements=*/1};
     if (chooseGrid(nest, sizes).hasRows)

@@ -35,7 +35,10 @@ public:
   std::vector<PricedTiles> price(NestOp nest);
 
 private:
+  const MachineDescription &machine;
   std::vector<TileChoice> candidates;
+  /// Those of nests that read what a matrix unit multiplies, if not the same.
+  std::vector<TileChoice> matrixCandidates;
   cost::TilingModel model;
 };
 
