@@ -12,114 +12,23 @@ file; docs/bench.md says how to read it. Needs a Python that has torch.
 import argparse
 import ctypes
 import json
-import math
 import os
-import platform
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 
 import torch
 import torch.nn.functional as F
 
-ROOT = os.path.dirname(os.path.abspath(__file__))
-for _ in range(3):
-    ROOT = os.path.dirname(ROOT)
-sys.path.insert(0, os.path.join(ROOT, "examples"))
+from harness import (ROOT, Call, Ceiling, compile_attnc, geomean, measure,
+                     prepare, write_json)
 
 # Fewer heads for longer sequences keep a call between 5 ms and 3 s.
 HEADS = {1: 8, 4: 8, 16: 8, 32: 8, 64: 8, 512: 8, 1024: 8, 2048: 8, 4096: 4, 8192: 2, 16384: 2}
-# Idle threads of one OpenMP runtime spin for up to this long and would take a
-# core from the other runtime.
-SETTLE_SECONDS = 0.25
-
-
-class Call(ctypes.Structure):
-    """attnrt_call, of which only the number of threads is set."""
-
-    _fields_ = [("size", ctypes.c_uint32), ("device", ctypes.c_int32 * 2),
-                ("stream", ctypes.c_void_p), ("workspace", ctypes.c_void_p),
-                ("workspace_bytes", ctypes.c_size_t),
-                ("executor", ctypes.c_void_p), ("num_threads", ctypes.c_int32),
-                ("isa", ctypes.c_char_p)]
-
-
-class Ceiling:
-    """ceiling.c, compiled and loaded."""
-
-    def __init__(self, folder):
-        library = os.path.join(folder, "ceiling.so")
-        source = os.path.join(os.path.dirname(__file__), "ceiling.c")
-        compiler = os.environ.get("CC", "clang-22")
-        subprocess.check_call([compiler, "-O3", "-march=native", "-shared",
-                               "-fPIC", source, "-o", library, "-lpthread"])
-        self.library = ctypes.CDLL(library)
-        for name in ("ceiling_fma", "ceiling_read", "ceiling_sweep"):
-            getattr(self.library, name).restype = ctypes.c_double
-
-    def fma(self, threads, seconds=0.02, bits=None):
-        call = lambda b: self.library.ceiling_fma(
-            b, threads, ctypes.c_double(seconds))
-        return call(bits) if bits else (call(512) or call(256))
-
-    def bandwidth(self, kind, threads, seconds=0.5, size=1 << 30):
-        return getattr(self.library, "ceiling_" + kind)(
-            threads, ctypes.c_double(seconds), ctypes.c_size_t(size))
-
 
 def flop(heads, s, d, causal):
     """Two contractions over the points that the filter leaves."""
     points = s * (s + 1) // 2 if causal else s * s
     return 4 * heads * points * d
-
-
-def compile_attnc(build, folder, spec, name, d):
-    """One shared object for each head size; it serves every length."""
-    library = os.path.join(folder, f"{name}_{d}.so")
-    begin = time.perf_counter()
-    subprocess.check_call([
-        os.path.join(build, "bin", "attnc"), spec, "--emit=so", "--set",
-        f"e={d}", "--set", f"f={d}", "-o", library])
-    print(f"compiled {name} for D {d} in "
-          f"{time.perf_counter() - begin:.2f} s", flush=True)
-    return library
-
-
-def timed(call, seconds):
-    """Seconds a call, over as many calls as fill `seconds` (at least one)."""
-    begin = time.perf_counter()
-    count = 0
-    while True:
-        call()
-        count += 1
-        elapsed = time.perf_counter() - begin
-        if elapsed >= seconds:
-            return elapsed / count
-
-
-def measure(sides, threads, pairs, seconds, ceiling):
-    """Alternated samples: each round runs every side, first one then the
-    other way round, and the ceiling between them."""
-    samples = {name: [] for name in sides}
-    ceilings = []
-    for name, call in sides.items():
-        call()
-    order = list(sides)
-    for _ in range(pairs):
-        for name in order:
-            if threads > 1 and len(sides) > 1:
-                time.sleep(SETTLE_SECONDS)
-                sides[name]()
-            samples[name].append(timed(sides[name], seconds))
-        ceilings.append(ceiling.fma(threads))
-        order.reverse()
-    return samples, ceilings
-
-
-def geomean(values):
-    return math.exp(sum(map(math.log, values)) / len(values))
 
 
 def main():
@@ -149,19 +58,7 @@ def main():
 
     folder = tempfile.mkdtemp(prefix="attnc-bench-")
     ceiling = Ceiling(folder)
-    machine = {
-        "cpu": next((line.split(":")[1].strip()
-                     for line in open("/proc/cpuinfo")
-                     if line.startswith("model name")), platform.machine()),
-        "cores": os.cpu_count(), "torch": torch.__version__,
-        "torch_cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "ceilings": {t: {
-            "fma512_gflops": ceiling.fma(t, 0.2, 512),
-            "fma256_gflops": ceiling.fma(t, 0.2, 256),
-            "read_gbs": ceiling.bandwidth("read", t),
-            "sweep_gbs": ceiling.bandwidth("sweep", t),
-        } for t in thread_counts},
-    }
+    machine = ceiling.describe(thread_counts)
     print(json.dumps(machine, indent=1), flush=True)
 
     kernels = {}
@@ -208,25 +105,7 @@ def main():
               f"S {worst['s']}, {'causal' if worst['causal'] else 'full'}, "
               f"{worst['threads']} thread(s)")
     if args.output:
-        with open(args.output, "w") as file:
-            json.dump(result, file, indent=None, separators=(",", ":"))
-            file.write("\n")
-
-
-def prepare(kernel, call, **tensors):
-    """A call of `kernel` whose arguments are made once, as in C: making them in
-    Python takes longer than a short sequence."""
-    from attnc_ctypes import dltensor
-    capsules = {name: t.__dlpack__() for name, t in tensors.items()}
-    pointers = {name: dltensor(capsule, b"dltensor")
-                for name, capsule in capsules.items()}
-    values = kernel.Args(ctypes.sizeof(kernel.Args), **pointers)
-    arguments = ctypes.byref(values)
-
-    def run():
-        kernel.check(kernel.function(kernel.context, arguments, call))
-    run.keeps = tensors, capsules, values
-    return run
+        write_json(args.output, result)
 
 
 def run_point(args, ceiling, kernels, threads, d, s, heads, causal, q, k, v):
@@ -239,7 +118,7 @@ def run_point(args, ceiling, kernels, threads, d, s, heads, causal, q, k, v):
         sides["attnc"] = prepare(kernels[d, causal], call,
                                  Q=q, K=k, V=v, AV=out)
     samples, ceilings = measure(sides, threads, args.pairs, args.seconds,
-                                ceiling)
+                                lambda: ceiling.fma(threads))
     work = flop(heads, s, d, causal)
     median = statistics.median
     point = {"d": d, "s": s, "heads": heads, "causal": causal,
