@@ -61,7 +61,7 @@ struct Formula {
 } // namespace
 
 //===----------------------------------------------------------------------===//
-// Exponentials and sines
+// Exponentials, logarithms and sines
 //===----------------------------------------------------------------------===//
 
 /// p * 2^n for an integral n of any size: infinite above the largest number,
@@ -198,6 +198,55 @@ static Value emitExp(Formula f, Value x, bool isBase2) {
   result = f.choose(isNormal, result, f.number(0.0));
   Value overflows = f.compare(arith::CmpFPredicate::OGE, x, f.number(high));
   return f.choose(overflows, f.number(INFINITY), result);
+}
+
+/// log(x), or log2(x), in f64: x is m 2^k with m from sqrt(1/2) to sqrt(2), and
+/// log(m) is 2 atanh(s) with s = (m - 1) / (m + 1), the series to s^21, of
+/// which the rest is below 1e-18. m - 1 is exact, and what is added to it is
+/// small.
+static Value emitLog(Formula f, Value x, bool isBase2) {
+  using F = arith::CmpFPredicate;
+  ImplicitLocOpBuilder &b = f.b;
+  // Subnormal numbers have no exponent of their own.
+  Value isSmall = f.compare(F::OLT, x, f.number(DBL_MIN));
+  Value scaled = f.choose(isSmall, f.mul(x, f.number(0x1p54)), x);
+  Type integer = getTypeLike(f.type, b.getI64Type());
+  Value word = arith::BitcastOp::create(b, integer, scaled);
+  Value above = arith::SubIOp::create(
+      b, word, makeInteger(b, integer, 0x3FE6A09E667F3BCD)); // of sqrt(1/2)
+  Value place = makeInteger(b, integer, 52);
+  Value exponent = arith::ShRSIOp::create(b, above, place);
+  Value m = arith::BitcastOp::create(
+      b, f.type,
+      arith::SubIOp::create(b, word,
+                            arith::ShLIOp::create(b, exponent, place)));
+  Value k = arith::SIToFPOp::create(b, f.type, exponent);
+  k = f.choose(isSmall, f.sub(k, f.number(54)), k);
+
+  SmallVector<double> series{0};
+  for (int n = 1; n <= 10; ++n)
+    series.push_back(2.0 / (2 * n + 1));
+  Value part = f.sub(m, f.number(1)), half = f.mul(part, f.number(0.5));
+  Value s = f.div(part, f.add(m, f.number(1)));
+  Value rest = f.polynomial(f.mul(s, s), series);
+  Value square = f.mul(half, part);
+  // log(m) = part - (square - s (square + rest)).
+  Value tail = f.mul(s, f.add(square, rest)), result;
+  if (isBase2) {
+    Value logarithm = f.sub(part, f.sub(square, tail));
+    result = f.fma(logarithm, f.number(1 / std::log(2.0)), k);
+  } else {
+    ExponentialFormat format = getExponentialFormat(/*isF64=*/true);
+    tail = f.fma(k, f.number(format.ln2[1]), tail);
+    result =
+        f.fma(k, f.number(format.ln2[0]), f.sub(part, f.sub(square, tail)));
+  }
+  // Infinity and NaN stay.
+  Value isFinite = f.compare(F::OLT, x, f.number(INFINITY));
+  result = f.choose(isFinite, result, x);
+  Value isZero = f.compare(F::OEQ, x, f.number(0));
+  result = f.choose(isZero, f.number(-INFINITY), result);
+  return f.choose(f.compare(F::OLT, x, f.number(0)), f.number(NAN), result);
 }
 
 /// sin(x), or cos(x), by reduction to +-pi/4. Accurate to 2 units of the last
@@ -349,7 +398,8 @@ Value attn::emitScalarOp(ImplicitLocOpBuilder &b, Operation *op,
     return {};
   Type type = operands[0].getType();
   Formula f{b, type, target};
-  bool isF32 = getElementTypeOrSelf(type).isF32();
+  bool isF32 = getElementTypeOrSelf(type).isF32(),
+       isF64 = getElementTypeOrSelf(type).isF64();
   using F = arith::CmpFPredicate;
   return llvm::TypeSwitch<Operation *, Value>(op)
       .Case([&](CastOp cast) { return emitCast(b, cast, operands[0]); })
@@ -371,6 +421,12 @@ Value attn::emitScalarOp(ImplicitLocOpBuilder &b, Operation *op,
       .Case([&](math::Exp2Op) -> Value {
         return emitExp(f, operands[0], /*isBase2=*/true);
       })
+      .Case([&](math::LogOp) -> Value {
+        return isF64 ? emitLog(f, operands[0], /*isBase2=*/false) : Value();
+      })
+      .Case([&](math::Log2Op) -> Value {
+        return isF64 ? emitLog(f, operands[0], /*isBase2=*/true) : Value();
+      })
       .Case([&](math::SinOp) -> Value {
         return isF32 ? emitSine(f, operands[0], /*isCosine=*/false) : Value();
       })
@@ -388,7 +444,6 @@ Value attn::emitScalarOp(ImplicitLocOpBuilder &b, Operation *op,
           return f.sub(operands[0], operands[1]);
         // Less the lowest number instead of -inf: what is finite overflows as
         // it would, and -inf stays.
-        bool isF64 = getElementTypeOrSelf(type).isF64();
         Value lowest = f.number(isF64 ? -DBL_MAX : -FLT_MAX);
         return f.sub(operands[0], f.atLeast(operands[1], lowest));
       })

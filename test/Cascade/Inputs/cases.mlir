@@ -513,3 +513,14 @@ attn.cascade @covariance(%X: !attn.tensor<[p, m], f32>, %Y: !attn.tensor<[p, m],
   %COV = attn.einsum [p] = (%X[p, m] - %SX[p] / %C[p]) * (%Y[p, m] - %SY[p] / %C[p]) where (m <= p + 2)
   attn.yield %COV
 }
+
+// Two sums that only both together take apart.
+attn.cascade @softmax_of_one_more(%X: !attn.tensor<[p, m], f32>, %V: !attn.tensor<[m, f], f32>)
+    -> !attn.tensor<[p, f], f32> ranks(p, m, f = 64) {
+  %GM = attn.einsum [p] = %X[p, m] reduce(max m)
+  %SN = attn.einsum [p, m] = exp(%X[p, m] - %GM[p]) + 1.0
+  %SD = attn.einsum [p] = %SN[p, m]
+  %AV = attn.einsum [p, f] = %SN[p, m] * %V[m, f]
+  %A = attn.einsum [p, f] = %AV[p, f] / %SD[p]
+  attn.yield %A
+}

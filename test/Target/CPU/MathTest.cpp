@@ -233,6 +233,49 @@ TEST_P(MathTest, DoublePrecision) {
   }
 }
 
+/// The logarithms of f64, against long double: near 1, of all magnitudes, and
+/// of subnormal numbers. Powers of two are exact.
+TEST_P(MathTest, DoublePrecisionLogarithms) {
+  std::string text = mapText;
+  for (size_t at = 0; (at = text.find("f32", at)) != std::string::npos;)
+    text.replace(at, 3, "f64");
+  for (bool isBase2 : {false, true}) {
+    const char *op = isBase2 ? "math.log2" : "math.log";
+    Compiled compiled(substitute(text, {{"op", op}, {"lanes", " lanes n"}}),
+                      GetParam());
+    Tensor from(ElementType::F64, {20000}), to(ElementType::F64, {20000});
+    for (int64_t i = 0; i != 10000; ++i) {
+      from.set({i}, 1 + static_cast<double>(i - 5000) * 0.00019);
+      from.set({10000 + i}, std::exp2(static_cast<double>(i - 5100) * 0.2101));
+    }
+    const double special[] = {0,        -0.0, -1, -INFINITY,
+                              INFINITY, NAN,  8,  0x1p-1060};
+    for (int64_t i = 0; i != 8; ++i)
+      from.set({i}, special[i]);
+    ASSERT_EQ(compiled.run({20000}, {&from, &to}), 0);
+    EXPECT_EQ(to.get({0}), -INFINITY);
+    EXPECT_EQ(to.get({1}), -INFINITY);
+    EXPECT_TRUE(std::isnan(to.get({2})));
+    EXPECT_TRUE(std::isnan(to.get({3})));
+    EXPECT_EQ(to.get({4}), INFINITY);
+    EXPECT_TRUE(std::isnan(to.get({5})));
+    if (isBase2) {
+      EXPECT_EQ(to.get({6}), 3);
+      EXPECT_EQ(to.get({7}), -1060);
+    }
+    double worst = 0;
+    for (int64_t i = 8; i != 20000; ++i) {
+      long double x = from.get({i}),
+                  exact = isBase2 ? std::log2(x) : std::log(x);
+      if (std::isfinite(exact) && exact != 0)
+        worst = std::max(worst, getUlps(to.get({i}), exact));
+    }
+    const double bound = isBase2 ? 2 : 1;
+    printf("%-14s %6.3f ulp in f64 (bound %.0f)\n", op, worst, bound);
+    EXPECT_LE(worst, bound) << op;
+  }
+}
+
 /// Values without the lane rank take the same formulas on scalars.
 TEST_P(MathTest, ScalarsAgreeWithVectors) {
   for (const Function &function : functions) {
