@@ -117,6 +117,7 @@ static void buildIntervalsStage(OpPassManager &pm) {
 static void buildRoles(OpPassManager &kernels, const PipelineOptions &options) {
   nvptx::SpecialiseOptions specialise;
   specialise.stages = options.ringStages;
+  specialise.persistent = options.persistent;
   kernels.addPass(nvptx::createSpecialise(specialise));
   // Of kernels that have roles, as the next one.
   kernels.addPass(nvptx::createMergeBranches());

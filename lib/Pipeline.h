@@ -96,6 +96,10 @@ struct PipelineOptions : mlir::PassPipelineOptions<PipelineOptions> {
   Option<int64_t> ringStages{
       *this, "ring-stages", llvm::cl::init(2),
       llvm::cl::desc("places for the tiles that a warpgroup loads ahead")};
+  Option<bool> persistent{
+      *this, "persistent", llvm::cl::init(false),
+      llvm::cl::desc("let a block with warpgroups that load take tasks in "
+                     "turn")};
   Option<bool> overlap{
       *this, "overlap", llvm::cl::init(true),
       llvm::cl::desc("let warpgroups' products run during the next turn of "

@@ -9,6 +9,7 @@
 #include "runtime/Cuda.h"
 #include "runtime/Status.h"
 
+#include <algorithm>
 #include <climits>
 
 using namespace attn::rt;
@@ -263,7 +264,9 @@ attnrt_status CudaDevice::launch(const attnrt_gpu_kernel &kernel,
     parameters[i + 1] = &maps[i];
   }
   parameters[kernel.num_maps + 1] = &isMapped;
-  return check(driver.launchKernel(function, unsigned(tasks), 1, 1,
+  int64_t blocks =
+      kernel.is_persistent ? std::min<int64_t>(tasks, multiprocessors) : tasks;
+  return check(driver.launchKernel(function, unsigned(blocks), 1, 1,
                                    kernel.threads, 1, 1, kernel.shared_bytes,
                                    stream, parameters, nullptr),
                "cuLaunchKernel");

@@ -34,7 +34,7 @@
 extern "C" {
 #endif
 
-#define ATTNRT_ABI_VERSION 3
+#define ATTNRT_ABI_VERSION 4
 
 /// Scratch and workspace begin at a multiple of this many bytes.
 #define ATTNRT_ALIGNMENT 64
@@ -121,13 +121,16 @@ typedef struct {
   const uint32_t *box;     ///< coordinates of each in a box
 } attnrt_gpu_map;
 
-/// A kernel of a GPU: a block of threads does one task.
+/// A kernel of a GPU: a block of threads does one task. A persistent one's
+/// blocks take tasks in turn, so that no more are launched than run at the same
+/// time.
 typedef struct {
   const char *name;           ///< of the function
   uint32_t threads;           ///< in a block
   uint32_t shared_bytes;      ///< of dynamic shared memory that a block needs
   const attnrt_gpu_map *maps; ///< NULL: none
-  uint32_t num_maps, reserved;
+  uint32_t num_maps;
+  uint32_t is_persistent; ///< at most a block for each multiprocessor
 } attnrt_gpu_kernel;
 
 /// The kernels for a CUDA device. Each takes the frame by value and finds its
@@ -205,8 +208,9 @@ ATTNRT_API ATTNRT_CHECK_RESULT int32_t attnrt_launch(attnrt_run *run,
                                                      int64_t scratch_bytes);
 
 /// Puts the kernel number `kernel` of the variant's `gpu`, with a copy of
-/// `frame` and one block for each of `tasks`, into the call's stream. Returns
-/// as attnrt_launch does, but before the kernel has run.
+/// `frame` and one block for each of `tasks` (fewer if it is persistent), into
+/// the call's stream. Returns as attnrt_launch does, but before the kernel has
+/// run.
 ATTNRT_API ATTNRT_CHECK_RESULT int32_t attnrt_launch_gpu(attnrt_run *run,
                                                          uint32_t kernel,
                                                          const int64_t *frame,

@@ -146,6 +146,10 @@ def Tile_KernelOp : Tile_Op<"kernel", [
     operands of the launch. Tasks are independent. `reverse` starts with the
     last ones: the longest, where a filter is causal.
 
+    With `persistent` there are no more blocks than run at the same time, and
+    each takes tasks in turn: the first loads of one run beside the end of the
+    one before.
+
     With `roles = array<i64: 24, 240>` one warpgroup of a GPU's block loads the
     swizzled tiles, in a ring of their `stages`, and the others do all else; the
     numbers are the registers of a thread of either.
@@ -153,6 +157,7 @@ def Tile_KernelOp : Tile_Op<"kernel", [
   let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$grid,
                        DenseI64ArrayAttr:$sizes, OptionalAttr<StrAttr>:$lanes,
                        StrArrayAttr:$arg_names, UnitAttr:$reverse,
+                       UnitAttr:$persistent,
                        OptionalAttr<DenseI64ArrayAttr>:$roles,
                        TypedArrayAttrBase<Attn_RankAttr, "ranks">:$ranks);
   let regions = (region SizedRegion<1>:$body);

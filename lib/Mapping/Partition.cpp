@@ -243,7 +243,8 @@ CascadePartitioner::createKernel(NestOp nest, const GridChoice &grid,
       builder, nest.getLoc(), builder.getStringAttr(name),
       builder.getArrayAttr(gridNames), builder.getDenseI64ArrayAttr(gridSizes),
       grid.lanes, builder.getArrayAttr(names), builder.getUnitAttr(),
-      /*roles=*/DenseI64ArrayAttr(), program.getRanks());
+      /*persistent=*/UnitAttr(), /*roles=*/DenseI64ArrayAttr(),
+      program.getRanks());
   OpBuilder body(builder.getContext());
   Block *block =
       body.createBlock(&launch.kernel.getBody(), {}, types,

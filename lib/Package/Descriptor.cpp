@@ -13,7 +13,7 @@
 using namespace mlir;
 using namespace attn;
 
-static_assert(ATTNRT_ABI_VERSION == 3, "write the new structs below");
+static_assert(ATTNRT_ABI_VERSION == 4, "write the new structs below");
 static_assert(sizeof(attnrt_rank_desc) == 32 && sizeof(attnrt_arg_desc) == 32 &&
                   sizeof(attnrt_variant) == 40 &&
                   sizeof(attnrt_program) == 64 &&
@@ -191,7 +191,7 @@ llvm::Constant *DeviceCodeBuilder::build(const nvptx::DeviceCode &code) {
     kernels.push_back(
         getStruct({getText(kernel.name), getInt(32, kernel.threads),
                    getInt(32, kernel.sharedBytes), addArray(maps),
-                   getInt(32, maps.size()), getInt(32, 0)}));
+                   getInt(32, maps.size()), getInt(32, kernel.isPersistent)}));
   }
   llvm::Constant *cubin = nullptr;
   if (!code.cubin.empty())

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """ptxas for PTX with a fault in it, to see that a sanitizer reports it.
 
-  FAULT=barrier|tail faulty_ptxas.py ARGUMENT...   (as --ptxas of attnc)
+  FAULT=barrier|tail|delay faulty_ptxas.py ARGUMENT...   (as --ptxas of attnc)
 
+delay is no fault: roles that wait for each other must compute the same.
 barrier: no thread waits for the copies of the others. tail: copies go on past
 the end of a tensor.
 """
@@ -33,12 +34,22 @@ def copy_past_the_end(text):
     return "\n".join(lines) + "\n", count
 
 
+def delay(text):
+    """Up to a microsecond, by the clock, before whatever roles tell each
+    other."""
+    wait = ("{ .reg .b32 %delay; mov.u32 %delay, %clock; "
+            "and.b32 %delay, %delay, 1023; nanosleep.u32 %delay; }")
+    return re.subn(r"^(?=\s+(?:mbarrier\.(?:try|arrive)|"
+                   r"cp\.async\.bulk\.tensor))", "\t" + wait + "\n", text,
+                   flags=re.M)
+
+
 def main(arguments):
     path = next(a for a in arguments if a.endswith(".ptx"))
     with open(path) as file:
         text = file.read()
     text, count = {"barrier": drop_barriers,
-                   "tail": copy_past_the_end}[os.environ["FAULT"]](text)
+                   "tail": copy_past_the_end, "delay": delay}[os.environ["FAULT"]](text)
     if not count:
         sys.exit("there is no place for the fault")
     with open(path, "w") as file:

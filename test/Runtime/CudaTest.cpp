@@ -311,6 +311,26 @@ static const attnrt_gpu_code kExactCode = {90,
                                            "ptx 90a",
                                            /*is_exact=*/1,
                                            0};
+static constexpr attnrt_gpu_kernel kPersistentKernels[] = {
+    {"persistent", 384, 4096, nullptr, 0, 1}};
+static const attnrt_gpu_code kPersistentCode = {
+    90, 1, kPersistentKernels, kCubin90, sizeof(kCubin90), "ptx 90a", 1, 0};
+static int32_t runPersistent(attnrt_run *run, int64_t *frame, char *) {
+  return attnrt_launch_gpu(run, 0, frame, frame[1]);
+}
+static const attnrt_variant kPersistentVariants[] = {
+    {"sm_90a", 0, nullptr, runPersistent, &kPersistentCode}};
+static const attnrt_program kPersistentProgram = {ATTNRT_ABI_VERSION,
+                                                  sizeof(scale_args),
+                                                  "persistent",
+                                                  "{}",
+                                                  2,
+                                                  2,
+                                                  1,
+                                                  9,
+                                                  kMapRankDescs,
+                                                  kMapArgs,
+                                                  kPersistentVariants};
 static int32_t runMapped(attnrt_run *run, int64_t *frame, char *) {
   return attnrt_launch_gpu(run, 0, frame, 1);
 }
@@ -351,6 +371,16 @@ TEST_F(TensorMapTest, DescribesTheTensor) {
   EXPECT_EQ(map.extents, (std::vector<uint64_t>{72, 1000}));
   EXPECT_EQ(map.strideBytes, (std::vector<uint64_t>{160}));
   EXPECT_EQ(map.box, (std::vector<unsigned>{64, 128}));
+}
+
+/// Of 1000 tasks each block takes several.
+TEST_F(TensorMapTest, LaunchesNoMorePersistentBlocksThanRun) {
+  fake.numMaps = 0;
+  ASSERT_EQ(takeMessage(
+                attnrt_run_program(context, &kPersistentProgram, &args, &call)),
+            "ok");
+  ASSERT_EQ(fake.launches.size(), 1u);
+  EXPECT_EQ(fake.launches[0].grid, 132u);
 }
 
 /// There the kernel copies by itself.

@@ -37,6 +37,7 @@ EXPECT_OFFSET(attnrt_gpu_kernel, threads, 8);
 EXPECT_OFFSET(attnrt_gpu_kernel, shared_bytes, 12);
 EXPECT_OFFSET(attnrt_gpu_kernel, maps, 16);
 EXPECT_OFFSET(attnrt_gpu_kernel, num_maps, 24);
+EXPECT_OFFSET(attnrt_gpu_kernel, is_persistent, 28);
 
 EXPECT_SIZE(attnrt_gpu_code, 48);
 EXPECT_OFFSET(attnrt_gpu_code, num_kernels, 4);

@@ -15,6 +15,7 @@ namespace attn::nvptx {
 constexpr llvm::StringLiteral deviceModuleName = "device";
 constexpr llvm::StringLiteral threadsAttr = "attn.threads";
 constexpr llvm::StringLiteral sharedBytesAttr = "attn.shared_bytes";
+constexpr llvm::StringLiteral persistentAttr = "attn.persistent";
 
 /// attnrt_gpu_map: the slot of its tensor, then of each extent, then the box.
 constexpr llvm::StringLiteral mapsAttr = "attn.maps";
@@ -34,6 +35,7 @@ struct DeviceKernel {
   std::string name;
   int64_t threads = 0, sharedBytes = 0;
   std::vector<TensorMap> maps;
+  bool isPersistent = false;
 };
 
 /// The kernels of a module, as text and as machine code.

@@ -115,7 +115,8 @@ FailureOr<DeviceCode> nvptx::takeDeviceCode(ModuleOp module,
     code.kernels.push_back({function.getSymName().str(),
                             getNumber(threadsAttr),
                             getNumber(sharedBytesAttr),
-                            {}});
+                            {},
+                            function->hasAttr(persistentAttr)});
     for (auto numbers : function->getAttrOfType<ArrayAttr>(mapsAttr)
                             .getAsRange<DenseI64ArrayAttr>()) {
       ArrayRef<int64_t> list = numbers.asArrayRef();

@@ -14,8 +14,35 @@ Value nvptx::emitThread(ImplicitLocOpBuilder &b, int64_t threads) {
   return NVVM::ThreadIdXOp::create(b, b.getI32Type(), range);
 }
 
+/// An i32 that `source` is moved to.
+static Value emitMove(ImplicitLocOpBuilder &b, StringRef source) {
+  return LLVM::InlineAsmOp::create(b, b.getI32Type(), ValueRange(),
+                                   ("mov.u32 $0, " + source + ";").str(), "=r",
+                                   /*has_side_effects=*/true,
+                                   /*is_align_stack=*/false,
+                                   LLVM::tailcallkind::TailCallKind::None,
+                                   LLVM::AsmDialectAttr(), ArrayAttr())
+      .getRes();
+}
+
+Value nvptx::emitThreadAnew(ImplicitLocOpBuilder &b) {
+  return emitMove(b, "%tid.x");
+}
+
+Value nvptx::emitBlockAnew(ImplicitLocOpBuilder &b) {
+  return emitMove(b, "%ctaid.x");
+}
+
+Value nvptx::emitUnknownZero(ImplicitLocOpBuilder &b) {
+  return emitMove(b, "0");
+}
+
 Value nvptx::emitBlock(ImplicitLocOpBuilder &b) {
   return NVVM::BlockIdXOp::create(b, b.getI32Type());
+}
+
+Value nvptx::emitNumBlocks(ImplicitLocOpBuilder &b) {
+  return NVVM::GridDimXOp::create(b, b.getI32Type());
 }
 
 void nvptx::emitBarrier(ImplicitLocOpBuilder &b) {

@@ -235,6 +235,11 @@ private:
   mlir::IRMapping values;
   llvm::DenseMap<mlir::Value, ViewOperand> views;
   mlir::Value framePointer, sharedPointer, thread;
+  mlir::Value frameOffset; ///< an i32 that is 0; null: likewise
+  /// Tasks along each rank of the grid, and in all: i32.
+  llvm::SmallVector<mlir::Value> taskCounts;
+  mlir::Value numTasks;
+  mlir::Value round; ///< how many tasks the block has done; null: it has one
   llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::Value>> fragments;
   ScalarTarget scalarTarget;
   bool hasPendingReads = false;
@@ -250,6 +255,9 @@ private:
   llvm::SmallVector<tile::LoadOp> ringLoads;
   /// By block with such loads: how many turns it has had before this one.
   llvm::DenseMap<mlir::Block *, mlir::Value> turns;
+  /// In a persistent kernel, by such block inside of loops, a bit for each
+  /// place: the parity of the phases that its barriers had in earlier tasks.
+  llvm::DenseMap<mlir::Block *, mlir::Value> phases;
   /// The place of which turn a load's tile is in.
   llvm::DenseMap<mlir::Operation *, mlir::Value> turnsOfTiles;
   /// What the producer computes; set while that is emitted.
@@ -264,6 +272,12 @@ private:
   bool hasRoles() { return kernel.getRoles().has_value(); }
   int64_t getNumGroups();
   mlir::LogicalResult lowerRoles();
+  /// Sets what is known of this thread, the block's one of that number.
+  void bindThread(mlir::Value number);
+  /// Emits `body` for each task of the block.
+  mlir::LogicalResult
+  lowerTasks(llvm::function_ref<mlir::LogicalResult()> body);
+  mlir::Value getTask();
   mlir::LogicalResult lowerProducer(mlir::Block &block);
   mlir::LogicalResult lowerProducerOp(mlir::Operation *op);
   void collectMaps();
@@ -271,12 +285,21 @@ private:
   void produce(tile::LoadOp load);
   void copyBoxes(tile::LoadOp load, mlir::Value barrier);
   mlir::Value getStage(tile::LoadOp load, mlir::Value turn);
+  mlir::Value getParity(tile::LoadOp load, mlir::Value turn);
+  mlir::Value addPhases(tile::LoadOp load);
   mlir::Value getBarrier(tile::LoadOp load, bool isFull, mlir::Value turn);
   void initBarriers();
   /// Where the tile is used at once, this waits for it.
   void takeTile(tile::LoadOp load);
   void awaitTile(tile::LoadOp load, mlir::Value turn);
   void releaseTile(tile::LoadOp load, mlir::Value turn);
+  /// The kernel's own tiles that nothing uses after `op`, where all warps have
+  /// awaited them: their products are done, or this waits.
+  void releaseAfter(mlir::Operation *op, bool hasProducts = false);
+  /// Whether the place of the tile has other turns.
+  bool isReused(tile::LoadOp load) {
+    return kernel.getPersistent() || load->getParentOp() != kernel;
+  }
   /// Those that nothing uses after `op`.
   void releaseOperands(tile::ContractOp op, mlir::Value turn);
   /// A block's turns are carried by what is around it.
@@ -291,7 +314,7 @@ private:
 
   struct Pending;
   struct Turn;
-  bool isOverlapped(mlir::scf::ForOp op);
+  bool isOverlapped(mlir::Operation *op);
   mlir::LogicalResult lowerOverlappedFor(mlir::scf::ForOp op);
   mlir::LogicalResult lowerTurn(mlir::scf::ForOp op,
                                 llvm::MutableArrayRef<Pending> pending,
@@ -302,7 +325,8 @@ private:
 
   mlir::Value loadSlot(unsigned slot, mlir::Type type);
   mlir::Value toGlobal(mlir::Value address);
-  mlir::LogicalResult bindArguments(mlir::Value task);
+  mlir::LogicalResult bindArguments();
+  void bindTask(mlir::Value task);
   mlir::LogicalResult lowerBlock(mlir::Block &block);
   mlir::LogicalResult lowerOp(mlir::Operation *op);
   mlir::LogicalResult lowerFor(mlir::scf::ForOp op);

@@ -38,9 +38,12 @@ KernelLowering::KernelLowering(tile::KernelOp kernel,
 
 /// The frame is a parameter of the kernel, so a slot never changes.
 Value KernelLowering::loadSlot(unsigned slot, Type type) {
+  LLVM::GEPArg index = int32_t(slot);
+  if (frameOffset)
+    index = add(frameOffset, small(slot));
   Value pointer =
       LLVM::GEPOp::create(b, framePointer.getType(), b.getI64Type(),
-                          framePointer, ArrayRef<LLVM::GEPArg>{int32_t(slot)});
+                          framePointer, ArrayRef<LLVM::GEPArg>{index});
   return LLVM::LoadOp::create(b, type, pointer, /*alignment=*/8,
                               /*isVolatile=*/false, /*isNonTemporal=*/false,
                               /*isInvariant=*/true);
@@ -71,13 +74,14 @@ Value KernelLowering::getGridEnd(StringAttr rank) {
   return arith::SubIOp::create(b, getExtent(rank), toInt(getValue(origin)));
 }
 
-/// The task's number, decoded: the last grid rank runs fastest. A grid has less
-/// than 2^31 blocks, so all of it fits 32 bits, in which a GPU can divide.
-LogicalResult KernelLowering::bindArguments(Value task) {
+/// The kernel's arguments but for the task's coordinates, and how many tasks
+/// there are. A grid has less than 2^31 tasks, so all of it fits 32 bits, in
+/// which a GPU can divide.
+LogicalResult KernelLowering::bindArguments() {
   auto grid = llvm::to_vector(kernel.getGrid().getAsRange<StringAttr>());
   Block &body = kernel.getBody().front();
-  SmallVector<Value> counts;
-  Value tasks = small(1);
+  taskCounts.clear();
+  numTasks = small(1);
   for (auto [rank, size] : llvm::zip(grid, kernel.getSizes())) {
     Value extent = getExtent(rank);
     if (!extent)
@@ -87,19 +91,8 @@ LogicalResult KernelLowering::bindArguments(Value task) {
       count = arith::DivUIOp::create(b, add(extent, constant(size - 1)),
                                      constant(size));
     count = arith::TruncIOp::create(b, b.getI32Type(), count);
-    counts.push_back(count);
-    tasks = mul(tasks, count);
-  }
-  if (kernel.getReverse())
-    task = arith::SubIOp::create(b, add(tasks, small(-1)), task);
-  for (int64_t i = grid.size() - 1; i >= 0; --i) {
-    Value coordinate = task;
-    if (i != 0) {
-      coordinate = arith::RemUIOp::create(b, task, counts[i]);
-      task = arith::DivUIOp::create(b, task, counts[i]);
-    }
-    values.map(body.getArgument(i),
-               toIndex(mul(toInt(coordinate), constant(kernel.getSizes()[i]))));
+    taskCounts.push_back(count);
+    numTasks = mul(numTasks, count);
   }
   for (auto [argument, slot] :
        llvm::zip(body.getArguments().drop_front(grid.size()), operands.slots)) {
@@ -124,6 +117,73 @@ LogicalResult KernelLowering::bindArguments(Value task) {
     views[argument] = view;
   }
   return success();
+}
+
+/// The last grid rank whose coordinate says how long a task's loops are.
+static std::optional<unsigned> findUnevenRank(tile::KernelOp kernel) {
+  SetVector<Value> bounds;
+  kernel.walk([&](scf::ForOp loop) {
+    bounds.insert(loop.getLowerBound());
+    bounds.insert(loop.getUpperBound());
+  });
+  for (unsigned i = 0; i != bounds.size(); ++i)
+    if (Operation *op = bounds[i].getDefiningOp())
+      bounds.insert(op->operand_begin(), op->operand_end());
+  for (unsigned rank = kernel.getGrid().size(); rank-- > 0;)
+    if (bounds.contains(kernel.getBody().getArgument(rank)))
+      return rank;
+  return std::nullopt;
+}
+
+/// The task's number, decoded: the last grid rank runs fastest.
+///
+/// Where a block has several tasks, of different lengths, the longest come
+/// first: of a section of the others' coordinates, first
+/// all those with the last coordinate of the uneven rank. A section is so small
+/// that some blocks at a time share what they stream.
+void KernelLowering::bindTask(Value task) {
+  auto subtract = [&](Value x, Value y) -> Value {
+    return arith::SubIOp::create(b, x, y);
+  };
+  auto divide = [&](Value x, Value y) -> Value {
+    return arith::DivUIOp::create(b, x, y);
+  };
+  auto bind = [&](unsigned rank, Value coordinate) {
+    values.map(
+        kernel.getBody().getArgument(rank),
+        toIndex(mul(toInt(coordinate), constant(kernel.getSizes()[rank]))));
+  };
+  std::optional<unsigned> uneven;
+  if (kernel.getReverse() && kernel.getPersistent())
+    uneven = findUnevenRank(kernel);
+  if (uneven) {
+    constexpr int64_t sharing = 4;
+    Value count = taskCounts[*uneven], others = divide(numTasks, count);
+    Value blocks =
+        arith::TruncIOp::create(b, b.getI32Type(), loadSlot(0, b.getI64Type()));
+    Value size =
+        arith::MaxUIOp::create(b, divide(blocks, small(sharing)), small(1));
+    size = arith::MinUIOp::create(b, size, others);
+    Value first = mul(divide(task, mul(size, count)), size);
+    task = subtract(task, mul(first, count));
+    size = arith::MinUIOp::create(b, size, subtract(others, first));
+    Value round = divide(task, size);
+    bind(*uneven, subtract(add(count, small(-1)), round));
+    task = add(first, subtract(task, mul(round, size)));
+  } else if (kernel.getReverse()) {
+    task = subtract(add(numTasks, small(-1)), task);
+  }
+  unsigned first = uneven == 0u ? 1 : 0;
+  for (unsigned rank = taskCounts.size(); rank-- > first;) {
+    if (rank == uneven)
+      continue;
+    Value coordinate = task;
+    if (rank != first) {
+      coordinate = arith::RemUIOp::create(b, task, taskCounts[rank]);
+      task = divide(task, taskCounts[rank]);
+    }
+    bind(rank, coordinate);
+  }
 }
 
 FailureOr<LLVM::LLVMFuncOp> KernelLowering::run(OpBuilder &builder) {
@@ -156,8 +216,11 @@ FailureOr<LLVM::LLVMFuncOp> KernelLowering::run(OpBuilder &builder) {
   sharedPointer = LLVM::AddressOfOp::create(
       b, LLVM::LLVMPointerType::get(context, sharedSpace), sharedName);
   thread = emitThread(b, numThreads);
-  if (failed(bindArguments(emitBlock(b))) ||
-      failed(hasRoles() ? lowerRoles() : lowerBlock(kernel.getBody().front())))
+  if (failed(bindArguments()))
+    return failure();
+  if (!hasRoles())
+    bindTask(emitBlock(b));
+  if (failed(hasRoles() ? lowerRoles() : lowerBlock(kernel.getBody().front())))
     return failure();
   LLVM::ReturnOp::create(b, ValueRange());
   return function;
@@ -172,6 +235,10 @@ LogicalResult KernelLowering::lowerBlock(Block &block) {
     b.setLoc(op.getLoc());
     if (failed(lowerOp(&op)))
       return failure();
+    if (!isOverlapped(&op))
+      releaseAfter(&op);
+    else if (round && op.getParentOp() == kernel)
+      bindTask(getTask()); // so that no register keeps it through the loop
   }
   return success();
 }

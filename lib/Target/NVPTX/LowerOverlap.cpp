@@ -36,10 +36,12 @@ struct KernelLowering::Turn {
   bool isStarted = false, isAwaited = false;
 };
 
-bool KernelLowering::isOverlapped(scf::ForOp op) {
-  return llvm::any_of(
-      op.getBody()->getOps<tile::ContractOp>(),
-      [](tile::ContractOp contract) { return contract.getStage() > 0; });
+bool KernelLowering::isOverlapped(Operation *op) {
+  auto loop = dyn_cast<scf::ForOp>(op);
+  return loop && llvm::any_of(loop.getBody()->getOps<tile::ContractOp>(),
+                              [](tile::ContractOp contract) {
+                                return contract.getStage() > 0;
+                              });
 }
 
 void KernelLowering::startPending(Pending &pending, Value turn) {
@@ -168,6 +170,7 @@ LogicalResult KernelLowering::lowerOverlappedFor(scf::ForOp op) {
                                   /*addElseBlock=*/true);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToEnd(branch.elseBlock());
+  releaseAfter(op);
   SmallVector<Value> kept = inits;
   llvm::append_range(kept, before);
   scf::YieldOp::create(b, kept);
@@ -199,12 +202,24 @@ LogicalResult KernelLowering::lowerOverlappedFor(scf::ForOp op) {
         }
     setTurns(op, flat);
   };
-  auto loop =
-      scf::ForOp::create(b, add(lower, step), upper, step, flattenTurn());
+  // In a persistent kernel registers are fewer; a coordinate takes two, a
+  // number of turns one.
+  Value begin = add(lower, step), end = upper, stride = step;
+  if (kernel.getPersistent()) {
+    end = arith::TruncIOp::create(
+        b, b.getI32Type(),
+        toInt(arith::CeilDivUIOp::create(
+            b, arith::SubIOp::create(b, upper, lower), step)));
+    begin = stride = small(1);
+  }
+  auto loop = scf::ForOp::create(b, begin, end, stride, flattenTurn());
   {
     OpBuilder::InsertionGuard inLoop(b);
     b.setInsertionPointToEnd(loop.getBody());
-    values.map(op.getInductionVar(), loop.getInductionVar());
+    Value coordinate = loop.getInductionVar();
+    if (kernel.getPersistent())
+      coordinate = add(lower, mul(toIndex(toInt(coordinate)), step));
+    values.map(op.getInductionVar(), coordinate);
     bindTurn(earlyArguments, loop.getRegionIterArgs());
     Turn turn{/*hasPending=*/true};
     if (failed(lowerTurn(op, pending, turn)))
@@ -212,6 +227,8 @@ LogicalResult KernelLowering::lowerOverlappedFor(scf::ForOp op) {
     scf::YieldOp::create(b, flattenTurn());
   }
   bindTurn(earlyResults, loop.getResults());
+  // A product of stage 1 reads tiles of its turn, and registers.
+  releaseAfter(op, /*hasProducts=*/true);
   Value last = add(turns[op.getBody()], small(-1));
   for (Pending &product : pending)
     startPending(product, last);

@@ -18,6 +18,7 @@
 #include "lib/Target/Scalar.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "runtime/attnrt_program.h"
+#include "llvm/Support/SaveAndRestore.h"
 
 using namespace mlir;
 using namespace attn;
@@ -76,9 +77,15 @@ Operation *nvptx::getUse(tile::LoadOp load, bool isFirst) {
 void KernelLowering::endTurn(Block *block) {
   if (!turns.contains(block))
     return;
+  SmallVector<tile::LoadOp> released;
   for (tile::LoadOp load : ringLoads)
-    if (load->getBlock() == block && !getUse(load, /*isFirst=*/false))
-      releaseTile(load, turns[block]);
+    if (load->getBlock() == block && load->getParentOp() != kernel &&
+        !getUse(load, /*isFirst=*/false))
+      released.push_back(load);
+  if (!released.empty() && kernel.getPersistent())
+    barrier(); // as in releaseAfter
+  for (tile::LoadOp load : released)
+    releaseTile(load, turns[block]);
   turns[block] = add(turns[block], small(1));
 }
 
@@ -86,17 +93,33 @@ void KernelLowering::endTurn(Block *block) {
 // Barriers
 //===----------------------------------------------------------------------===//
 
-/// The stage of a turn, and the parity of its phase.
-static std::pair<Value, Value> splitTurn(KernelLowering &k, tile::LoadOp load,
-                                         Value turn) {
-  Value stages = k.small(load.getStages());
-  Value phase = k.b.createOrFold<arith::DivUIOp>(turn, stages);
-  return {k.b.createOrFold<arith::RemUIOp>(turn, stages),
-          k.b.createOrFold<arith::AndIOp>(phase, k.small(1))};
+Value KernelLowering::getStage(tile::LoadOp load, Value turn) {
+  return b.createOrFold<arith::RemUIOp>(turn, small(load.getStages()));
 }
 
-Value KernelLowering::getStage(tile::LoadOp load, Value turn) {
-  return splitTurn(*this, load, turn).first;
+/// Of the phase that a turn is in.
+Value KernelLowering::getParity(tile::LoadOp load, Value turn) {
+  Value phase = b.createOrFold<arith::DivUIOp>(turn, small(load.getStages()));
+  if (Value before = phases.lookup(load->getBlock()))
+    phase = arith::XOrIOp::create(
+        b, phase, arith::ShRUIOp::create(b, before, getStage(load, turn)));
+  return b.createOrFold<arith::AndIOp>(phase, small(1));
+}
+
+/// What the phases come to when the block of `load` has had all its turns of a
+/// task. Each task begins with the first place: where that depended on earlier
+/// tasks, addresses would not be known to be the same in all threads.
+Value KernelLowering::addPhases(tile::LoadOp load) {
+  Value sum = phases[load->getBlock()], turn = turns[load->getBlock()];
+  int64_t stages = load.getStages();
+  for (int64_t stage = 0; stage != stages; ++stage) {
+    Value count = arith::DivUIOp::create(
+        b, add(turn, small(stages - 1 - stage)), small(stages));
+    Value parity = arith::AndIOp::create(b, count, small(1));
+    sum = arith::XOrIOp::create(b, sum,
+                                arith::ShLIOp::create(b, parity, small(stage)));
+  }
+  return sum;
 }
 
 Value KernelLowering::getBarrier(tile::LoadOp load, bool isFull, Value turn) {
@@ -124,14 +147,38 @@ void KernelLowering::initBarriers() {
 
 void KernelLowering::awaitTile(tile::LoadOp load, Value turn) {
   emitAwaitPhase(b, getBarrier(load, /*isFull=*/true, turn),
-                 splitTurn(*this, load, turn).second);
+                 getParity(load, turn));
 }
 
 /// Once for each warpgroup: a product is complete in all its warps.
 void KernelLowering::releaseTile(tile::LoadOp load, Value turn) {
-  if (load->getParentOp() != kernel)
+  if (isReused(load))
     when(isFirstOfGroup,
          [&] { emitArrive(b, getBarrier(load, /*isFull=*/false, turn)); });
+}
+
+void KernelLowering::releaseAfter(Operation *op, bool hasProducts) {
+  if (op->getParentOp() != kernel || isProducing())
+    return;
+  auto getAncestor = [&](Operation *user) {
+    return op->getBlock()->findAncestorOpInBlock(*user);
+  };
+  SmallVector<tile::LoadOp> released;
+  for (tile::LoadOp load : ringLoads) {
+    bool isLast =
+        load->getBlock() == op->getBlock() && !getUse(load, /*isFirst=*/false);
+    for (Operation *user : load->getUsers())
+      isLast &= !op->isBeforeInBlock(getAncestor(user));
+    if (isLast && llvm::any_of(load->getUsers(), [&](Operation *user) {
+          return getAncestor(user) == op;
+        }))
+      released.push_back(load);
+  }
+  // A warp that is late would miss a phase, and wait for the next but one.
+  if (!released.empty() && !hasProducts && kernel.getPersistent())
+    barrier();
+  for (tile::LoadOp load : released)
+    releaseTile(load, turnsOfTiles[load]);
 }
 
 void KernelLowering::takeTile(tile::LoadOp load) {
@@ -210,8 +257,8 @@ void KernelLowering::copyBoxes(tile::LoadOp load, Value barrier) {
 /// Loads a tile to the place that this turn has, once it is free.
 void KernelLowering::produce(tile::LoadOp load) {
   Value turn = turns[load->getBlock()];
-  auto [stage, parity] = splitTurn(*this, load, turn);
-  if (load->getParentOp() != kernel)
+  Value stage = getStage(load, turn), parity = getParity(load, turn);
+  if (isReused(load))
     emitAwaitPhase(b, getBarrier(load, /*isFull=*/false, turn),
                    b.createOrFold<arith::XOrIOp>(parity, small(1)));
   stages[load] = stage;
@@ -278,6 +325,91 @@ LogicalResult KernelLowering::lowerProducer(Block &block) {
   return success();
 }
 
+/// The number of the block's task of this round. A block with a long task takes
+/// a short one next: each round goes through the blocks the other way.
+Value KernelLowering::getTask() {
+  Value block = emitBlockAnew(b), blocks = emitNumBlocks(b);
+  if (kernel.getReverse()) {
+    Value isBack = arith::CmpIOp::create(
+        b, arith::CmpIPredicate::ne, arith::AndIOp::create(b, round, small(1)),
+        small(0));
+    Value last = arith::SubIOp::create(b, add(blocks, small(-1)), block);
+    block = arith::SelectOp::create(b, isBack, last, block);
+  }
+  return add(mul(round, blocks), block);
+}
+
+/// Registers are few: what is the same in all tasks is computed anew in each.
+LogicalResult
+KernelLowering::lowerTasks(llvm::function_ref<LogicalResult()> body) {
+  if (!kernel.getPersistent()) {
+    bindTask(emitBlock(b));
+    return body();
+  }
+  // One load of each block inside of loops.
+  llvm::MapVector<Block *, tile::LoadOp> rings;
+  for (tile::LoadOp load : ringLoads)
+    if (load->getParentOp() != kernel)
+      rings.insert({load->getBlock(), load});
+  SmallVector<Value> carried(1 + rings.size(), small(0));
+  SmallVector<Type> types(carried.size(), b.getI32Type());
+  SmallVector<Location> locations(types.size(), b.getLoc());
+  auto loop = scf::WhileOp::create(b, types, carried);
+  OpBuilder::InsertionGuard guard(b);
+  llvm::SaveAndRestore savedThread(thread), savedFirst(isFirstOfGroup);
+  llvm::SaveAndRestore savedOffset(frameOffset);
+
+  Block *before = b.createBlock(&loop.getBefore(), {}, types, locations);
+  frameOffset = emitUnknownZero(b);
+  if (failed(bindArguments()))
+    return failure();
+  round = before->getArgument(0);
+  Value task = getTask();
+  Value isTask =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::ult, task, numTasks);
+  scf::ConditionOp::create(b, isTask, before->getArguments());
+
+  Block *after = b.createBlock(&loop.getAfter(), {}, types, locations);
+  round = after->getArgument(0);
+  for (auto [index, ring] : llvm::enumerate(rings)) {
+    phases[ring.first] = after->getArgument(1 + index);
+    turns[ring.first] = small(0);
+  }
+  // Of the kernel's own tiles, a turn is a round.
+  Block *tiles = &kernel.getBody().front();
+  if (turns.contains(tiles))
+    turns[tiles] = round;
+  frameOffset = emitUnknownZero(b);
+  bindThread(emitThreadAnew(b));
+  if (failed(bindArguments()))
+    return failure();
+  bindTask(getTask());
+  // What the last task reads, the next one may write over.
+  hasPendingReads = true;
+  if (failed(body()))
+    return failure();
+  SmallVector<Value> kept{add(round, small(1))};
+  for (auto &ring : rings)
+    kept.push_back(addPhases(ring.second));
+  scf::YieldOp::create(b, kept);
+  round = Value();
+  phases.clear();
+  return success();
+}
+
+void KernelLowering::bindThread(Value number) {
+  Value member = arith::RemUIOp::create(b, number, small(groupThreads));
+  isFirstOfGroup =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::eq, member, small(0));
+  thread = number;
+  if (isProducing())
+    return;
+  Value group =
+      emitUniform(b, arith::DivUIOp::create(b, number, small(groupThreads)));
+  warpgroup = arith::SubIOp::create(b, group, small(1));
+  thread = arith::SubIOp::create(b, number, small(groupThreads));
+}
+
 LogicalResult KernelLowering::lowerRoles() {
   FailureOr<DenseSet<Operation *>> slice = getProducerSlice(kernel);
   if (failed(slice))
@@ -309,7 +441,7 @@ LogicalResult KernelLowering::lowerRoles() {
     producesByMap = isMap;
     values = shared;
     begin();
-    return lowerProducer(body);
+    return lowerTasks([&] { return lowerProducer(body); });
   };
   if (maps.empty()) {
     if (failed(produceBy(/*isMap=*/false)))
@@ -337,5 +469,5 @@ LogicalResult KernelLowering::lowerRoles() {
   warpgroup = arith::SubIOp::create(b, group, small(1));
   thread = arith::SubIOp::create(b, thread, small(groupThreads));
   begin();
-  return lowerBlock(body);
+  return lowerTasks([&] { return lowerBlock(body); });
 }

@@ -84,6 +84,8 @@ LogicalResult LowerTiles::lowerKernels(ArrayRef<tile::KernelOp> kernels,
       shared.setAlignment(lowering.getSharedAlignment());
     (*function)->setAttr(sharedBytesAttr,
                          b.getI64IntegerAttr(lowering.getSharedBytes()));
+    if (kernel.getPersistent())
+      (*function)->setAttr(persistentAttr, b.getUnitAttr());
   }
   return success();
 }

@@ -76,11 +76,15 @@ def Specialise : Pass<"nvptx-specialise", "::attn::tile::KernelOp"> {
     ```
     In a kernel of 64, 128 or 192 lanes, a tile of a tensor that only
     contractions read is loaded by a warpgroup of its own, as wgmma reads it.
+    A multiprocessor has registers for one such block; with `persistent` the
+    block takes tasks in turn.
     Other kernels stay as they are; a remark says why.
   }];
   let options = [
     Option<"stages", "stages", "int64_t", "2",
            "places in the ring of a tile that a loop loads">,
+    Option<"persistent", "persistent", "bool", "false",
+           "blocks take tasks in turn">,
   ];
 }
 

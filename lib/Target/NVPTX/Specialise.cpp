@@ -27,13 +27,14 @@ static constexpr int64_t otherRegisters = 24;
 namespace {
 class Specialiser {
 public:
-  Specialiser(tile::KernelOp kernel, int64_t stages)
-      : kernel(kernel), stages(stages) {}
+  Specialiser(tile::KernelOp kernel, int64_t stages, bool isPersistent)
+      : kernel(kernel), stages(stages), isPersistent(isPersistent) {}
   void run();
 
 private:
   tile::KernelOp kernel;
   int64_t stages;
+  bool isPersistent;
   llvm::SetVector<Operation *> loads; ///< that may be swizzled
 
   tile::LoadOp getLoad(Value operand) const;
@@ -175,11 +176,14 @@ void Specialiser::run() {
     load.setStages(isSwizzled(load.getResult()) && isInLoop ? stages : 1);
   });
   kernel.setRoles(budget);
+  kernel.setPersistent(isPersistent);
 }
 
 namespace {
 struct Specialise : nvptx::impl::SpecialiseBase<Specialise> {
   using SpecialiseBase::SpecialiseBase;
-  void runOnOperation() override { Specialiser(getOperation(), stages).run(); }
+  void runOnOperation() override {
+    Specialiser(getOperation(), stages, persistent).run();
+  }
 };
 } // namespace
