@@ -67,7 +67,8 @@ private:
   mlir::Value loadOperand(const Buffer &buffer, const Position &at,
                           mlir::ArrayRef<Step> steps, int64_t vector);
   mlir::Value multiplyAdd(mlir::Value x, mlir::Value y, mlir::Value sum);
-  int64_t getUnroll(int64_t size) const;
+  bool isSmall(int64_t rows) const;
+  int64_t getUnroll(int64_t size, int64_t rows) const;
   int64_t getStride(const Buffer &buffer, mlir::StringAttr rank) const;
   mlir::Type getRegisterType() const;
 };

@@ -212,11 +212,18 @@ void ContractLowering::emitBlock(Position &at, int64_t rows) {
                       result.isAligned());
 }
 
+/// Whether a block's sums leave more than half of the registers free: the rest
+/// of the rows, or of the lanes.
+bool ContractLowering::isSmall(int64_t rows) const {
+  return 2 * rows * vectors < k.unit.registers;
+}
+
 /// How many coordinates of the innermost contracted rank, of `size`, a turn of
 /// the loop has. Of rows with run-time strides only one: LLVM would group the
-/// loads of a row and run out of registers.
-int64_t ContractLowering::getUnroll(int64_t size) const {
-  if (lhs.hasStrides() && !packed)
+/// loads of a row and run out of registers; of a small block too: it is rare,
+/// and all code has to be compiled.
+int64_t ContractLowering::getUnroll(int64_t size, int64_t rows) const {
+  if ((lhs.hasStrides() && !packed) || isSmall(rows))
     return 1;
   for (int64_t count : {4, 2, 3})
     if (size % count == 0)
@@ -247,7 +254,7 @@ SmallVector<Value> ContractLowering::emitSum(Position &at, unsigned depth,
       return next;
     });
   };
-  int64_t unroll = isInnermost ? getUnroll(size) : 1;
+  int64_t unroll = isInnermost ? getUnroll(size, rows) : 1;
   Value zero = k.constant(0), end = sumEnds[depth];
   if (!end)
     return walk(zero, k.constant(size), unroll, sums);
@@ -263,8 +270,7 @@ SmallVector<Value> ContractLowering::emitSum(Position &at, unsigned depth,
 /// beside a block are used when their lines have left the cache.
 void ContractLowering::prefetch(const Position &at, int64_t rows, int64_t size,
                                 int64_t turn) {
-  bool isSmall = 2 * rows * vectors < k.unit.registers;
-  if (!rowRank || lhs.layout.hasLanes() || isSmall)
+  if (!rowRank || lhs.layout.hasLanes() || isSmall(rows))
     return;
   if (getStride(lhs, rowRank) >= size)
     prefetchNextRows(at, rows, size, turn);
