@@ -99,7 +99,8 @@ struct PipelineOptions : mlir::PassPipelineOptions<PipelineOptions> {
   Option<bool> persistent{
       *this, "persistent", llvm::cl::init(false),
       llvm::cl::desc("let a block with warpgroups that load take tasks in "
-                     "turn")};
+                     "turn (an early form hung once, unexplained: "
+                     "docs/bench.md)")};
   Option<bool> overlap{
       *this, "overlap", llvm::cl::init(true),
       llvm::cl::desc("let warpgroups' products run during the next turn of "
