@@ -56,10 +56,11 @@ class Monoid:
 def checkLists():
     """The five largest weights of a softmax, in pieces: many are equal."""
     path = compiled.compile(os.path.join(
-        os.path.dirname(os.path.abspath(__file__)), "Inputs", "routing.mlir"),
-        "--merge=m")
-    partial, merge, finish = [compiled.Kernel(path, f"routing_{function}")
-                              for function in ("partial", "merge", "finish")]
+        os.path.dirname(os.path.abspath(__file__)), "Inputs",
+        "largest-weights.mlir"), "--merge=m")
+    partial, merge, finish = [
+        compiled.Kernel(path, f"largest_weights_{function}")
+        for function in ("partial", "merge", "finish")]
     p, m = 37, 60
     X = rng.integers(-3, 4, (p, m)).astype(np.float32)
     extents = dict(p=p, s=5)
@@ -88,7 +89,7 @@ def checkLists():
         assert (outputs["I"] == order[:, :5]).all(), isa
         expected = np.take_along_axis(weights, order[:, :5], axis=1)
         assert abs(outputs["W"] - expected).max() < 1e-6, isa
-    print("routing: the lists of all pieces are that of the whole")
+    print("largest_weights: the lists of all pieces are that of the whole")
 
 
 def check(name, expected, Q, K, V, scores=1):

@@ -164,7 +164,7 @@ def run_point(args, sides, ceiling, point):
     if point["kind"] == "prefill":
         if not point["causal"]:
             calls["products"], _ = sides.make_attnc(
-                point, tensors, "test/Bench/cpu/products.mlir")
+                point, tensors, "test/Bench/cpu/Inputs/products.mlir")
         # Scores, then values; as much work in either.
         shapes = (TILE, TILE, d), (d, TILE, TILE)
         get_ceiling = lambda: 2 / sum(1 / ceiling.amx(threads, s)

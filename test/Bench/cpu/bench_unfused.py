@@ -21,11 +21,8 @@ import time
 
 import numpy as np
 
-ROOT = os.path.dirname(os.path.abspath(__file__))
-for _ in range(3):
-    ROOT = os.path.dirname(ROOT)
-sys.path.insert(0, os.path.join(ROOT, "examples"))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from harness import ROOT, Call, Ceiling  # noqa: E402
 from attnc_ctypes import Kernel, dltensor  # noqa: E402
 
 # name, inputs, output, Einsum, is a contraction, tensors of P x M read, written
@@ -41,45 +38,6 @@ EINSUMS = [
     ("AV", {"A": "p, m", "V": "m, f"}, "p, f", "%A[p,m] * %V[m,f]", True,
      1, 0),
 ]
-
-
-class Ceiling:
-    """ceiling.c, compiled and loaded."""
-
-    def __init__(self, folder):
-        library = os.path.join(folder, "ceiling.so")
-        source = os.path.join(os.path.dirname(__file__), "ceiling.c")
-        subprocess.check_call([os.environ.get("CC", "clang-22"), "-O3",
-                               "-march=native", "-shared", "-fPIC", source,
-                               "-o", library, "-lpthread"])
-        self.library = ctypes.CDLL(library)
-        for name in ("ceiling_fma", "ceiling_stream"):
-            getattr(self.library, name).restype = ctypes.c_double
-
-    def fma(self, threads):
-        """GFLOP/s."""
-        return max(self.library.ceiling_fma(bits, threads,
-                                            ctypes.c_double(0.02))
-                   for bits in (512, 256))
-
-    def stream(self, threads, read, written):
-        """Seconds to read an array and write another, which may be None."""
-        def pointer(array):
-            return ctypes.c_void_p(array.ctypes.data if array is not None
-                                   else None)
-        return self.library.ceiling_stream(
-            pointer(read), pointer(written), ctypes.c_size_t(read.size),
-            threads)
-
-
-class Call(ctypes.Structure):
-    """attnrt_call."""
-
-    _fields_ = [("size", ctypes.c_uint32), ("device", ctypes.c_int32 * 2),
-                ("stream", ctypes.c_void_p), ("workspace", ctypes.c_void_p),
-                ("workspace_bytes", ctypes.c_size_t),
-                ("executor", ctypes.c_void_p), ("num_threads", ctypes.c_int32),
-                ("isa", ctypes.c_char_p)]
 
 
 def with_threads(threads):
@@ -161,9 +119,10 @@ def bench_einsum(args, folder, ceiling, einsum, s, d):
         if is_contraction:
             row["ceiling"].append(ceiling.fma(1))
         else:
-            first = next(iter(inputs))
+            read = tensors[next(iter(inputs))]
             row["ceiling"].append(ceiling.stream(
-                1, tensors[first], tensors["Z"] if writes else None))
+                1, read.size, read.ctypes.data,
+                tensors["Z"].ctypes.data if writes else None))
     seconds = statistics.median(row["seconds"])
     if is_contraction:
         amount, row["unit"] = 2e-9 * s * s * d, "GFLOP/s"

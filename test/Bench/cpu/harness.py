@@ -58,12 +58,17 @@ class Ceiling:
         return getattr(self.library, "ceiling_" + kind)(
             threads, ctypes.c_double(seconds), ctypes.c_size_t(size))
 
+    def stream(self, threads, count, read, written=None):
+        """Seconds to read `count` f32 at one address and to write as many at
+        another, if there is one."""
+        return self.library.ceiling_stream(
+            ctypes.c_void_p(read), ctypes.c_void_p(written),
+            ctypes.c_size_t(count), threads)
+
     def read_tensors(self, threads, tensors):
         """Seconds to read torch tensors once."""
-        return sum(self.library.ceiling_stream(
-            ctypes.c_void_p(t.data_ptr()), None,
-            ctypes.c_size_t(t.numel() * t.element_size() // 4), threads)
-            for t in tensors)
+        return sum(self.stream(threads, t.numel() * t.element_size() // 4,
+                               t.data_ptr()) for t in tensors)
 
     def describe(self, thread_counts):
         """The machine, and its ceilings for each number of threads."""
