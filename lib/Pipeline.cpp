@@ -18,6 +18,7 @@
 #include "lib/Target/NVPTX/Device.h"
 #include "lib/Target/NVPTX/KernelLowering.h"
 #include "lib/Target/NVPTX/Passes.h"
+#include "mlir/IR/Verifier.h"
 #include "mlir/Transforms/Passes.h"
 #include "llvm/ADT/Sequence.h"
 
@@ -295,10 +296,14 @@ LogicalResult attn::runStages(ModuleOp module, Stage from, Stage to,
     if (stage == Stage::Partition && failed(chooseTiles(module, chosen)))
       return failure();
     PassManager pm(module->getName());
+    // To check all instructions after each of its passes is a third of the last
+    // stage's time; once is enough.
+    pm.enableVerifier(stage != Stage::LLVM);
     buildStage(stage, pm, chosen);
     if (hooks.configure && failed(hooks.configure(pm)))
       return failure();
-    if (failed(pm.run(module)))
+    if (failed(pm.run(module)) ||
+        (stage == Stage::LLVM && failed(verify(module))))
       return failure();
     if (hooks.after && failed(hooks.after(stage, target, module)))
       return failure();
