@@ -95,11 +95,9 @@ double CascadeModel::getLanes(const MachineUnit &unit, const Kernel &kernel,
 /// those.
 static const OperationCost *lookup(const MachineUnit &unit, StringRef kind,
                                    unsigned macBits) {
-  if (kind == "mac") {
-    auto narrow = unit.operations.find("mac" + std::to_string(macBits));
-    if (narrow != unit.operations.end())
-      return &narrow->second;
-  }
+  if (kind == "mac")
+    if (const OperationCost *narrow = unit.lookupNarrowProduct(macBits))
+      return narrow;
   auto known = unit.operations.find(kind);
   return known == unit.operations.end() ? nullptr : &known->second;
 }

@@ -22,6 +22,11 @@ int64_t MachineUnit::getLanes() const {
   return lanes;
 }
 
+const OperationCost *MachineUnit::lookupNarrowProduct(unsigned bits) const {
+  auto product = operations.find("mac" + std::to_string(bits));
+  return product == operations.end() ? nullptr : &product->second;
+}
+
 //===----------------------------------------------------------------------===//
 // Reading
 //===----------------------------------------------------------------------===//

@@ -46,6 +46,9 @@ struct MachineUnit {
   bool overlaps = false;
 
   int64_t getLanes() const;
+  /// What a product of elements of so many bits takes on a unit that multiplies
+  /// only those (`mac16`); null on any other.
+  const OperationCost *lookupNarrowProduct(unsigned bits) const;
 };
 
 struct MachineMemory {

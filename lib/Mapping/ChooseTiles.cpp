@@ -72,10 +72,9 @@ static bool hasMatrixOperands(NestOp nest, const MachineDescription &machine) {
     auto tensor = dyn_cast<attn::TensorType>(type);
     if (!tensor || !tensor.getElementType().isIntOrFloat())
       return false;
-    std::string kind =
-        "mac" + std::to_string(tensor.getElementType().getIntOrFloatBitWidth());
+    unsigned bits = tensor.getElementType().getIntOrFloatBitWidth();
     return llvm::any_of(machine.units, [&](const MachineUnit &unit) {
-      return unit.operations.count(kind) != 0;
+      return unit.lookupNarrowProduct(bits) != nullptr;
     });
   };
   return nest

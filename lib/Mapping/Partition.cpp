@@ -456,7 +456,13 @@ LogicalResult CascadePartitioner::partitionNest(NestOp nest) {
   };
   // Parts whose lanes are keys are merged as the others are: along results.
   std::optional<FailureOr<Launch>> fewMerge;
-  auto launchSplit = [&](const GridChoice &grid) {
+  auto mergeFew = [&] {
+    if (!fewMerge)
+      fewMerge = createMerge(few);
+    return *fewMerge;
+  };
+  auto launchSplit = [&](const GridChoice &grid,
+                         function_ref<FailureOr<Launch>()> merge) {
     FailureOr<Launch> part =
         createKernel(nest, grid, narrow, splitRank, states,
                      [&](NestEmitter &emitter, ValueRange coordinates,
@@ -464,11 +470,7 @@ LogicalResult CascadePartitioner::partitionNest(NestOp nest) {
                        return emitter.emitPart({coordinates.front(), split},
                                                splitRank, arguments);
                      });
-    if (&grid == &packed)
-      return launchAll({part, createMerge(packed)});
-    if (!fewMerge)
-      fewMerge = createMerge(few);
-    return launchAll({part, *fewMerge});
+    return launchAll({part, merge()});
   };
   auto choice = scf::IfOp::create(host, loc, shouldSplit,
                                   /*withElseRegion=*/true);
@@ -476,9 +478,14 @@ LogicalResult CascadePartitioner::partitionNest(NestOp nest) {
   host.setInsertionPointToStart(choice.thenBlock());
   if (failed(choosePacked(
           [&] {
-            return chooseSingle([&] { return launchSplit(few); }, launchSplit);
+            return chooseSingle([&] { return launchSplit(few, mergeFew); },
+                                [&](const GridChoice &grid) {
+                                  return launchSplit(grid, mergeFew);
+                                });
           },
-          [&] { return launchSplit(packed); })))
+          [&] {
+            return launchSplit(packed, [&] { return createMerge(packed); });
+          })))
     return failure();
   host.setInsertionPointToStart(choice.elseBlock());
   return launchUnsplit();

@@ -3,8 +3,8 @@
 // A tile of which each element is used once is not worth a transposition. With
 // the lanes along keys, a query needs two products of a row:
 //
-//   s[l] = sum over c of q[c] * k[c, l]       r[c] = sum over l of w[l] * v[c,
-//   l]
+//   s[l] = sum over c of q[c] * k[c, l]
+//   r[c] = sum over l of w[l] * v[c, l]
 //
 // where memory has c innermost. The first sums vectors along c for as many rows
 // as a vector has lanes and transposes these sums; the second has the result in

@@ -138,9 +138,9 @@ static std::optional<unsigned> findUnevenRank(tile::KernelOp kernel) {
 /// The task's number, decoded: the last grid rank runs fastest.
 ///
 /// Where a block has several tasks, of different lengths, the longest come
-/// first: of a section of the others' coordinates, first
-/// all those with the last coordinate of the uneven rank. A section is so small
-/// that some blocks at a time share what they stream.
+/// first: of a section of the others' coordinates, first all those with the
+/// last coordinate of the uneven rank. A section is so small that some blocks
+/// at a time share what they stream.
 void KernelLowering::bindTask(Value task) {
   auto subtract = [&](Value x, Value y) -> Value {
     return arith::SubIOp::create(b, x, y);
