@@ -34,6 +34,8 @@ public:
   int64_t getNarrowLaneTile() const override { return cpu.processor->lanes; }
   bool packsSharingRanks() const override { return true; }
   bool streamsAlongLanes() const override { return true; }
+  /// More fill half of the lanes, and cost no more as lanes.
+  int64_t getFewRows() const override { return cpu.processor->lanes / 2; }
   int64_t getStreamTile() const override { return cpu.processor->streamTile; }
   int64_t getProductLaneTile() const override {
     return cpu.processor->productLaneTile;

@@ -34,6 +34,8 @@ public:
   /// Whether what is streamed is the lanes where a call has one coordinate of
   /// the rank that else is. Measured on CPUs only.
   virtual bool streamsAlongLanes() const { return false; }
+  /// With how many coordinates of that rank at most: the rows of its tiles.
+  virtual int64_t getFewRows() const { return 1; }
   /// Coordinates of a streamed rank in one tile.
   virtual int64_t getStreamTile() const = 0;
   /// The most of them where a call has few coordinates of the lane rank.

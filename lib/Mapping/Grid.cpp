@@ -133,6 +133,36 @@ StringAttr attn::getSharingRank(NestOp nest) {
   return streams && isShared ? shared : StringAttr();
 }
 
+bool attn::streamsFloatRows(StreamOp stream, bool gathers) {
+  auto nest = stream->getParentOfType<NestOp>();
+  CascadeOp cascade = getCascade(nest);
+  bool areFloats = true;
+  stream.walk([&](EinsumOp einsum) {
+    for (auto read : einsum.getBody().getOps<ReadOp>()) {
+      auto argument = cast<BlockArgument>(read.getTensor());
+      Value tensor = einsum.getInputs()[argument.getArgNumber()];
+      bool isOutside =
+          !nest->isAncestor(tensor.getParentRegion()->getParentOp());
+      auto type = cast<attn::TensorType>(tensor.getType());
+      if (!isOutside || !readsAlong(read, stream.getRankAttr()) ||
+          llvm::none_of(type.getRanks(), [&](StringAttr rank) {
+            return cascade.getFixedExtent(rank).has_value();
+          }))
+        continue;
+      bool isDirect = llvm::any_of(read.getIndices(), [&](Value index) {
+        auto rank = index.getDefiningOp<RankVarOp>();
+        return rank && rank.getRankAttr() == stream.getRankAttr();
+      });
+      auto last = read.getIndices().back().getDefiningOp<RankVarOp>();
+      Type element = type.getElementType();
+      areFloats &= (isDirect || gathers) && last &&
+                   last.getRankAttr() != stream.getRankAttr() &&
+                   (element.isF32() || element.isF16() || element.isBF16());
+    }
+  });
+  return areFloats;
+}
+
 /// Spans a fixed extent in equal parts of at most `wanted`.
 static int64_t fitToExtent(int64_t wanted, std::optional<int64_t> extent) {
   while (extent && wanted / 2 >= *extent && wanted > 1)
@@ -141,7 +171,7 @@ static int64_t fitToExtent(int64_t wanted, std::optional<int64_t> extent) {
 }
 
 GridChoice attn::chooseGrid(NestOp nest, const TileSizes &sizes,
-                            StringAttr lanes) {
+                            StringAttr lanes, StringAttr rows) {
   GridChoice grid;
   CascadeOp cascade = getCascade(nest);
   for (auto rank : nest.getParallel().getAsRange<StringAttr>()) {
@@ -155,9 +185,10 @@ GridChoice attn::chooseGrid(NestOp nest, const TileSizes &sizes,
   };
   if (lanes) {
     grid.lanes = lanes;
-    if (!llvm::is_contained(grid.ranks, lanes))
-      return grid;
-    choose(llvm::find(grid.ranks, lanes) - grid.ranks.begin(), sizes.lanes);
+    for (auto [rank, size] :
+         {std::pair(lanes, sizes.lanes), {rows, sizes.rows}})
+      if (rank && llvm::is_contained(grid.ranks, rank))
+        choose(llvm::find(grid.ranks, rank) - grid.ranks.begin(), size);
     return grid;
   }
   std::optional<StringAttr> swept = getSweptRank(nest);

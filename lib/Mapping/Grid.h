@@ -33,10 +33,15 @@ std::optional<mlir::StringAttr> getSweptRank(NestOp nest);
 /// task reads for all of them.
 mlir::StringAttr getSharingRank(NestOp nest);
 
+/// Whether all that `stream` reads along its rank and a fixed one are rows of
+/// floats, the last rank being another: the stream's as lanes then needs no
+/// transposition. `gathers` allows rows that other tensors lead to.
+bool streamsFloatRows(StreamOp stream, bool gathers);
+
 /// Cuts the nest's parallel ranks into tiles. `lanes`, if not null, is the one
-/// to cut; a streamed rank leaves a task one coordinate of each.
+/// to cut; a streamed rank leaves a task one coordinate of each but `rows`.
 GridChoice chooseGrid(NestOp nest, const TileSizes &sizes,
-                      mlir::StringAttr lanes = {});
+                      mlir::StringAttr lanes = {}, mlir::StringAttr rows = {});
 
 } // namespace attn
 

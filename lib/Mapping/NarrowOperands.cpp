@@ -245,8 +245,12 @@ void OperandNarrower::run() {
   if (!lanes || type.getRankPosition(lanes) >= 0 ||
       type.getElementType() != op.getResult().getType().getElementType())
     return;
-  // A product with one row has nothing to use a register of many rows for.
-  if (type.getRanks().size() == op.getOver().size())
+  // A product with few rows has nothing to use a register of many rows for.
+  int64_t numRows = 1;
+  for (auto [rank, size] : llvm::zip(type.getRanks(), type.getSizes()))
+    if (!llvm::is_contained(op.getOver(), rank))
+      numRows *= size;
+  if (numRows <= machine.getFewRows())
     return;
   StringAttr walked = getWalkedRank();
   int64_t size = type.getSizes()[type.getRankPosition(walked)];

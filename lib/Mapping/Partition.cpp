@@ -398,27 +398,46 @@ LogicalResult CascadePartitioner::partitionNest(NestOp nest) {
                           function_ref<LogicalResult()> then) {
     return isPacked ? choose(isPacked, otherwise, then) : otherwise();
   };
-  // One lane: the keys are the lanes.
+  // One lane: the keys are the lanes. Few: they are, and those are rows.
   StreamOp stream = getSplittable(nest);
   bool hasSingle = stream && hasFreeLanes && target.streamsAlongLanes() &&
-                   !containsIteration(stream);
-  GridChoice single =
-      hasSingle ? chooseGrid(nest, narrow, stream.getRankAttr()) : few;
-  auto chooseSingle =
-      [&](function_ref<LogicalResult()> otherwise,
-          function_ref<LogicalResult(const GridChoice &)> then) {
-        if (!hasSingle)
-          return otherwise();
-        Value isSingle = compare(arith::CmpIPredicate::eq,
-                                 getExtent(grid.lanes), getConstant(1));
-        return choose(isSingle, otherwise, [&] { return then(single); });
-      };
+                   !containsIteration(stream) &&
+                   streamsFloatRows(stream, /*gathers=*/true);
+  using GridEmitter = function_ref<LogicalResult(const GridChoice &)>;
+  auto chooseRows = [&](StringAttr rank,
+                        function_ref<LogicalResult()> otherwise,
+                        GridEmitter then) {
+    if (!hasSingle || target.getFewRows() == 1 ||
+        !streamsFloatRows(stream, /*gathers=*/false))
+      return otherwise();
+    TileSizes sizes = narrow;
+    sizes.rows = target.getFewRows();
+    Value areFew = compare(arith::CmpIPredicate::sle, getExtent(rank),
+                           getConstant(sizes.rows));
+    return choose(areFew, otherwise, [&] {
+      return then(chooseGrid(nest, sizes, stream.getRankAttr(), rank));
+    });
+  };
+  auto chooseSingle = [&](function_ref<LogicalResult()> otherwise,
+                          GridEmitter then) {
+    if (!hasSingle)
+      return otherwise();
+    Value isSingle = compare(arith::CmpIPredicate::eq, getExtent(grid.lanes),
+                             getConstant(1));
+    return choose(
+        isSingle, [&] { return chooseRows(grid.lanes, otherwise, then); },
+        [&] { return then(chooseGrid(nest, narrow, stream.getRankAttr())); });
+  };
   auto launchUnsplit = [&] {
     auto launchOne = [&](const GridChoice &grid) {
       return launchAll(createWhole(grid, narrow));
     };
     return choosePacked([&] { return chooseSingle(launchWhole, launchOne); },
-                        [&] { return launchOne(packed); });
+                        [&] {
+                          return chooseRows(
+                              sharing, [&] { return launchOne(packed); },
+                              launchOne);
+                        });
   };
   if (!split || !stream || !hasFreeLanes)
     return launchUnsplit();
@@ -455,14 +474,15 @@ LogicalResult CascadePartitioner::partitionNest(NestOp nest) {
         });
   };
   // Parts whose lanes are keys are merged as the others are: along results.
-  std::optional<FailureOr<Launch>> fewMerge;
-  auto mergeFew = [&] {
-    if (!fewMerge)
-      fewMerge = createMerge(few);
-    return *fewMerge;
-  };
-  auto launchSplit = [&](const GridChoice &grid,
-                         function_ref<FailureOr<Launch>()> merge) {
+  std::optional<FailureOr<Launch>> fewMerge, packedMerge;
+  auto launchSplit = [&](const GridChoice &grid, bool mergesPacked) {
+    auto merge = [&] {
+      std::optional<FailureOr<Launch>> &made =
+          mergesPacked ? packedMerge : fewMerge;
+      if (!made)
+        made = createMerge(mergesPacked ? packed : few);
+      return *made;
+    };
     FailureOr<Launch> part =
         createKernel(nest, grid, narrow, splitRank, states,
                      [&](NestEmitter &emitter, ValueRange coordinates,
@@ -478,13 +498,19 @@ LogicalResult CascadePartitioner::partitionNest(NestOp nest) {
   host.setInsertionPointToStart(choice.thenBlock());
   if (failed(choosePacked(
           [&] {
-            return chooseSingle([&] { return launchSplit(few, mergeFew); },
-                                [&](const GridChoice &grid) {
-                                  return launchSplit(grid, mergeFew);
-                                });
+            return chooseSingle(
+                [&] { return launchSplit(few, /*mergesPacked=*/false); },
+                [&](const GridChoice &grid) {
+                  return launchSplit(grid, /*mergesPacked=*/false);
+                });
           },
           [&] {
-            return launchSplit(packed, [&] { return createMerge(packed); });
+            return chooseRows(
+                sharing,
+                [&] { return launchSplit(packed, /*mergesPacked=*/true); },
+                [&](const GridChoice &grid) {
+                  return launchSplit(grid, /*mergesPacked=*/true);
+                });
           })))
     return failure();
   host.setInsertionPointToStart(choice.elseBlock());

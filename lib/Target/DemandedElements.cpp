@@ -96,10 +96,12 @@ void DemandedElements::visit(tile::StoreOp store) {
   Value tile = store.getTile();
   auto viewRanks = store.getView().getType().getRanks();
   auto dims = store.getDims().getAsRange<StringAttr>();
+  auto kernel = store->getParentOfType<tile::KernelOp>();
   for (auto [dim, viewRank, offset] :
        llvm::zip(dims, viewRanks, store.getOffsets()))
     if (!dim.getValue().empty())
-      demand(tile, dim, dim == viewRank ? offset : Value());
+      // Part of a product: what the grid has of it.
+      demand(tile, dim, dim == viewRank ? offset : kernel.getOrigin(dim));
 }
 
 void DemandedElements::visit(tile::MapOp map) {

@@ -7,10 +7,12 @@
 // CHECK-LABEL: tile.kernel @best_1
 //       CHECK:   scf.for {{.*}} iter_args
 //       CHECK:     tile.load %ws
-/// One coordinate of the lane rank: the streamed rank is the lanes.
+/// Few coordinates of the lane rank, or one: the streamed rank is the lanes.
 // CHECK-LABEL: tile.kernel @best_2
-//  CHECK-SAME:   grid(%split0 = split, %b0 = b, %p0 = p) lanes m
+//  CHECK-SAME:   grid(%split0 = split, %b0 = b, %p0 = p: 8) lanes m
 // CHECK-LABEL: tile.kernel @best_3
+//  CHECK-SAME:   grid(%split0 = split, %b0 = b, %p0 = p) lanes m
+// CHECK-LABEL: tile.kernel @best_4
 //  CHECK-SAME:   %p0 = p: {{128|256}}) lanes p
 //       CHECK:   scf.for
 /// Whole tiles have no filter, the last one has the rank's end.
@@ -25,19 +27,27 @@
 //       CHECK:   scf.if
 //       CHECK:     %[[ONE:.*]] = arith.cmpi eq, %{{.*}}, %c1
 //       CHECK:     scf.if %[[ONE]]
-//       CHECK:       tile.launch @best_2
+//       CHECK:       tile.launch @best_3
 //       CHECK:       tile.launch @best_1
 //       CHECK:     } else {
-//       CHECK:       tile.launch @best_0
-//       CHECK:       tile.launch @best_1
+//       CHECK:       %[[FEW:.*]] = arith.cmpi sle, %{{.*}}, %c8
+//       CHECK:       scf.if %[[FEW]]
+//       CHECK:         tile.launch @best_2
+//       CHECK:         tile.launch @best_1
+//       CHECK:       } else {
+//       CHECK:         tile.launch @best_0
+//       CHECK:         tile.launch @best_1
 //       CHECK:   } else {
 //       CHECK:     scf.if
-//       CHECK:       tile.launch @best_5
+//       CHECK:       tile.launch @best_7
 //       CHECK:     } else {
 //       CHECK:       scf.if
-//       CHECK:         tile.launch @best_4
+//       CHECK:         tile.launch @best_6
 //       CHECK:       } else {
-//       CHECK:         tile.launch @best_3
+//       CHECK:         scf.if
+//       CHECK:           tile.launch @best_5
+//       CHECK:         } else {
+//       CHECK:           tile.launch @best_4
 attn.cascade @best(%Q: !attn.tensor<[b, p, e], f32>, %K: !attn.tensor<[b, m, e], f32>) -> !attn.tensor<[b, p], f32>
     ranks(b, p, m, e = 64) {
   %S = attn.einsum [b, p, m] = %Q[b, p, e] * %K[b, m, e]
@@ -48,21 +58,31 @@ attn.cascade @best(%Q: !attn.tensor<[b, p, e], f32>, %K: !attn.tensor<[b, m, e],
 // -----
 
 /// Heads that share their keys are the lanes where they are more than the
-/// queries: a key is read once for all of them.
-// CHECK-LABEL: tile.kernel @shared_3
+/// queries, or rows beside keys where they are few: a key is read once for all
+/// of them.
+// CHECK-LABEL: tile.kernel @shared_4
 //  CHECK-SAME:   grid(%split0 = split, %k0 = k, %g0 = g: 16, %p0 = p) lanes g
 //       CHECK:   tile.load %K[{{.*}}] dims ["", "m", "e"]
-// CHECK-LABEL: tile.kernel @shared_8
+// CHECK-LABEL: tile.kernel @shared_6
+//  CHECK-SAME:   grid(%split0 = split, %k0 = k, %g0 = g: 8, %p0 = p) lanes m
+// CHECK-LABEL: tile.kernel @shared_11
 //  CHECK-SAME:   grid(%k0 = k, %g0 = g: 16, %p0 = p) lanes g
+// CHECK-LABEL: tile.kernel @shared_12
+//  CHECK-SAME:   grid(%k0 = k, %g0 = g: 8, %p0 = p) lanes m
 // CHECK-LABEL: tile.program @shared
 //       CHECK:   %[[P:.*]] = tile.extent "p"
 //       CHECK:   %[[G:.*]] = tile.extent "g"
 //       CHECK:   %[[PACKED:.*]] = arith.cmpi slt, %[[P]], %[[G]]
 //       CHECK:     scf.if %[[PACKED]]
-//       CHECK:       tile.launch @shared_3
-//       CHECK:       tile.launch @shared_4
+//       CHECK:       %[[FEW:.*]] = arith.cmpi sle, %[[G]], %c8
+//       CHECK:       scf.if %[[FEW]]
+//       CHECK:         tile.launch @shared_6
+//       CHECK:         tile.launch @shared_5
+//       CHECK:         tile.launch @shared_4
+//       CHECK:         tile.launch @shared_5
 //       CHECK:     scf.if %[[PACKED]]
-//       CHECK:       tile.launch @shared_8
+//       CHECK:       tile.launch @shared_12
+//       CHECK:       tile.launch @shared_11
 attn.cascade @shared(%Q: !attn.tensor<[h, p, e], f32>, %K: !attn.tensor<[k, m, e], f32>) -> !attn.tensor<[h, p], f32>
     ranks(k, g, h = k * g, p, m, e = 64) {
   %S = attn.einsum [k, g, p, m] = %Q[(k, g), p, e] * %K[k, m, e]

@@ -76,6 +76,13 @@ LogicalResult MapLowering::classifyRanks() {
   }
   if (inner.empty() && !reducesLanes && !outer.empty())
     inner.push_back(outer.pop_back_val());
+  if (!reducer && !inner.empty() && !result.layout.hasPanels() &&
+      result.getElementType().getIntOrFloatBitWidth() == 32 &&
+      result.type.getRanks().back() == inner.back().first &&
+      region.canWorkAlong(inner.back().first, inner.back().second)) {
+    region.alongRows = inner.back().first;
+    region.numVectors = 1;
+  }
   // Several panels at once, but for a reduction whose last one's tail is to be
   // masked; of sums in a row each waits for the one before.
   const TileLayout &lanes = region.lanes;
@@ -296,7 +303,8 @@ void MapLowering::forPositions(ArrayRef<Rank> ranks,
                                llvm::function_ref<void()> body) {
   if (ranks.empty())
     return body();
-  k.loopTo(k.constant(0), getEnd(ranks.front()), 1, [&](Value position) {
+  int64_t step = ranks.front().first == region.alongRows ? k.unit.lanes : 1;
+  k.loopTo(k.constant(0), getEnd(ranks.front()), step, [&](Value position) {
     at[ranks.front().first] = position;
     forPositions(ranks.drop_front(), body);
   });

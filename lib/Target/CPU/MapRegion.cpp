@@ -34,6 +34,9 @@ Value MapRegion::getVectorAddress(const Buffer &buffer, const Position &at,
 
 LaneValue MapRegion::load(const Buffer &buffer, const Position &at) {
   Type element = buffer.getElementType();
+  if (alongRows && buffer.type.getRankPosition(alongRows) >= 0)
+    return LaneValue::varying({k.loadElements(
+        k.vectorOf(element), k.address(buffer, at), buffer.isAligned())});
   if (!buffer.layout.hasLanes())
     return LaneValue::uniform(k.loadElements(element, k.address(buffer, at)));
   SmallVector<Value> vectors;
@@ -48,9 +51,24 @@ void MapRegion::store(const LaneValue &value, const Buffer &buffer,
                       const Position &at) {
   if (value.kind == LaneValue::Uniform)
     return k.storeElements(value.scalar, k.address(buffer, at));
+  if (alongRows)
+    return k.storeElements(value.vectors.front(), k.address(buffer, at),
+                           buffer.isAligned());
   for (auto [index, vector] : llvm::enumerate(value.vectors))
     k.storeElements(vector, getVectorAddress(buffer, at, index),
                     buffer.isAligned());
+}
+
+bool MapRegion::canWorkAlong(StringAttr rank, int64_t size) const {
+  return !hasLanes && size % k.unit.lanes == 0 &&
+         !usedCoordinates.contains(rank) &&
+         llvm::all_of(inputs, [&](const Buffer &buffer) {
+           int64_t position = buffer.type.getRankPosition(rank);
+           bool isLast = position + 1 == int64_t(buffer.type.getRanks().size());
+           return position < 0 ||
+                  (isLast && !buffer.layout.hasPanels() &&
+                   buffer.getElementType().getIntOrFloatBitWidth() == 32);
+         });
 }
 
 void MapRegion::hoistInputs(const Position &at,
@@ -86,7 +104,7 @@ FailureOr<LaneValue> MapRegion::emit(const Position &at, LaneValue &filter) {
     return failure();
   auto materialize = [&](Value value) {
     LaneValue found = emitter.get(value);
-    if (!hasLanes || found.kind == LaneValue::Varying)
+    if ((!hasLanes && !alongRows) || found.kind == LaneValue::Varying)
       return found;
     SmallVector<Value> vectors;
     for (int64_t v = 0; v != numVectors; ++v)

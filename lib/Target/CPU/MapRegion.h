@@ -19,11 +19,14 @@ public:
   bool hasLanes = false;
   /// Vectors that are worked on at once.
   int64_t numVectors = 1;
+  /// Without lanes: the last rank of tiles that are rows of whole vectors, if
+  /// one vector along it is worked on; else null.
+  mlir::StringAttr alongRows;
   /// Whether the values are rounded to bf16 where they are not summed.
   bool isRough = false;
 
-  /// The value there; `filter` is set if the map has one. Uniform without
-  /// lanes, else varying.
+  /// The value there; `filter` is set if the map has one. Varying with lanes or
+  /// `alongRows`, else uniform.
   mlir::FailureOr<LaneValue> emit(const Position &at, LaneValue &filter);
   /// Loads now what doesn't vary along `ranks`, for every `emit` that follows.
   void hoistInputs(const Position &at,
@@ -37,6 +40,9 @@ public:
     auto it = hoisted.find(index);
     return it == hoisted.end() ? nullptr : &it->second;
   }
+  /// Whether the map, without lanes, may work on vectors along `rank`: all
+  /// inputs have it last or not at all, and no coordinate along it is read.
+  bool canWorkAlong(mlir::StringAttr rank, int64_t size) const;
   LaneValue load(const Buffer &buffer, const Position &at);
   void store(const LaneValue &value, const Buffer &buffer, const Position &at);
 

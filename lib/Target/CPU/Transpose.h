@@ -11,6 +11,12 @@ namespace attn::cpu {
 llvm::SmallVector<mlir::Value> transpose(mlir::ImplicitLocOpBuilder &b,
                                          llvm::ArrayRef<mlir::Value> rows);
 
+/// The vector of which lane i is the sum of row i: of `rows`, a power of two of
+/// them, or of those whose number is a multiple of `block`, where the `block`
+/// rows from each on have been summed already.
+mlir::Value sumTransposed(mlir::ImplicitLocOpBuilder &b,
+                          llvm::ArrayRef<mlir::Value> rows, int64_t block);
+
 } // namespace attn::cpu
 
 #endif // LIB_TARGET_CPU_TRANSPOSE_H

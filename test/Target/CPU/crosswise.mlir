@@ -44,8 +44,8 @@ tile.kernel @product grid(%h0 = h) lanes m
 //       CHECK: llvm.func internal @[[ADD]](
 //       CHECK:   scf.for
 //       CHECK:     prefetch
-//       CHECK:     vector.broadcast
 //       CHECK:     arith.extui
+//       CHECK:     vector.broadcast
 //       CHECK:     math.fma
 //       CHECK:     math.fma
 //   CHECK-NOT:     math.fma
@@ -69,6 +69,40 @@ tile.kernel @rows grid(%h0 = h) lanes m
   tile.store %r, %R[%h0, %c0] dims ["", "f"] : !tile.tile<[f: 32], f32>, !tile.view<[h, f], f32>
 }
 
+/// Eight rows against the same tile, of which the run shows how many are used:
+/// eight share two loads, then four share four.
+// CHECK-LABEL: llvm.func hidden @few(
+//       CHECK: llvm.func internal @{{attn.crosswise.[0-9]+}}(
+//       CHECK:   llvm.load {{.*}} : !llvm.ptr -> vector<16xf32>
+// CHECK-COUNT-16:  math.fma
+//       CHECK:   scf.yield
+//       CHECK:   vector.shuffle
+//       CHECK:   arith.addf
+// CHECK-COUNT-16:  math.fma
+tile.kernel @few grid(%h0 = h, %p0 = p: 8) lanes m
+    (%Q: !tile.view<[h, p, e], f32>, %K: !tile.view<[h, m, e], f32>, %S: !tile.view<[h, p, m], f32>)
+    attributes {ranks = [#attn.rank<"h", free, 0>, #attn.rank<"p", free, 0>, #attn.rank<"m", free, 0>, #attn.rank<"e", fixed, 32>]} {
+  %c0 = arith.constant 0 : index
+  %q = tile.load %Q[%h0, %p0, %c0] dims ["", "p", "e"] : !tile.view<[h, p, e], f32> -> !tile.tile<[p: 8, e: 32], f32>
+  %k = tile.load %K[%h0, %c0, %c0] dims ["", "m", "e"] : !tile.view<[h, m, e], f32> -> !tile.tile<[e: 32, m: 32], f32>
+  %s = tile.contract %q, %k over ["e"] : !tile.tile<[p: 8, e: 32], f32>, !tile.tile<[e: 32, m: 32], f32> -> !tile.tile<[p: 8, m: 32], f32>
+  tile.store %s, %S[%h0, %p0, %c0] dims ["", "p", "m"] : !tile.tile<[p: 8, m: 32], f32>, !tile.view<[h, p, m], f32>
+}
+
+/// More rows than half of the lanes use what is transposed often enough.
+// CHECK-LABEL: llvm.func hidden @negative_many(
+//   CHECK-NOT:   @attn.crosswise
+//       CHECK: llvm.func internal @attn.contract
+tile.kernel @negative_many grid(%h0 = h, %p0 = p: 16) lanes m
+    (%Q: !tile.view<[h, p, e], f32>, %K: !tile.view<[h, m, e], f32>, %S: !tile.view<[h, p, m], f32>)
+    attributes {ranks = [#attn.rank<"h", free, 0>, #attn.rank<"p", free, 0>, #attn.rank<"m", free, 0>, #attn.rank<"e", fixed, 32>]} {
+  %c0 = arith.constant 0 : index
+  %q = tile.load %Q[%h0, %p0, %c0] dims ["", "p", "e"] : !tile.view<[h, p, e], f32> -> !tile.tile<[p: 16, e: 32], f32>
+  %k = tile.load %K[%h0, %c0, %c0] dims ["", "m", "e"] : !tile.view<[h, m, e], f32> -> !tile.tile<[e: 32, m: 32], f32>
+  %s = tile.contract %q, %k over ["e"] : !tile.tile<[p: 16, e: 32], f32>, !tile.tile<[e: 32, m: 32], f32> -> !tile.tile<[p: 16, m: 32], f32>
+  tile.store %s, %S[%h0, %p0, %c0] dims ["", "p", "m"] : !tile.tile<[p: 16, m: 32], f32>, !tile.view<[h, p, m], f32>
+}
+
 tile.program @p(%Q: !tile.view<[h, e], f32>, %K: !tile.view<[h, m, e], f32>) -> (%S: !tile.view<[h, m], f32>)
     attributes {ranks = [#attn.rank<"h", free, 0>, #attn.rank<"m", free, 0>, #attn.rank<"e", fixed, 32>]} {
   tile.launch @product(%Q, %K, %S) : !tile.view<[h, e], f32>, !tile.view<[h, m, e], f32>, !tile.view<[h, m], f32>
@@ -76,4 +110,9 @@ tile.program @p(%Q: !tile.view<[h, e], f32>, %K: !tile.view<[h, m, e], f32>) -> 
 tile.program @q(%W: !tile.view<[h, m], f32>, %V: !tile.view<[h, m, f], bf16>) -> (%R: !tile.view<[h, f], f32>)
     attributes {ranks = [#attn.rank<"h", free, 0>, #attn.rank<"m", free, 0>, #attn.rank<"f", fixed, 32>]} {
   tile.launch @rows(%W, %V, %R) : !tile.view<[h, m], f32>, !tile.view<[h, m, f], bf16>, !tile.view<[h, f], f32>
+}
+tile.program @r(%Q: !tile.view<[h, p, e], f32>, %K: !tile.view<[h, m, e], f32>) -> (%S: !tile.view<[h, p, m], f32>)
+    attributes {ranks = [#attn.rank<"h", free, 0>, #attn.rank<"p", free, 0>, #attn.rank<"m", free, 0>, #attn.rank<"e", fixed, 32>]} {
+  tile.launch @few(%Q, %K, %S) : !tile.view<[h, p, e], f32>, !tile.view<[h, m, e], f32>, !tile.view<[h, p, m], f32>
+  tile.launch @negative_many(%Q, %K, %S) : !tile.view<[h, p, e], f32>, !tile.view<[h, m, e], f32>, !tile.view<[h, p, m], f32>
 }

@@ -1,0 +1,277 @@
+//===- EmitCrosswise.cpp - Few rows against a tile as memory has it -------===//
+//
+// Of the few rows, blocks of a power of two share what is loaded of the tile's
+// rows. Sums of as many products as half of the registers hold are made at a
+// time, or added to as many vectors as fill two thirds of them or more.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Target/CPU/CrosswiseLowering.h"
+#include "lib/Target/CPU/Transpose.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::cpu;
+
+CrosswiseLowering::CrosswiseLowering(KernelLowering &k, Crosswise place,
+                                     Value tile, Value few, Value result,
+                                     StringAttr fewRank)
+    : k(k), b(k.b), tile(place), fewRank(fewRank), few(k.getBuffer(few)),
+      result(k.getBuffer(result)) {
+  auto type = cast<tile::TileType>(tile.getType());
+  columnRank = type.getRanks().front();
+  columns = type.getSizes()[0];
+  rows = type.getSizes()[1];
+  if (!fewRank)
+    return;
+  numFew = this->few.type.getSizes()[this->few.type.getRankPosition(fewRank)];
+  fewEnd = k.getDemandedEnd(result, fewRank);
+}
+
+//===----------------------------------------------------------------------===//
+// Places
+//===----------------------------------------------------------------------===//
+
+/// The address of a row of the tile.
+Value CrosswiseLowering::getRow(Value row) {
+  return k.advance(tile.base, k.mul(row, tile.rowStride), getMemory());
+}
+
+/// A vector of a row, widened.
+Value CrosswiseLowering::loadRow(Value row, Value column) {
+  Type memory = getMemory();
+  Value pointer = k.advance(row, column, memory);
+  Value bits =
+      k.load(k.vectorOf(memory), pointer, memory.getIntOrFloatBitWidth() / 8);
+  return widenElement(b, bits, tile.element);
+}
+
+/// An element of the row number `first` + `index` of the few.
+Value CrosswiseLowering::getPlace(const Buffer &buffer, Value first,
+                                  int64_t index, StringAttr rank,
+                                  Value position) {
+  Position at;
+  if (fewRank)
+    at[fewRank] = k.add(first, k.constant(index));
+  if (rank != k.getLaneRank()) {
+    at[rank] = position;
+    return k.address(buffer, at);
+  }
+  Value width = k.constant(buffer.layout.panelVectors * k.unit.lanes);
+  at[rank] = b.createOrFold<arith::DivUIOp>(position, width);
+  return k.advance(k.address(buffer, at),
+                   b.createOrFold<arith::RemUIOp>(position, width),
+                   b.getF32Type());
+}
+
+/// How many rows are as much as memory is asked for ahead.
+int64_t CrosswiseLowering::getRowsAhead() {
+  int64_t rowBits = columns * getMemory().getIntOrFloatBitWidth();
+  return std::max<int64_t>(1, k.unit.prefetchBytes * 8 / rowBits);
+}
+
+/// Asks for columns of the row so far after `row` that it comes while others
+/// are worked on: of the next tile, too.
+void CrosswiseLowering::prefetchRow(Value row, int64_t ahead, int64_t level,
+                                    int64_t firstColumn, int64_t numColumns) {
+  int64_t lineElements = 8 * lineBytes / getMemory().getIntOrFloatBitWidth();
+  Value later = getRow(k.add(row, k.constant(ahead)));
+  for (int64_t column = 0; column < numColumns; column += lineElements)
+    k.prefetch(k.advance(later, k.constant(firstColumn + column), getMemory()),
+               level);
+}
+
+/// Blocks of the few: as large as possible, then what is left.
+void CrosswiseLowering::forFew(FewBody body) {
+  if (!fewRank)
+    return body(k.constant(0), 1);
+  Value end = fewEnd ? fewEnd : k.constant(numFew), done = k.constant(0);
+  for (int64_t count = llvm::bit_floor<uint64_t>(numFew); count; count /= 2) {
+    Value left = b.createOrFold<arith::SubIOp>(end, done);
+    Value rest = b.createOrFold<arith::RemUIOp>(left, k.constant(count));
+    Value next = b.createOrFold<arith::SubIOp>(end, rest);
+    k.loopTo(done, next, count, [&](Value first) { body(first, count); });
+    done = next;
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Sums along rows
+//===----------------------------------------------------------------------===//
+
+/// Of each of `count` of the few: the products with `numRows` rows from
+/// `firstRow` on, summed until one vector is left of each.
+SmallVector<Value> CrosswiseLowering::sumRows(Value firstRow, int64_t numRows,
+                                              Value first, int64_t count) {
+  SmallVector<Value> pointers, later;
+  for (int64_t i = 0; i != numRows; ++i) {
+    Value row = k.add(firstRow, k.constant(i));
+    pointers.push_back(getRow(row));
+    if (count == 1 && !fewRank)
+      prefetchRow(row, getRowsAhead(), /*level=*/1, 0, columns);
+    else if (count != 1)
+      later.push_back(getRow(k.add(row, k.constant(getRowsAhead()))));
+  }
+  SmallVector<Value> zeros(numRows * count, makeConstant(b, getRowType(), 0.0));
+  auto sums = k.loop(
+      columns, k.unit.lanes, zeros, [&](Value column, ValueRange carried) {
+        SmallVector<Value> factors, next;
+        for (Value row : later)
+          k.prefetch(k.advance(row, column, getMemory()), /*level=*/1);
+        for (int64_t i = 0; i != count; ++i)
+          factors.push_back(k.load(
+              getRowType(), getPlace(few, first, i, columnRank, column), 4));
+        for (auto [index, pointer] : llvm::enumerate(pointers)) {
+          Value row = loadRow(pointer, column);
+          for (auto [i, factor] : llvm::enumerate(factors))
+            next.push_back(math::FmaOp::create(b, row, factor,
+                                               carried[index * count + i]));
+        }
+        return next;
+      });
+  SmallVector<Value> all;
+  for (int64_t i = 0; i != count; ++i) {
+    SmallVector<Value> mine;
+    for (int64_t row = 0; row != numRows; ++row)
+      mine.push_back(sums[row * count + i]);
+    all.push_back(sumTransposed(b, mine, /*block=*/1));
+  }
+  return all;
+}
+
+/// The products with as many rows as a vector has lanes.
+void CrosswiseLowering::emitSums(Value firstRow, Value first, int64_t count) {
+  // Beside the sums, the addresses of rows have to fit registers.
+  int64_t block = std::min<int64_t>(8, k.unit.registers / 2 / count);
+  std::vector<SmallVector<Value>> parts(count);
+  for (int64_t row = 0; row != k.unit.lanes; row += block)
+    for (auto [part, sum] :
+         llvm::zip(parts, sumRows(k.add(firstRow, k.constant(row)), block,
+                                  first, count)))
+      part.push_back(sum);
+  for (auto [i, part] : llvm::enumerate(parts))
+    k.store(sumTransposed(b, part, block),
+            getPlace(result, first, i, k.getLaneRank(), firstRow), 4);
+}
+
+void CrosswiseLowering::emitSum() {
+  k.loop(rows, k.unit.lanes, [&](Value row) {
+    forFew([&](Value first, int64_t count) { emitSums(row, first, count); });
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Sums of rows
+//===----------------------------------------------------------------------===//
+
+/// Adds to `numVectors` vectors of each of `count` of the few; `isWhole` if a
+/// row has no others.
+void CrosswiseLowering::addRows(Value first, int64_t count, int64_t firstVector,
+                                int64_t numVectors, bool isWhole) {
+  int64_t lanes = k.unit.lanes;
+  auto addRow = [&](Value row, ArrayRef<Value> factors, Value within,
+                    ValueRange carried) {
+    // In parts of rows, so much later that each part's lines are asked for
+    // while it is worked on.
+    if (!fewRank || count != 1)
+      prefetchRow(row, isWhole ? getRowsAhead() : rows, isWhole ? 1 : 2,
+                  firstVector * lanes, numVectors * lanes);
+    Value pointer = getRow(row);
+    SmallVector<Value> vectors, next;
+    for (int64_t v = 0; v != numVectors; ++v)
+      vectors.push_back(
+          loadRow(pointer, k.constant((firstVector + v) * lanes)));
+    for (Value pointer : factors) {
+      Value scalar =
+          k.load(b.getF32Type(), k.advance(pointer, within, b.getF32Type()), 4);
+      Value factor = vector::BroadcastOp::create(
+          b, cast<VectorType>(getRowType()), scalar);
+      for (Value vector : vectors)
+        next.push_back(
+            math::FmaOp::create(b, vector, factor, carried[next.size()]));
+    }
+    return next;
+  };
+  SmallVector<Value> sums(count * numVectors,
+                          makeConstant(b, getRowType(), 0.0));
+  sums = k.loop(rows, lanes, sums, [&](Value before, ValueRange carried) {
+    SmallVector<Value> factors;
+    for (int64_t i = 0; i != count; ++i)
+      factors.push_back(getPlace(few, first, i, k.getLaneRank(), before));
+    return k.loop(lanes, 1, carried, [&](Value within, ValueRange carried) {
+      return addRow(k.add(before, within), factors, within, carried);
+    });
+  });
+  for (int64_t i = 0; i != count; ++i)
+    for (int64_t v = 0; v != numVectors; ++v)
+      k.store(sums[i * numVectors + v],
+              getPlace(result, first, i, columnRank,
+                       k.constant((firstVector + v) * lanes)),
+              4);
+}
+
+void CrosswiseLowering::emitAdd() {
+  int64_t numVectors = columns / k.unit.lanes;
+  forFew([&](Value first, int64_t count) {
+    int64_t most = count == 1 ? k.unit.registers * 2 / 3
+                              : k.unit.registers * 3 / 4 / count;
+    int64_t numParts = llvm::divideCeil(numVectors, most);
+    int64_t part = llvm::divideCeil(numVectors, numParts);
+    for (int64_t vector = 0; vector < numVectors; vector += part)
+      addRows(first, count, vector, std::min(part, numVectors - vector),
+              numParts == 1);
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// The routine
+//===----------------------------------------------------------------------===//
+
+/// What the code is given: addresses, strides that the run shows, and an end.
+SmallVector<Value *> CrosswiseLowering::getOperands() {
+  SmallVector<Value *> operands{&tile.base, &tile.rowStride};
+  for (Buffer *buffer : {&few, &result}) {
+    operands.push_back(&buffer->pointer);
+    for (Value &stride : buffer->strides)
+      if (stride)
+        operands.push_back(&stride);
+  }
+  if (fewEnd)
+    operands.push_back(&fewEnd);
+  return operands;
+}
+
+/// All that the code depends on.
+std::string CrosswiseLowering::getKey(bool isSum) {
+  std::string key;
+  llvm::raw_string_ostream os(key);
+  os << "crosswise " << isSum << " " << tile.element << " " << rows << " "
+     << columns << " " << numFew << bool(fewRank) << bool(fewEnd);
+  for (Buffer *buffer : {&few, &result}) {
+    os << " " << buffer->type.getRankPosition(fewRank);
+    for (Value stride : buffer->strides)
+      os << (stride ? "s" : "1");
+  }
+  return key;
+}
+
+void CrosswiseLowering::run(bool isSum) {
+  std::string key = getKey(isSum);
+  SmallVector<Value *> operands = getOperands();
+  auto values =
+      llvm::map_to_vector(operands, [](Value *value) { return *value; });
+  LLVM::LLVMFuncOp routine = k.routines.lookup(key);
+  if (!routine) {
+    routine = k.makeRoutine(
+        "crosswise", ValueRange(values).getTypes(), [&](ValueRange arguments) {
+          for (auto [operand, argument] : llvm::zip(operands, arguments))
+            *operand = argument;
+          isSum ? emitSum() : emitAdd();
+        });
+    k.routines.add(key, routine);
+  }
+  LLVM::CallOp::create(b, routine, values);
+}
