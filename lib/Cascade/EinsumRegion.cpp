@@ -22,15 +22,14 @@ SmallVector<Operation *> attn::getSliceOps(ValueRange values) {
   return ordered;
 }
 
-unsigned EinsumRegion::EqualOperation::getHashValue(const Operation *op) {
+unsigned EqualOperation::getHashValue(const Operation *op) {
   return OperationEquivalence::computeHash(
       const_cast<Operation *>(op), OperationEquivalence::directHashValue,
       OperationEquivalence::ignoreHashValue,
       OperationEquivalence::Flags::IgnoreLocations);
 }
 
-bool EinsumRegion::EqualOperation::isEqual(const Operation *lhs,
-                                           const Operation *rhs) {
+bool EqualOperation::isEqual(const Operation *lhs, const Operation *rhs) {
   if (lhs == rhs)
     return true;
   if (lhs == getEmptyKey() || lhs == getTombstoneKey() ||
@@ -162,17 +161,37 @@ Value EinsumRegion::combine(ReducerName reducer, ReducerOp definition, Value a,
   llvm_unreachable("not a reducer of two elements");
 }
 
+/// An Einsum of `region` over the ranks of `type`.
+static Value createEinsum(OpBuilder &builder, EinsumRegion &region, Value value,
+                          attn::TensorType type, StringAttr name) {
+  SmallVector<Attribute> vars(type.getRanks().begin(), type.getRanks().end());
+  SmallVector<Attribute> out;
+  for (StringAttr rank : type.getRanks())
+    out.push_back(builder.getArrayAttr({rank}));
+  region.builder.setInsertionPointToEnd(&region.region.front());
+  ValueOp::create(region.builder, region.loc, value, Value());
+  auto einsum =
+      EinsumOp::create(builder, region.loc, type, region.inputs, name,
+                       builder.getArrayAttr(vars), builder.getArrayAttr(out),
+                       builder.getArrayAttr({}));
+  einsum.getBody().takeBody(region.region);
+  return einsum.getResult();
+}
+
+Value attn::createConstant(OpBuilder &builder, Location loc,
+                           attn::TensorType type, TypedAttr number) {
+  EinsumRegion region(loc);
+  Value value = region.make<arith::ConstantOp>(number);
+  return createEinsum(builder, region, value, type, StringAttr());
+}
+
 Value attn::createSum(OpBuilder &builder, Value tensor, Value added,
                       int64_t number, StringRef name) {
   EinsumRegion region(tensor.getLoc());
   auto type = cast<attn::TensorType>(tensor.getType());
-  SmallVector<Attribute> vars(type.getRanks().begin(), type.getRanks().end());
-  SmallVector<Attribute> out;
   TensorAccess access{tensor, {}, {}};
-  for (StringAttr rank : type.getRanks()) {
+  for (StringAttr rank : type.getRanks())
     access.groups.push_back({rank});
-    out.push_back(builder.getArrayAttr({rank}));
-  }
   Value value = region.read(access);
   if (added)
     value = region.make<arith::AddIOp>(value, region.getInput(added));
@@ -180,12 +199,6 @@ Value attn::createSum(OpBuilder &builder, Value tensor, Value added,
     value = region.make<arith::AddIOp>(
         value, region.make<arith::ConstantOp>(
                    builder.getIntegerAttr(value.getType(), number)));
-  region.builder.setInsertionPointToEnd(&region.region.front());
-  ValueOp::create(region.builder, region.loc, value, Value());
-  auto einsum =
-      EinsumOp::create(builder, region.loc, type, region.inputs,
-                       builder.getStringAttr(name), builder.getArrayAttr(vars),
-                       builder.getArrayAttr(out), builder.getArrayAttr({}));
-  einsum.getBody().takeBody(region.region);
-  return einsum.getResult();
+  return createEinsum(builder, region, value, type,
+                      builder.getStringAttr(name));
 }

@@ -27,6 +27,16 @@ struct TensorAccess {
 mlir::Value createSum(mlir::OpBuilder &builder, mlir::Value tensor,
                       mlir::Value added, int64_t number, llvm::StringRef name);
 
+/// An Einsum that gives `number` everywhere.
+mlir::Value createConstant(mlir::OpBuilder &builder, mlir::Location loc,
+                           attn::TensorType type, mlir::TypedAttr number);
+
+/// Operations that compute equal values.
+struct EqualOperation : llvm::DenseMapInfo<mlir::Operation *> {
+  static unsigned getHashValue(const mlir::Operation *op);
+  static bool isEqual(const mlir::Operation *lhs, const mlir::Operation *rhs);
+};
+
 /// What `values`, of an Einsum's region, are computed from, in the order of the
 /// region.
 llvm::SmallVector<mlir::Operation *> getSliceOps(mlir::ValueRange values);
@@ -80,12 +90,6 @@ public:
 
 private:
   mlir::Value combine(ReducerOp definition, mlir::Value a, mlir::Value b);
-
-  /// Operations that compute equal values.
-  struct EqualOperation : llvm::DenseMapInfo<mlir::Operation *> {
-    static unsigned getHashValue(const mlir::Operation *op);
-    static bool isEqual(const mlir::Operation *lhs, const mlir::Operation *rhs);
-  };
 
   llvm::DenseMap<mlir::Value, mlir::Value> arguments;
   llvm::DenseSet<mlir::Operation *, EqualOperation> operations;

@@ -46,6 +46,7 @@ private:
   bool reducesLoopRank(Operation *op);
   bool mayInline(Operation *producer, Operation *consumer, const Root &root);
   bool copyStoredChoices();
+  bool copyStoredLists();
   void yieldOnlyResults();
   void collect(Operation *op);
   bool mayBeStreamed(EinsumOp consumer, ReadOp read);
@@ -60,6 +61,8 @@ private:
   /// Copies of what other nests store, and the reads that need none.
   llvm::SmallPtrSet<Operation *, 8> copies;
   llvm::DenseSet<Operation *> presentReads;
+  /// The lists that are stored for other nests.
+  llvm::DenseMap<Operation *, JoinOp> lists;
 };
 
 } // namespace
@@ -363,6 +366,38 @@ bool NestFormer::copyStoredChoices() {
   return !choices.empty();
 }
 
+/// Lets an Einsum that reads a list of another nest read a copy of it with a
+/// filter: how long the list is, only its nest knows, so that stores
+/// coordinates of -1 past the end. Returns whether anything changed.
+bool NestFormer::copyStoredLists() {
+  llvm::SetVector<std::pair<EinsumOp, ReadOp>> reads;
+  for (auto &[op, root] : roots)
+    for (Operation *member : root.members) {
+      auto consumer = dyn_cast<EinsumOp>(member);
+      if (!consumer)
+        continue;
+      for (auto read : consumer.getBody().getOps<ReadOp>()) {
+        auto argument = cast<BlockArgument>(read.getTensor());
+        auto topk = consumer.getInputs()[argument.getArgNumber()]
+                        .getDefiningOp<TopKOp>();
+        if (topk && !mayInline(topk, consumer, root))
+          reads.insert({consumer, read});
+      }
+    }
+  for (auto [consumer, read] : reads) {
+    auto argument = cast<BlockArgument>(read.getTensor());
+    auto topk = cast<TopKOp>(
+        consumer.getInputs()[argument.getArgNumber()].getDefiningOp());
+    JoinOp &list = lists[topk];
+    if (!list) {
+      list = completeList(topk);
+      copies.insert(topk);
+    }
+    copies.insert(copyEntryRead(consumer, read, list));
+  }
+  return !reads.empty();
+}
+
 /// Says where what another nest stores is present, for streams to know. Returns
 /// whether anything changed.
 FailureOr<bool> NestFormer::copyAbsentReads() {
@@ -403,7 +438,7 @@ LogicalResult NestFormer::run() {
     roots.clear();
     for (Value value : cascade.getBody().front().getTerminator()->getOperands())
       collect(value.getDefiningOp());
-    if (copyStoredChoices())
+    if (copyStoredChoices() || copyStoredLists())
       continue;
     changed = copyAbsentReads();
     if (failed(changed))

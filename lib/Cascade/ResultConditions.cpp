@@ -5,13 +5,16 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/SetVector.h"
+#include <set>
 
 using namespace mlir;
 using namespace attn;
 
 namespace {
 
-/// Emits conditions at the end of an Einsum's region.
+/// Emits conditions at the end of an Einsum's region. Equal values are one, so
+/// a tensor that is reached on many paths at the same coordinates is visited
+/// once, and its conditions are there once.
 class ConditionEmitter {
 public:
   /// The variables of an Einsum, as coordinates in the target's region.
@@ -19,7 +22,10 @@ public:
 
   explicit ConditionEmitter(EinsumOp target)
       : target(target),
-        builder(OpBuilder::atBlockEnd(&target.getBody().front())) {}
+        builder(OpBuilder::atBlockEnd(&target.getBody().front())) {
+    for (Operation &op : target.getBody().front())
+      known.insert(&op);
+  }
 
   /// Adds the conditions on the result of `maker`, and on what it reads.
   LogicalResult add(EinsumOp maker, const Coordinates &at);
@@ -28,7 +34,9 @@ public:
     return add(producer,
                getCoordinates(producer, read.getLoc(), read.getIndices()));
   }
-  ArrayRef<Value> getConditions() const { return conditions; }
+  /// Adds those on an entry of `list`, which `read` has a part of.
+  void addEntry(JoinOp list, ReadOp read);
+  ArrayRef<Value> getConditions() const { return conditions.getArrayRef(); }
   OpBuilder &getBuilder() { return builder; }
   /// The region's argument for a tensor or scalar of the cascade.
   Value getArgument(Value input);
@@ -39,6 +47,7 @@ private:
     EinsumOp maker;
     IRMapping mapping;
   };
+  Value unique(Value value);
   Value clone(Value value, Frame &frame);
   void addBounds(ReadOp read, ValueRange indices);
   Frame makeFrame(EinsumOp maker, const Coordinates &at);
@@ -48,7 +57,10 @@ private:
 
   EinsumOp target;
   OpBuilder builder;
-  SmallVector<Value> conditions;
+  llvm::DenseSet<Operation *, EqualOperation> known;
+  llvm::SetVector<Value> conditions;
+  /// The Einsums that were visited, each with its coordinates.
+  std::set<std::pair<Operation *, SmallVector<const void *, 4>>> visited;
 };
 
 } // namespace
@@ -73,6 +85,17 @@ Value ConditionEmitter::getArgument(Value input) {
   return target.getBody().addArgument(input.getType(), target.getLoc());
 }
 
+/// The value that was there before, if `value` was just made and is no other.
+Value ConditionEmitter::unique(Value value) {
+  Operation *made = value.getDefiningOp();
+  auto [it, isNew] = known.insert(made);
+  if (isNew)
+    return value;
+  Operation *first = *it;
+  made->erase();
+  return first->getResult(0);
+}
+
 ConditionEmitter::Frame ConditionEmitter::makeFrame(EinsumOp maker,
                                                     const Coordinates &at) {
   Frame frame{maker, {}};
@@ -92,7 +115,8 @@ Value ConditionEmitter::clone(Value value, Frame &frame) {
         frame.mapping.map(
             operand,
             getArgument(frame.maker.getInputs()[argument.getArgNumber()]));
-    builder.clone(*op, frame.mapping);
+    Value made = builder.clone(*op, frame.mapping)->getResult(0);
+    frame.mapping.map(op->getResult(0), unique(made));
   }
   if (auto argument = dyn_cast<BlockArgument>(value))
     return getArgument(frame.maker.getInputs()[argument.getArgNumber()]);
@@ -108,12 +132,13 @@ void ConditionEmitter::addBounds(ReadOp read, ValueRange indices) {
     if (original.getDefiningOp<FlattenOp>() ||
         (var && var.getRankAttr() == rank))
       continue; // inside by S1
-    Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
-    Value extent = ExtentOp::create(builder, loc, builder.getIndexType(), rank);
-    conditions.push_back(arith::CmpIOp::create(
-        builder, loc, arith::CmpIPredicate::sge, index, zero));
-    conditions.push_back(arith::CmpIOp::create(
-        builder, loc, arith::CmpIPredicate::slt, index, extent));
+    Value zero = unique(arith::ConstantIndexOp::create(builder, loc, 0));
+    Value extent =
+        unique(ExtentOp::create(builder, loc, builder.getIndexType(), rank));
+    conditions.insert(unique(arith::CmpIOp::create(
+        builder, loc, arith::CmpIPredicate::sge, index, zero)));
+    conditions.insert(unique(arith::CmpIOp::create(
+        builder, loc, arith::CmpIPredicate::slt, index, extent)));
   }
 }
 
@@ -139,10 +164,12 @@ ConditionEmitter::getCoordinates(EinsumOp producer, Location loc,
         break;
       }
       Value extent =
-          ExtentOp::create(builder, loc, builder.getIndexType(), var);
-      Value quotient = arith::FloorDivSIOp::create(builder, loc, rest, extent);
-      Value whole = arith::MulIOp::create(builder, loc, quotient, extent);
-      at[var] = arith::SubIOp::create(builder, loc, rest, whole);
+          unique(ExtentOp::create(builder, loc, builder.getIndexType(), var));
+      Value quotient =
+          unique(arith::FloorDivSIOp::create(builder, loc, rest, extent));
+      Value whole =
+          unique(arith::MulIOp::create(builder, loc, quotient, extent));
+      at[var] = unique(arith::SubIOp::create(builder, loc, rest, whole));
       rest = quotient;
     }
   }
@@ -160,7 +187,7 @@ void ConditionEmitter::addFrame(Frame frame, std::vector<Frame> &worklist) {
       conjuncts.push_back(both.getRhs());
       conjuncts.push_back(both.getLhs());
     } else if (!mentionReduced(maker, conjunct)) {
-      conditions.push_back(clone(conjunct, frame));
+      conditions.insert(clone(conjunct, frame));
     }
   }
   for (auto read : maker.getBody().getOps<ReadOp>()) {
@@ -172,20 +199,38 @@ void ConditionEmitter::addFrame(Frame frame, std::vector<Frame> &worklist) {
     addBounds(read, indices);
     auto argument = cast<BlockArgument>(read.getTensor());
     Value tensor = maker.getInputs()[argument.getArgNumber()];
-    if (auto producer = tensor.getDefiningOp<EinsumOp>())
-      worklist.push_back(makeFrame(
-          producer, getCoordinates(producer, read.getLoc(), indices)));
+    auto producer = tensor.getDefiningOp<EinsumOp>();
+    if (!producer)
+      continue;
+    Coordinates at = getCoordinates(producer, read.getLoc(), indices);
+    SmallVector<const void *, 4> key;
+    for (StringAttr var : producer.getOutVars())
+      key.push_back(at.lookup(var).getAsOpaquePointer());
+    if (visited.insert({producer, key}).second)
+      worklist.push_back(makeFrame(producer, at));
   }
+}
+
+void ConditionEmitter::addEntry(JoinOp list, ReadOp read) {
+  Location loc = read.getLoc();
+  Value coordinate =
+      unique(ReadOp::create(builder, loc, builder.getI32Type(),
+                            getArgument(list.getResult(1)), read.getIndices()));
+  Value zero = unique(
+      arith::ConstantOp::create(builder, loc, builder.getI32IntegerAttr(0)));
+  conditions.insert(unique(arith::CmpIOp::create(
+      builder, loc, arith::CmpIPredicate::sle, zero, coordinate)));
 }
 
 LogicalResult ConditionEmitter::add(EinsumOp maker, const Coordinates &at) {
   // An iterative walk: cascades are long.
   std::vector<Frame> worklist{makeFrame(maker, at)};
-  for (size_t count = 0; !worklist.empty(); ++count) {
+  while (!worklist.empty()) {
     Frame frame = std::move(worklist.back());
     worklist.pop_back();
     addFrame(std::move(frame), worklist);
-    if (conditions.size() > maxConditions || count > 64 * maxConditions)
+    if (conditions.size() > maxConditions ||
+        visited.size() > 64 * maxConditions)
       return maker.emitOpError("is present under more than ")
              << maxConditions
              << " conditions, too many to repeat where it is "
@@ -301,10 +346,14 @@ static void readCopy(EinsumOp consumer, ReadOp read, EinsumOp copy) {
   }
 }
 
-FailureOr<EinsumOp> attn::copyAbsentRead(EinsumOp consumer, ReadOp read) {
+/// What `read`, of `consumer`, reads from.
+static Value getTensor(EinsumOp consumer, ReadOp read) {
   auto argument = cast<BlockArgument>(read.getTensor());
-  Value tensor = consumer.getInputs()[argument.getArgNumber()];
-  auto producer = tensor.getDefiningOp<EinsumOp>();
+  return consumer.getInputs()[argument.getArgNumber()];
+}
+
+FailureOr<EinsumOp> attn::copyAbsentRead(EinsumOp consumer, ReadOp read) {
+  auto producer = getTensor(consumer, read).getDefiningOp<EinsumOp>();
   if (!producer)
     return EinsumOp();
   auto [copy, copied] = copyRead(consumer, read);
@@ -314,6 +363,37 @@ FailureOr<EinsumOp> attn::copyAbsentRead(EinsumOp consumer, ReadOp read) {
     copy.erase();
     return failed(added) ? FailureOr<EinsumOp>(failure()) : EinsumOp();
   }
+  endRegion(emitter.getBuilder(), read.getLoc(), copied,
+            emitter.getConditions());
+  readCopy(consumer, read, copy);
+  return copy;
+}
+
+JoinOp attn::completeList(TopKOp topk) {
+  OpBuilder builder(topk->getContext());
+  builder.setInsertionPointAfter(topk);
+  SmallVector<Value> lists(topk->getResults());
+  for (auto [part, value] : llvm::enumerate(topk->getResults())) {
+    auto type = cast<attn::TensorType>(value.getType());
+    Type element = getComputeType(type.getElementType());
+    TypedAttr none = part == 0   ? getIdentity(ReducerKind::Max, element)
+                     : part == 1 ? TypedAttr(builder.getI32IntegerAttr(-1))
+                                 : builder.getZeroAttr(element);
+    lists.push_back(createConstant(builder, topk.getLoc(), type, none));
+  }
+  return JoinOp::create(builder, topk.getLoc(), topk->getResultTypes(),
+                        topk.getToAttr(), lists, topk.getNamesAttr());
+}
+
+EinsumOp attn::copyEntryRead(EinsumOp consumer, ReadOp read, JoinOp list) {
+  auto part = cast<OpResult>(getTensor(consumer, read)).getResultNumber();
+  auto [copy, copied] = copyRead(consumer, read);
+  auto argument = cast<BlockArgument>(copied.getTensor());
+  copy.getInputsMutable()
+      .slice(argument.getArgNumber(), 1)
+      .assign(list.getResult(part));
+  ConditionEmitter emitter(copy);
+  emitter.addEntry(list, copied);
   endRegion(emitter.getBuilder(), read.getLoc(), copied,
             emitter.getConditions());
   readCopy(consumer, read, copy);

@@ -31,6 +31,14 @@ bool readsInPlace(mlir::Operation *producer, mlir::Operation *consumer);
 /// have.
 mlir::FailureOr<EinsumOp> copyAbsentRead(EinsumOp consumer, ReadOp read);
 
+/// The list of `topk`, present everywhere: where it has no entry, the
+/// coordinate is -1. The join with an empty list says so.
+JoinOp completeList(TopKOp topk);
+
+/// Replaces a read of a top-k's result by a read, in place, of a new Einsum
+/// that copies it from `list`, the completed one, where that has an entry.
+EinsumOp copyEntryRead(EinsumOp consumer, ReadOp read, JoinOp list);
+
 } // namespace attn
 
 #endif // LIB_CASCADE_RESULTCONDITIONS_H

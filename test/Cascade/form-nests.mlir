@@ -108,3 +108,64 @@ attn.cascade @negative_other_loops(%Q: !attn.tensor<[p, e], f32>,
   %C = attn.einsum [m] = %QK[p, m] reduce(max p)
   attn.yield %R, %C
 }
+
+// -----
+
+/// How long a list is, only its nest knows: it stores coordinates of -1 where
+/// there is no entry, and what reads it elsewhere asks for 0 or more.
+// CHECK-LABEL: attn.cascade @list_of_another_nest
+//       CHECK: %W, %I = attn.nest parallel(p)
+//       CHECK:   %[[W:.*]], %[[I:.*]] = attn.topk m to s of %X
+//       CHECK:   %[[NONE:.*]] = attn.einsum [p, s] = -inf
+//       CHECK:   %[[NOWHERE:.*]] = attn.einsum [p, s] = cast(-1, i32)
+//       CHECK:   %[[FW:.*]], %[[FI:.*]] = attn.join s of (%[[W]], %[[I]]) and (%[[NONE]], %[[NOWHERE]])
+//       CHECK:   attn.yield %[[FW]], %[[FI]]
+//       CHECK: %O = attn.nest parallel(p, f)
+//       CHECK:   attn.einsum [p, s] = %W[p + 1, s] where (0 <= %I[p + 1, s])
+//       CHECK:   %[[AT:.*]] = attn.einsum [p, s] = %I[p + 1, s] where (0 <= %I[p + 1, s])
+//       CHECK:   %V[%[[AT]][p, s], f]
+
+/// Unfused, the list is of what another nest stores, and is made once.
+// UNFUSED-LABEL: attn.cascade @list_of_another_nest
+// UNFUSED-COUNT-1: attn.topk
+//     UNFUSED-NOT: attn.topk
+//         UNFUSED: attn.yield %O{{$}}
+attn.cascade @list_of_another_nest(%X: !attn.tensor<[p, m], f32>,
+                                   %V: !attn.tensor<[m, f], f32>)
+    -> !attn.tensor<[p, f], f32> ranks(p, m, f = 64, s = 4) {
+  %W, %I = attn.topk m to s of %X
+  %O = attn.einsum [p, f] = %W[p + 1, s] * %V[%I[p + 1, s], f]
+  attn.yield %O
+}
+
+// -----
+
+/// A tensor is reached on 2^12 paths, and its condition is there once.
+// CHECK-LABEL: attn.cascade @one_condition
+//       CHECK: attn.einsum [m] = %{{.*}}[m + 1] where (%X[m + 1] > 0.0){{$}}
+attn.cascade @one_condition(%X: !attn.tensor<[m], f32>)
+    -> !attn.tensor<[m], f32> ranks(m) {
+  %A0 = attn.einsum [m] = %X[m] where (%X[m] > 0.0)
+  %B0 = attn.einsum [m] = %X[m] * 2.0 where (%X[m] > 0.0)
+  %A1 = attn.einsum [m] = %A0[m] + %B0[m]
+  %B1 = attn.einsum [m] = %A0[m] - %B0[m]
+  %A2 = attn.einsum [m] = %A1[m] + %B1[m]
+  %B2 = attn.einsum [m] = %A1[m] - %B1[m]
+  %A3 = attn.einsum [m] = %A2[m] + %B2[m]
+  %B3 = attn.einsum [m] = %A2[m] - %B2[m]
+  %A4 = attn.einsum [m] = %A3[m] + %B3[m]
+  %B4 = attn.einsum [m] = %A3[m] - %B3[m]
+  %A5 = attn.einsum [m] = %A4[m] + %B4[m]
+  %B5 = attn.einsum [m] = %A4[m] - %B4[m]
+  %A6 = attn.einsum [m] = %A5[m] + %B5[m]
+  %B6 = attn.einsum [m] = %A5[m] - %B5[m]
+  %A7 = attn.einsum [m] = %A6[m] + %B6[m]
+  %B7 = attn.einsum [m] = %A6[m] - %B6[m]
+  %A8 = attn.einsum [m] = %A7[m] + %B7[m]
+  %B8 = attn.einsum [m] = %A7[m] - %B7[m]
+  %A9 = attn.einsum [m] = %A8[m] + %B8[m]
+  %B9 = attn.einsum [m] = %A8[m] - %B8[m]
+  %T = attn.einsum [m] = %A9[m] * %B9[m]
+  %S = attn.einsum [m] = %T[m + 1]
+  attn.yield %S
+}

@@ -44,3 +44,12 @@ attn.cascade @biased(%X: !attn.tensor<[p, e], f32>, %G: !attn.tensor<[m, e], f32
   %N  = attn.einsum [p, s] = %Y[p, s] / %S[p]
   attn.yield %N, %R
 }
+
+// The experts of the next token, from a list that another nest stores.
+attn.cascade @of_the_next(%X: !attn.tensor<[p, m], f32>,
+                          %V: !attn.tensor<[m, f], f32>)
+    -> !attn.tensor<[p, f], f32> ranks(p, m, f = 8, s = 6) {
+  %W, %I = attn.topk m to s of %X
+  %O = attn.einsum [p, f] = %W[p + 1, s] * %V[%I[p + 1, s], f]
+  attn.yield %O
+}
