@@ -139,7 +139,9 @@ private:
   Text select(Text condition, Text ifTrue, Text ifFalse) override {
     return function("select", {condition, ifTrue, ifFalse});
   }
-  Text cast(Expr expr, Text a) override { return function(expr.name(), a); }
+  Text cast(Expr expr, Text a) override {
+    return function("cast", {a, Text{expr.name().str(), Text::Atom}});
+  }
   Text call(Expr expr, ArrayRef<Text> operands) override {
     return function(expr.name(), operands);
   }

@@ -195,7 +195,8 @@ void Deriver::place(unsigned index) {
   }
   work.body = substitute(reduction.body, replacement);
   if (reduction.presence)
-    reduction.presence = substitute(reduction.presence, replacement);
+    reduction.presence =
+        findExtrema(work, substitute(reduction.presence, replacement));
   work.body = dropGuards(work, work.body);
 
   const Reducer &reducer = getReducer(reduction.reducer);

@@ -221,6 +221,10 @@ Derivation derive(const NormalForm &form,
 /// The accumulators and outputs as text, one a line.
 void print(const Derivation &derivation, llvm::raw_ostream &os);
 llvm::StringRef stringify(RefusalRule rule);
+/// Why no correction under `reducer` follows from a change of `names` in what
+/// cannot be separated.
+std::string describeMixture(Expr offending, llvm::StringRef names,
+                            llvm::StringRef reducer);
 llvm::StringRef stringify(MaximumChoice choice);
 
 } // namespace attn

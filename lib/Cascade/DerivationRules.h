@@ -30,6 +30,9 @@ Expr expandExponents(Expr root);
 /// Cancels equal factors in each term, wherever they vanish.
 Expr cancelFactors(Expr expr);
 
+/// Whether `expr` is a strictly increasing function of its only operand.
+bool isIncreasing(Expr expr);
+
 /// True if `presence` holds only where `other` does.
 bool implies(Expr presence, Expr other);
 
@@ -134,12 +137,15 @@ private:
   // In DeriveRefuse.cpp.
   bool isSeparable(const Work &work, Expr expr) const;
   Expr findOffender(const Work &work) const;
+  Expr findMovingCondition(const Work &work) const;
   Expr restoreNames(Expr expr) const;
   void refuse(const Work &work, RefusalRule rule);
 
   // In DeriveKeep.cpp.
   std::optional<RefusalRule> keep(Work &work, Expr &value);
   bool isReachedLast(Expr presence, Expr leaf, Expr x);
+  Expr compareWithExtremum(const Work &work, Expr equal);
+  Expr findExtrema(const Work &work, Expr presence);
 
   // In DeriveClose.cpp.
   bool close(Work &work, Expr &value, bool stabilised);

@@ -119,8 +119,7 @@ bool Deriver::deferTerms(Work &work, SmallVectorImpl<Deferred> &deferred) {
   return true;
 }
 
-/// Whether `expr` is a strictly increasing function of its only operand.
-static bool isIncreasing(Expr expr) {
+bool attn::isIncreasing(Expr expr) {
   switch (expr.kind()) {
   case ExprKind::Exp:
   case ExprKind::Log:

@@ -71,10 +71,18 @@ Expr Deriver::findOffender(const Work &work) const {
   return work.body;
 }
 
-/// Why no correction follows from a change of `names` in what cannot be
-/// separated.
-static std::string describeMixture(Expr offending, llvm::StringRef names,
-                                   llvm::StringRef reducer) {
+/// The part of the presence that changes.
+Expr Deriver::findMovingCondition(const Work &work) const {
+  Expr presence = work.reduction.presence;
+  if (presence.is(ExprKind::And))
+    for (Expr conjunct : presence.operands())
+      if (dependsOnMoving(work, conjunct))
+        return conjunct;
+  return presence;
+}
+
+std::string attn::describeMixture(Expr offending, llvm::StringRef names,
+                                  llvm::StringRef reducer) {
   auto text = [&](llvm::StringRef first, llvm::StringRef second) {
     return (llvm::Twine(first) + names + second).str();
   };
@@ -127,7 +135,7 @@ void Deriver::refuse(const Work &work, RefusalRule rule) {
   if (rule == RefusalRule::NotSeparable)
     refusal.offending = findOffender(work);
   else if (rule == RefusalRule::PointsMove)
-    refusal.offending = work.reduction.presence;
+    refusal.offending = findMovingCondition(work);
   else if (rule == RefusalRule::Unstabilised && unstabilised)
     refusal.offending = unstabilised;
   // Of the leaves in it, those that move; as the source calls them.

@@ -103,8 +103,11 @@ void StreamFormer::addListStates(const Accumulator &accumulator,
   values.previous = accumulator.previous;
   values.leaf = accumulator.leaf;
   values.list = topk;
-  values.source = member.isComputed ? getTensor(accumulator.body, topk)
-                                    : Value(topk.getInput());
+  // What is chosen from is absent where a filter took it on the way.
+  bool isTensor = member.imported.conditions.empty();
+  values.source = !member.isComputed ? Value(topk.getInput())
+                  : isTensor         ? getTensor(accumulator.body, topk)
+                                     : Value();
   if (!values.source) {
     EinsumJob local{topk.getLoc()};
     local.name = getSourceName(topk.getInput());

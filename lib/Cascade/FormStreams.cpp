@@ -175,18 +175,6 @@ void StreamFormer::importReduction(Member &member, EinsumOp einsum) {
   importer.define(einsum.getResult(), value, /*varies=*/true);
 }
 
-/// Why the algebra has no words for `op`.
-static std::string describeOpaque(Operation *op) {
-  std::string text;
-  llvm::raw_string_ostream os(text);
-  if (auto cast = dyn_cast<CastOp>(op))
-    os << "`cast(.., " << cast.getTo()
-       << ")` rounds each element after a change by a reduction";
-  else
-    os << "`" << op->getName() << "` cannot be corrected";
-  return text;
-}
-
 void StreamFormer::classify(Member &member, EinsumOp einsum) {
   bool depends = false;
   unsigned ready = 0, finished = 0;
@@ -217,14 +205,6 @@ void StreamFormer::classify(Member &member, EinsumOp einsum) {
                   einsum.getResult().getType().getElementType() == type);
   bool isAlgebra = options.derives && imported.value && !filterMoves &&
                    isStoredAsIs && isTyped;
-  if (imported.opaque)
-    member.reason = describeOpaque(imported.opaque);
-  else if (filterMoves)
-    member.reason = "its filter chooses points by a reduction";
-  else if (!einsum.getReducers().empty())
-    member.reason = "it reduces what depends on a reduction";
-  else
-    member.reason = "it computes no float from a reduction";
 
   bool isReduction = einsum.getReducer(rank).has_value();
   if (isReduction && isAlgebra) {
@@ -234,6 +214,8 @@ void StreamFormer::classify(Member &member, EinsumOp einsum) {
     return;
   } else if (isReduction) {
     member.role = Role::Plain;
+    if (depends)
+      member.reason = describeRefusal(einsum, imported);
     member.segment = finished;
     member.ready = finished + 1;
     return;
@@ -256,6 +238,7 @@ void StreamFormer::classify(Member &member, EinsumOp einsum) {
       emitter.setName(imported.value, *name);
   } else if (depends) {
     member.role = Role::Late;
+    member.reason = describeRefusal(einsum, imported);
     member.ready = finished;
   }
 }
@@ -279,7 +262,8 @@ void StreamFormer::classify() {
       if (!producer || producer->role == Role::Independent)
         continue;
       member.role = Role::Late;
-      member.reason = "it is no Einsum";
+      member.reason = "what depends on " + getMovingNames(&op) +
+                      " is read by no Einsum, and cannot be corrected";
       member.ready = std::max(member.ready, producer->getFinished());
     }
   }

@@ -40,6 +40,30 @@ unsigned ExprImporter::intern(std::vector<const void *> key) {
   return ids.try_emplace(std::move(key), ids.size()).first->second;
 }
 
+/// How a comparison of integers is written.
+static StringRef getSymbol(arith::CmpIPredicate predicate) {
+  using P = arith::CmpIPredicate;
+  switch (predicate) {
+  case P::eq:
+    return "==";
+  case P::ne:
+    return "ne";
+  case P::slt:
+  case P::ult:
+    return "<";
+  case P::sle:
+  case P::ule:
+    return "<=";
+  case P::sgt:
+  case P::ugt:
+    return ">";
+  case P::sge:
+  case P::uge:
+    return ">=";
+  }
+  llvm_unreachable("unknown predicate");
+}
+
 /// The text of a slice, for messages; long ones are cut.
 std::string ExprImporter::getText(Region &region, Operation &op) {
   constexpr unsigned maxText = 120;
@@ -70,6 +94,11 @@ std::string ExprImporter::getText(Region &region, Operation &op) {
           .Case<arith::AddIOp, arith::AddFOp>([&](auto) { return infix("+"); })
           .Case<arith::SubIOp, arith::SubFOp>([&](auto) { return infix("-"); })
           .Case<arith::MulIOp, arith::MulFOp>([&](auto) { return infix("*"); })
+          .Case<arith::AndIOp>([&](auto) { return infix("and"); })
+          .Case<arith::OrIOp>([&](auto) { return infix("or"); })
+          .Case([&](arith::CmpIOp compare) {
+            return infix(getSymbol(compare.getPredicate()));
+          })
           .Default([&](Operation *) {
             StringRef name =
                 isa<FlattenOp>(op) ? "" : op.getName().stripDialect();
@@ -413,6 +442,10 @@ ImportedEinsum ExprImporter::import(EinsumOp einsum) {
   else if (isa<FloatType>(type) && einsum.getReducers().empty())
     expr = roundTo(value.getType(), type, expr);
   region.result.value = region.result.opaque ? Expr() : expr;
+  if (Operation *opaque = region.result.opaque) {
+    region.result.shown = region.exprs.lookup(opaque->getResult(0));
+    region.result.text = region.slices[opaque->getResult(0)].text;
+  }
   return std::move(region.result);
 }
 

@@ -37,9 +37,12 @@ struct LeafSource {
 /// An Einsum as algebra.
 struct ImportedEinsum {
   /// Null where it is nothing that the algebra can say; `opaque` is then the
-  /// operation that it cannot say.
+  /// operation that it cannot say, which messages show as an expression, or
+  /// where that is null as `text`.
   Expr value;
   mlir::Operation *opaque = nullptr;
+  Expr shown;
+  std::string text;
   /// A point is present where all of them hold.
   llvm::SmallSetVector<Expr, 4> conditions;
   /// The result is present where all of them hold: those that are read or

@@ -1,7 +1,7 @@
 //===- StreamFormer.h - One rank of a block becomes streams ---------------===//
 //
 // What the parts of OnePass share: the ops of a block and what becomes of them
-// (FormStreams.cpp), the streams that are emitted (EmitStreams.cpp), the
+// (FormStreams.cpp, RefuseMember.cpp), the streams that are emitted (EmitStreams.cpp), the
 // functions that their states become (EmitMonoid.cpp) and what a user is told
 // (ExplainStreams.cpp).
 //
@@ -162,6 +162,11 @@ private:
   Derivation deriveBest(NormalForm &form, Segment &segment);
   void emitSegment(Segment segment);
   void cleanUp();
+
+  // RefuseMember.cpp
+  std::string getMovingNames(mlir::Operation *op);
+  Expr findForgetting(Expr expr);
+  std::string describeRefusal(EinsumOp einsum, const ImportedEinsum &imported);
 
   // FormLists.cpp
   void classifyList(Member &member, TopKOp topk);

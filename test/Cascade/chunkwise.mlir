@@ -338,7 +338,7 @@ attn.cascade @negative_rounded(%x: !attn.tensor<[t, e], f32>, %s0: !attn.tensor<
     -> !attn.tensor<[t, e], bf16> ranks(t, e) {
   %S, %O = attn.iterate t init(%s = %s0)
       -> (!attn.tensor<[e], bf16>, !attn.tensor<[t, e], bf16>) {
-    // expected-remark @below {{`bf16(s[e] + x[t,e])` is not linear in the state; `t` is walked step by step}}
+    // expected-remark @below {{`cast(s[e] + x[t,e], bf16)` is not linear in the state; `t` is walked step by step}}
     %s1 = attn.einsum [e] = %s[e] + %x[t, e] : bf16
     attn.yield %s1, %s1
   }

@@ -2,6 +2,12 @@
 
 Values are whole numbers, so that many are equal, with infinities and NaN among
 them; chunks of any size, in order and as a tree, must agree on every place.
+
+Lists of softmax weights are of scores from N(0, 150^2), most weights of which
+underflow to 0 and are equal: what a list orders are the scores. So all orders
+must agree on every place, with what NumPy sorts, too; and with the cascade as
+written on every value, to 1e-12, and on which points are best: its own weights
+at the coordinates found are its own list.
 """
 import numpy as np
 
@@ -28,6 +34,66 @@ attn.cascade @list(%X: !attn.tensor<[p, m], f64>, %n: i32)
   attn.yield %W, %I
 }
 """
+
+# The best by weight, their weights, payloads and sums: a router.
+WEIGHTS = """
+attn.cascade @weights(%X: !attn.tensor<[p, m], f64>, %V: !attn.tensor<[m, f], f64>,
+                      %n: i32)
+    -> (!attn.tensor<[p, m], f64>, !attn.tensor<[p, s], f64>, !attn.tensor<[p, s], i32>,
+        !attn.tensor<[p, s], f64>, !attn.tensor<[p, s], f64>, !attn.tensor<[p, f], f64>,
+        !attn.tensor<[p], i32>)
+    ranks(p, m, s = 5, f = 3) {
+  %Y = attn.einsum [p, m] = %X[p, m] where (m ne 3 and m < p + %n)
+  %G = attn.einsum [p]    = %Y[p, m] reduce(max m)
+  %E = attn.einsum [p, m] = exp(%Y[p, m] - %G[p])
+  %D = attn.einsum [p]    = %E[p, m]
+  %A = attn.einsum [p, m] = %E[p, m] / %D[p]
+  %B = attn.einsum [p, m] = %X[p, m] * 2.0
+  %W, %I, %P = attn.topk m to s of %A with %B
+  %S = attn.einsum [p]    = %W[p, s]
+  %N = attn.einsum [p, s] = %W[p, s] / %S[p]
+  %O = attn.einsum [p, f] = %N[p, s] * %V[%I[p, s], f]
+  %J = attn.einsum [p]    = %A[p, m] reduce(argmax m)
+  attn.yield %A, %W, %I, %P, %N, %O, %J
+}
+"""
+
+
+def check_weights(rng):
+    """Lists and the first of them, by weights of scores from N(0, 150^2)."""
+    naive = cascades.models(WEIGHTS)["weights"]
+    # The weights themselves keep m: they are for the cascade as written.
+    text = WEIGHTS.replace("!attn.tensor<[p, m], f64>, !attn.tensor<[p, s], f64>, "
+                           "!attn.tensor<[p, s], i32>,",
+                           "!attn.tensor<[p, s], f64>, "
+                           "!attn.tensor<[p, s], i32>,", 1)
+    text = text.replace("attn.yield %A, ", "attn.yield ")
+    derived = cascades.models(text, cascades.DERIVED)["weights"]
+    assert derived.count('"stream"') == 1 and '"join"' in derived
+    checked = 0
+    for n in (0, 1, 3, 40):
+        X = 150 * rng.standard_normal((6, 29))
+        X[0] = np.round(X[0] / 100) * 100  # equal scores: equal weights
+        V = rng.standard_normal((29, 3))
+        written = cascades.evaluate(naive, dict(X=X, V=V, n=n))
+        sorted_by_score = expect(X, n)
+        for order, *options in cascades.ORDERS:
+            actual = cascades.evaluate(derived, dict(X=X, V=V, n=n), *options)
+            what = f"n={n} in {order} order"
+            for p, row in enumerate(X):
+                count = min(5, sum(m != 3 for m in range(min(len(row), p + n))))
+                I = actual["I"][p, :count].astype(int)
+                assert (actual["I"][p] == sorted_by_score["I"][p]).all(), what
+                assert (actual["P"][p, :count] == 2 * row[I]).all(), what
+                W, A = written["W"][p, :count], written["A"][p]
+                assert cascades.error(A[I], W) <= 1e-12, what
+                assert actual["J"][p] == (I[0] if count else -1), what
+                assert actual["J"][p] == written["J"][p], what
+            for name in ("W", "N", "O"):
+                gap = cascades.error(actual[name], written[name])
+                assert gap <= 1e-12, f"{name} differs by {gap}: {what}"
+            checked += 1
+    return checked
 
 
 def expect(X, n):
@@ -61,7 +127,7 @@ def main():
     best = cascades.models(BEST)["best"]
     best_derived = cascades.models(BEST, cascades.DERIVED)["best"]
     assert best_derived.count('"stream"') == 1
-    checked = 0
+    checked = check_weights(rng)
     for n in range(0, 14):
         X = rng.integers(-2, 3, (6, 13)).astype(np.float64)
         X[rng.random(X.shape) < 0.2] = -np.inf

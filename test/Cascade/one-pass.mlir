@@ -316,7 +316,7 @@ attn.cascade @waits(%X: !attn.tensor<[p, m, e], f32>,
     -> !attn.tensor<[p, f], f32> ranks(p, m, e = 64, f = 64) {
   %G = attn.einsum [p, e] = %X[p, m, e] reduce(max m)
   %T = attn.einsum [p, f] = %G[p, e] * %W[e, f]
-  // expected-remark @below {{it reduces what depends on a reduction along `m`; `O` waits for one more traversal}}
+  // expected-remark @below {{`U` reduces `f` of what depends on `T`, and no change can be followed through that (not-separable); `O` waits for one more traversal of `m`}}
   %U = attn.einsum [p, m] = %T[p, f] * %V[m, f]
   %O = attn.einsum [p, f] = sigmoid(%U[p, m]) * %V[m, f]
   attn.yield %O
@@ -591,4 +591,57 @@ attn.cascade @negative_resident(%X: !attn.tensor<[p, m], f32>)
     -> !attn.tensor<[p], f32> ranks(p, m = 512) {
   %S = attn.einsum [p] = %X[p, m]
   attn.yield %S
+}
+
+// -----
+
+/// A filter on the way to what is chosen from takes entries of the list.
+// CHECK-LABEL: attn.cascade @filtered_routing
+//       CHECK: attn.stream m init(max %rm = -inf, add %rd = 0.0, topk %rw = -inf, topk %ri = -1.0)
+//       CHECK:   %[[A:.*]] = attn.einsum [p, m] = %X[p, m] where (m <= p)
+//       CHECK:   attn.topk m to s of %[[A]]
+attn.cascade @filtered_routing(%X: !attn.tensor<[p, m], f32>)
+    -> (!attn.tensor<[p, s], f32>, !attn.tensor<[p, s], i32>)
+    ranks(p, m, s = 4) {
+  %Y = attn.einsum [p, m] = %X[p, m] where (m <= p)
+  %GM = attn.einsum [p] = %Y[p, m] reduce(max m)
+  %SN = attn.einsum [p, m] = exp(%Y[p, m] - %GM[p])
+  %SD = attn.einsum [p] = %SN[p, m]
+  %A = attn.einsum [p, m] = %SN[p, m] / %SD[p]
+  %W, %I = attn.topk m to s of %A
+  attn.yield %W, %I
+}
+
+// -----
+
+/// The most probable is the largest: its coordinate is kept with the maximum.
+// CHECK-LABEL: attn.cascade @most_probable
+//       CHECK: attn.stream m init(max %rm = -inf, min %ri = 2147483647.0)
+//       CHECK:   cast(m, i32) where (%X[p, m] == %RM1[p]) reduce(min m)
+//   CHECK-NOT: attn.stream
+attn.cascade @most_probable(%X: !attn.tensor<[p, m], f32>)
+    -> !attn.tensor<[p], i32> ranks(p, m) {
+  %GM = attn.einsum [p] = %X[p, m] reduce(max m)
+  %SN = attn.einsum [p, m] = exp(%X[p, m] - %GM[p])
+  %SD = attn.einsum [p] = %SN[p, m]
+  %A = attn.einsum [p, m] = %SN[p, m] / %SD[p]
+  %B = attn.einsum [p] = %A[p, m] reduce(max m)
+  %I = attn.einsum [p] = cast(m, i32) where (%A[p, m] == %B[p]) reduce(min m)
+  attn.yield %I
+}
+
+// -----
+
+/// A factor of either sign: the largest product may be of the least element.
+// CHECK-LABEL: attn.cascade @negative_most_scaled
+//       CHECK: attn.stream m init(add %rd = 0.0)
+//       CHECK: attn.stream m init(max
+attn.cascade @negative_most_scaled(%X: !attn.tensor<[p, m], f32>)
+    -> !attn.tensor<[p], i32> ranks(p, m) {
+  %D = attn.einsum [p] = %X[p, m]
+  %A = attn.einsum [p, m] = %X[p, m] * %D[p]
+  // expected-remark @below {{`X[p,m]*D` and its derivatives by `D` span no space of at most 6 functions that moves by a shift (not-closed); `B` waits for traversal 2 of `m`, which reads `X` again (4 |m| |p| bytes)}}
+  %B = attn.einsum [p] = %A[p, m] reduce(max m)
+  %I = attn.einsum [p] = cast(m, i32) where (%A[p, m] == %B[p]) reduce(min m)
+  attn.yield %I
 }

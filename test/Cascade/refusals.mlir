@@ -95,10 +95,34 @@ attn.cascade @negative_quantised(%X: !attn.tensor<[p, m], f32>,
                                  %W: !attn.tensor<[m, f], f32>)
     -> !attn.tensor<[p, f], f32> ranks(p, m, f = 64) {
   %AM = attn.einsum [p] = abs(%X[p, m]) reduce(max m)
-  // expected-remark @below {{`cast(.., i8)` rounds each element after a change by a reduction along `m`; `O` waits for one more traversal, which reads `X` again (4 |m| |p| bytes)}}
+  // expected-remark @below {{`round(127*X[p,m]/AM)` rounds each element after a change by `AM`: what was rounded off is not known any more when that changes (not-separable); `O` waits for one more traversal of `m`, which reads `X` again (4 |m| |p| bytes)}}
   %QX = attn.einsum [p, m] = cast(round(127.0 * %X[p, m] / %AM[p]), i8)
   %O = attn.einsum [p, f] = %QX[p, m] * %W[m, f]
   attn.yield %O
+}
+
+// -----
+
+/// .. also where nothing but the cast rounds.
+attn.cascade @negative_truncated(%X: !attn.tensor<[p, m], f32>,
+                                 %W: !attn.tensor<[m, f], i8>)
+    -> !attn.tensor<[p, f], i32> ranks(p, m, f = 64) {
+  %AM = attn.einsum [p] = abs(%X[p, m]) reduce(max m)
+  // expected-remark @below {{`cast(127*X[p,m]/AM, i8)` rounds each element after a change by `AM`: what was rounded off is not known any more when that changes (not-separable); `O` waits for one more traversal of `m`, which reads `X` again (4 |m| |p| bytes)}}
+  %QX = attn.einsum [p, m] = cast(127.0 * %X[p, m] / %AM[p], i8)
+  %O = attn.einsum [p, f] = %QX[p, m] * %W[m, f]
+  attn.yield %O
+}
+
+// -----
+
+/// Integers that a reduction of integers changes.
+attn.cascade @negative_integers(%X: !attn.tensor<[p, m], i32>)
+    -> !attn.tensor<[p], i32> ranks(p, m) {
+  %S = attn.einsum [p] = %X[p, m]
+  // expected-remark @below {{`((X[p,m] - S[p]) * 3)` computes integers from `S`, which wrap, so no correction of them holds (not-separable); `E` waits for one more traversal of `m`, which reads `X` again (4 |m| |p| bytes)}}
+  %E = attn.einsum [p] = (%X[p, m] - %S[p]) * 3 reduce(max m)
+  attn.yield %E
 }
 
 // -----
@@ -191,7 +215,7 @@ attn.cascade @negative_late_maximum(%X: !attn.tensor<[p, m], f32>)
 attn.cascade @negative_near_maximum(%X: !attn.tensor<[p, m], f32>)
     -> !attn.tensor<[p], f32> ranks(p, m) {
   %G = attn.einsum [p] = %X[p, m] reduce(max m)
-  // expected-remark @below {{its filter chooses points by a reduction along `m`; `E` waits for one more traversal, which reads `X` again (4 |m| |p| bytes)}}
+  // expected-remark @below {{`G - 2 < X[p,m]` selects other points when `G` changes, and is no comparison with an extremum of the same points (points-move); `E` waits for one more traversal of `m`, which reads `X` again (4 |m| |p| bytes)}}
   %E = attn.einsum [p] = %X[p, m] where (%X[p, m] > %G[p] - 2.0) reduce(add m)
   attn.yield %E
 }
