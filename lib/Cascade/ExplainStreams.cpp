@@ -287,11 +287,10 @@ void StreamFormer::explainSegments() {
     auto explain = [&](Member &culprit) {
       if (culprit.reason.empty() || !explained.insert(culprit.op).second)
         return;
-      InFlightDiagnostic remark = culprit.op->emitRemark()
-                                  << culprit.reason << "; `"
-                                  << getSourceName(member.op->getResult(0))
-                                  << "` waits for one more traversal of `"
-                                  << rank.getValue() << "`";
+      InFlightDiagnostic remark =
+          culprit.op->emitRemark()
+          << culprit.reason << "; `" << getSourceName(member.op->getResult(0))
+          << "` waits for one more traversal of `" << rank.getValue() << "`";
       std::string cost = describeTraversal(getReads(member.op), earlier);
       if (!cost.empty())
         remark << ", which" << cost;

@@ -1,9 +1,9 @@
 //===- StreamFormer.h - One rank of a block becomes streams ---------------===//
 //
 // What the parts of OnePass share: the ops of a block and what becomes of them
-// (FormStreams.cpp, RefuseMember.cpp), the streams that are emitted (EmitStreams.cpp), the
-// functions that their states become (EmitMonoid.cpp) and what a user is told
-// (ExplainStreams.cpp).
+// (FormStreams.cpp, RefuseMember.cpp), the streams that are emitted
+// (EmitStreams.cpp), the functions that their states become (EmitMonoid.cpp)
+// and what a user is told (ExplainStreams.cpp).
 //
 // Not everything is algebra. An Einsum that contracts other ranks stays as it
 // is, and is computed again for each chunk. One that contracts what depends on

@@ -22,8 +22,10 @@ attn.cascade @negative_once_more(%X: !attn.tensor<[m], f32>,
   %A = attn.einsum [m] = %X[m - 1] * %X[m - 2]
   %B = attn.einsum [m] = %A[m - 1] * %A[m - 2]
   %C = attn.einsum [m] = %B[m - 1] * %B[m - 2]
-  // expected-error @below {{is present under more than 256 conditions, too many to repeat where it is read}}
   %D = attn.einsum [m] = %C[m - 1] * %C[m - 2]
-  %G = attn.einsum [p] = %D[%I[n]] * %Y[p, n]
+  %E = attn.einsum [m] = %D[m - 1] * %D[m - 2]
+  // expected-error @below {{is present under more than 256 conditions, too many to repeat where it is read}}
+  %F = attn.einsum [m] = %E[m - 1] * %E[m - 2]
+  %G = attn.einsum [p] = %F[%I[n]] * %Y[p, n]
   attn.yield %G
 }
