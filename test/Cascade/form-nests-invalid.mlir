@@ -24,8 +24,9 @@ attn.cascade @negative_once_more(%X: !attn.tensor<[m], f32>,
   %C = attn.einsum [m] = %B[m - 1] * %B[m - 2]
   %D = attn.einsum [m] = %C[m - 1] * %C[m - 2]
   %E = attn.einsum [m] = %D[m - 1] * %D[m - 2]
-  // expected-error @below {{is present under more than 256 conditions, too many to repeat where it is read}}
   %F = attn.einsum [m] = %E[m - 1] * %E[m - 2]
-  %G = attn.einsum [p] = %F[%I[n]] * %Y[p, n]
-  attn.yield %G
+  // expected-error @below {{is present under more than 256 conditions, too many to repeat where it is read}}
+  %G = attn.einsum [m] = %F[m - 1] * %F[m - 2]
+  %H = attn.einsum [p] = %G[%I[n]] * %Y[p, n]
+  attn.yield %H
 }
