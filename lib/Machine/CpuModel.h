@@ -36,6 +36,12 @@ public:
   bool streamsAlongLanes() const override { return true; }
   /// More fill half of the lanes, and cost no more as lanes.
   int64_t getFewRows() const override { return cpu.processor->lanes / 2; }
+  /// One step of a product on AMX in bf16, and two.
+  llvm::ArrayRef<int64_t> getShortTiles() const override {
+    static constexpr int64_t sizes[] = {32, 64};
+    return cpu.processor->hasTiles ? llvm::ArrayRef(sizes)
+                                   : llvm::ArrayRef<int64_t>();
+  }
   int64_t getStreamTile() const override { return cpu.processor->streamTile; }
   int64_t getProductLaneTile() const override {
     return cpu.processor->productLaneTile;

@@ -9,6 +9,7 @@
 #define LIB_MACHINE_TARGETMODEL_H
 
 #include "mlir/IR/Types.h"
+#include "llvm/ADT/ArrayRef.h"
 #include <memory>
 
 namespace attn {
@@ -40,6 +41,9 @@ public:
   virtual int64_t getStreamTile() const = 0;
   /// The most of them where a call has few coordinates of the lane rank.
   virtual int64_t getNarrowStreamTile() const { return INT64_MAX; }
+  /// Coordinates of both where a call has at most as many, the least first: of
+  /// products whose tiles a matrix unit takes whole, however few are used.
+  virtual llvm::ArrayRef<int64_t> getShortTiles() const { return {}; }
   /// Coordinates of the lane rank, of a second parallel rank and of a streamed
   /// rank in one tile, in nests whose results have no other rank than the lanes
   /// to reuse operands along: products of two tensors.

@@ -66,8 +66,7 @@ TileChooser::TileChooser(CascadeOp cascade, const CallExtents &extents,
   matrixCandidates = machine.processor->matrixTiles;
 }
 
-/// Whether `nest` reads elements that a unit of its own multiplies.
-static bool hasMatrixOperands(NestOp nest, const MachineDescription &machine) {
+bool attn::hasMatrixOperands(NestOp nest, const MachineDescription &machine) {
   auto isMultiplied = [&](Type type) {
     auto tensor = dyn_cast<attn::TensorType>(type);
     if (!tensor || !tensor.getElementType().isIntOrFloat())

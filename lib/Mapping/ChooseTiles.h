@@ -20,6 +20,9 @@ struct PricedTiles {
 /// 4096 coordinates, other free ones 1.
 CallExtents assumeExtents(CascadeOp cascade);
 
+/// Whether `nest` reads elements that a unit of their own multiplies.
+bool hasMatrixOperands(NestOp nest, const MachineDescription &machine);
+
 /// Prices tilings of the nests of a cascade with the machine's cost model.
 class TileChooser {
 public:

@@ -377,16 +377,41 @@ LogicalResult CascadePartitioner::partitionNest(NestOp nest) {
     return success();
   };
 
-  // Wide tiles where there are lanes enough, else narrow ones.
+  // Wide tiles where there are lanes enough, else narrow ones; where all is
+  // short, those of which the matrix unit multiplies less that is empty.
+  StreamOp stream = getSplittable(nest);
+  auto isAtMost = [&](StringAttr rank, int64_t size) {
+    return compare(arith::CmpIPredicate::sle, getExtent(rank),
+                   getConstant(size));
+  };
   auto launchWhole = [&]() -> LogicalResult {
     FailureOr<Launch> most = createWhole(grid, wide);
     if (!hasFreeLanes || failed(most))
       return launchAll(most);
-    Value isNarrow = compare(arith::CmpIPredicate::sle, getExtent(grid.lanes),
-                             getConstant(2 * narrow.lanes));
-    return choose(
-        isNarrow, [&] { return launchAll(most); },
-        [&] { return launchAll(createWhole(few, narrow)); });
+    auto launchLong = [&] {
+      return choose(
+          isAtMost(grid.lanes, 2 * narrow.lanes),
+          [&] { return launchAll(most); },
+          [&] { return launchAll(createWhole(few, narrow)); });
+    };
+    const MachineDescription *machine = target.getPricedMachine();
+    std::function<LogicalResult(ArrayRef<int64_t>)> launchShort =
+        [&](ArrayRef<int64_t> tiles) -> LogicalResult {
+      if (tiles.empty())
+        return launchLong();
+      TileSizes small = wide;
+      small.lanes = small.stream = tiles.front();
+      Value isShort =
+          arith::AndIOp::create(host, loc, isAtMost(grid.lanes, small.lanes),
+                                isAtMost(stream.getRankAttr(), small.stream));
+      return choose(
+          isShort, [&] { return launchShort(tiles.drop_front()); },
+          [&] {
+            return launchAll(createWhole(chooseGrid(nest, small), small));
+          });
+    };
+    bool hasShort = stream && machine && hasMatrixOperands(nest, *machine);
+    return launchShort(hasShort ? target.getShortTiles() : ArrayRef<int64_t>());
   };
 
   // Fewer lanes than ranks that share what is streamed: those are the lanes.
@@ -399,7 +424,6 @@ LogicalResult CascadePartitioner::partitionNest(NestOp nest) {
     return isPacked ? choose(isPacked, otherwise, then) : otherwise();
   };
   // One lane: the keys are the lanes. Few: they are, and those are rows.
-  StreamOp stream = getSplittable(nest);
   bool hasSingle = stream && hasFreeLanes && target.streamsAlongLanes() &&
                    !containsIteration(stream) &&
                    streamsFloatRows(stream, /*gathers=*/true);
@@ -412,9 +436,7 @@ LogicalResult CascadePartitioner::partitionNest(NestOp nest) {
       return otherwise();
     TileSizes sizes = narrow;
     sizes.rows = target.getFewRows();
-    Value areFew = compare(arith::CmpIPredicate::sle, getExtent(rank),
-                           getConstant(sizes.rows));
-    return choose(areFew, otherwise, [&] {
+    return choose(isAtMost(rank, sizes.rows), otherwise, [&] {
       return then(chooseGrid(nest, sizes, stream.getRankAttr(), rank));
     });
   };

@@ -4,7 +4,8 @@
 // scratch where the view has its elements as they are wanted: all inside and of
 // the tile's type. Only the run shows whether that is so, and then
 // - what a contraction broadcasts is in place if it has scratch's own strides,
-//   which are part of the code;
+//   which are part of the code, also where the tile reaches past an extent
+//   that the contraction's loops stop at;
 // - what maps read, what is stored, and rows longer than the tile that a
 //   contraction broadcasts, if the last rank's elements lie one after the
 //   other. The other strides are values then, the view's or scratch's, and the
@@ -26,10 +27,10 @@ using namespace attn::cpu;
 // Places
 //===----------------------------------------------------------------------===//
 
-Value MoveLowering::hasLayout() {
+Value MoveLowering::hasLayout(bool isCut) {
   if (tile.layout.numPanels > 1)
     return makeInteger(b, b.getI1Type(), 0);
-  Value result = isWhole;
+  Value result = isCut ? isUsedInside : isWhole;
   for (auto [dimension, stride] : llvm::zip(dimensions, tile.layout.strides))
     result = k.both(result, arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
                                                   dimension.stride,
@@ -101,6 +102,17 @@ static bool isOnlyBroadcast(tile::LoadOp op, StringAttr laneRank) {
   });
 }
 
+/// Whether contractions read a broadcast tile up to where what is used of it
+/// ends, and no further: along the rows, and along what they sum over.
+static bool isReadToItsEnd(tile::LoadOp op, StringAttr laneRank) {
+  return llvm::all_of(op->getUsers(), [&](Operation *user) {
+    auto type = cast<tile::ContractOp>(user).getResult().getType();
+    return llvm::count_if(type.getRanks(), [&](StringAttr rank) {
+             return rank != laneRank;
+           }) <= 1;
+  });
+}
+
 /// Whether all that reads a tile are maps, which take any strides.
 static bool isOnlyMapped(tile::LoadOp op) {
   return llvm::all_of(op->getUsers(), [](Operation *user) {
@@ -159,7 +171,9 @@ LogicalResult KernelLowering::lowerLoad(tile::LoadOp op) {
     return success();
   }
   bool hasStrides = isMapped || hasPartsOfRows(op);
-  Value isInPlace = hasStrides ? move.isContiguous() : move.hasLayout();
+  Value isInPlace = hasStrides
+                        ? move.isContiguous()
+                        : move.hasLayout(isReadToItsEnd(op, getLaneRank()));
   places[op.getResult()] = move.choosePlace(isInPlace, hasStrides);
   move.runUnless(isInPlace);
   return success();

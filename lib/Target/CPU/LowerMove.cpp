@@ -22,7 +22,7 @@ Value MoveLowering::clamp(Value value, int64_t high) {
 
 void MoveLowering::bind(ValueRange offsets, ArrayAttr dims) {
   inside = makeInteger(b, b.getI1Type(), 1);
-  isWhole = inside;
+  isWhole = isUsedInside = inside;
   Value start = k.constant(0);
   dimensions.resize(tile.type.getRanks().size());
   for (auto [index, dim] : llvm::enumerate(dims.getAsRange<StringAttr>())) {
@@ -49,15 +49,18 @@ void MoveLowering::bind(ValueRange offsets, ArrayAttr dims) {
                   k.getDemanded().getOrigin(tileValue, dim) == offsets[index]);
     Value end = isCut ? high : k.constant(size);
     dimensions[position] = {dim, size, view.strides[index], low, high, end};
-    Value fits = k.both(
-        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, low, k.constant(0)),
-        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, high,
-                              k.constant(size)));
+    Value begins =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, low, k.constant(0));
+    Value fits =
+        k.both(begins, arith::CmpIOp::create(b, arith::CmpIPredicate::eq, high,
+                                             k.constant(size)));
     isWhole = k.both(isWhole, fits);
+    isUsedInside = k.both(isUsedInside, isCut ? begins : fits);
     if (index + 1 == dims.size())
       last = position;
   }
   isWhole = k.both(isWhole, inside);
+  isUsedInside = k.both(isUsedInside, inside);
   base = k.advance(view.pointer, start, memory);
 }
 

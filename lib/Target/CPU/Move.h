@@ -30,8 +30,9 @@ public:
   }
   void run();
   void runUnless(mlir::Value condition);
-  /// Whether the view has the tile as scratch would.
-  mlir::Value hasLayout();
+  /// Whether the view has the tile as scratch would: all of it or, if
+  /// `isCut`, what is used.
+  mlir::Value hasLayout(bool isCut);
   /// Whether the last rank's elements are one after the other.
   mlir::Value isContiguous();
   mlir::Value isContiguousAlong(int64_t dimension);
@@ -50,10 +51,11 @@ private:
   mlir::Type element, memory;
   bool isNarrow; ///< loads what memory holds, unwidened
   llvm::SmallVector<Dimension> dimensions; ///< in the tile's order
-  mlir::Value base;    ///< the address of the tile's first element
-  mlir::Value inside;  ///< of the view along its other ranks
-  mlir::Value isWhole; ///< no element is outside
-  int64_t last = -1;   ///< the dimension along the view's last rank, or -1
+  mlir::Value base;         ///< the address of the tile's first element
+  mlir::Value inside;       ///< of the view along its other ranks
+  mlir::Value isWhole;      ///< no element is outside
+  mlir::Value isUsedInside; ///< none that is used
+  int64_t last = -1;        ///< the dimension along the view's last rank, or -1
   Position at;
 
   void bind(mlir::ValueRange offsets, mlir::ArrayAttr dims);

@@ -196,9 +196,9 @@ def get_ratios(point):
     return best, pairs[best]
 
 
-def get_fractions(point):
-    """attnc against the ceiling of each round."""
-    times = point["seconds"]["attnc"]
+def get_fractions(point, side="attnc"):
+    """A side against the ceiling of each round."""
+    times = point["seconds"][side]
     if point["kind"] == "prefill":
         return [point["flop"] / t * 1e-9 / c
                 for t, c in zip(times, point["ceiling_gflops"])]
@@ -207,7 +207,7 @@ def get_fractions(point):
 
 def format_point(point):
     """The ratio, its interval and the peer; milliseconds; of the ceiling; of
-    the products alone."""
+    the products alone, and what those are of the ceiling."""
     median = statistics.median
     best, ratios = get_ratios(point)
     low, high = interval(ratios)
@@ -216,7 +216,8 @@ def format_point(point):
             f"{median(get_fractions(point)):.2f}")
     if "products" in point["seconds"]:
         products = median(pair_ratios(point["seconds"], "products"))
-        cell += f"; {products:.2f}"
+        alone = median(get_fractions(point, "products"))
+        cell += f"; {products:.2f} of {alone:.2f}"
     return cell
 
 
