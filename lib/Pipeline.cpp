@@ -10,6 +10,7 @@
 
 #include "lib/Pipeline.h"
 #include "lib/Cascade/Passes.h"
+#include "lib/Mapping/ChooseTiles.h"
 #include "lib/Mapping/Passes.h"
 #include "lib/Package/LinkLevels.h"
 #include "lib/Target/CPU/EmitObject.h"
@@ -245,11 +246,10 @@ static FailureOr<TileDemand> tryTiles(ModuleOp module,
   return demand;
 }
 
-/// Sets the tile sizes that are left open, for a GPU, to the first that fit
-/// after those that are to be passed over: of warpgroups' at first.
-static LogicalResult chooseTiles(ModuleOp module, PipelineOptions &options) {
-  std::optional<GpuDescription> gpu = lookupGpu(options.target);
-  if (!gpu || (options.laneTile && options.streamTile))
+LogicalResult attn::chooseTiles(ModuleOp module, const GpuDescription &gpu,
+                                PipelineOptions &options,
+                                SmallVectorImpl<TileChoice> *rejected) {
+  if (options.laneTile && options.streamTile)
     return success();
   int64_t laneTile = options.laneTile, streamTile = options.streamTile, bytes;
   int64_t skipped = 0;
@@ -260,15 +260,19 @@ static LogicalResult chooseTiles(ModuleOp module, PipelineOptions &options) {
     if (failed(demand))
       return failure();
     bytes = demand->sharedBytes;
-    return bytes <= gpu->multiprocessor->sharedBytes &&
-           (!ofRoles || demand->hasRoles) && skipped++ == options.skipTiles;
+    if (bytes <= gpu.multiprocessor->sharedBytes &&
+        (!ofRoles || demand->hasRoles))
+      return skipped++ == options.skipTiles;
+    if (rejected)
+      rejected->push_back(choice);
+    return false;
   };
   ArrayRef<TileChoice> ofRoles;
   if (options.warpgroups)
-    ofRoles = gpu->warpgroupTiles;
+    ofRoles = gpu.warpgroupTiles;
   for (ArrayRef<TileChoice> choices :
-       {ofRoles, ArrayRef<TileChoice>(gpu->multiprocessor->tiles)})
-    for (TileChoice choice : choices) {
+       {ofRoles, ArrayRef<TileChoice>(gpu.multiprocessor->tiles)})
+    for (TileChoice choice : rankTiles(module, choices, *gpu.machine)) {
       FailureOr<bool> isChosen = fits(choice, choices.data() == ofRoles.data());
       if (failed(isChosen) || *isChosen)
         return failure(failed(isChosen));
@@ -279,8 +283,8 @@ static LogicalResult chooseTiles(ModuleOp module, PipelineOptions &options) {
          << bytes << " bytes of shared memory even with "
          << int64_t(options.laneTile) << " lanes and "
          << int64_t(options.streamTile)
-         << " coordinates of a stream in a tile, but a block of " << gpu->name
-         << " may have " << gpu->multiprocessor->sharedBytes;
+         << " coordinates of a stream in a tile, but a block of " << gpu.name
+         << " may have " << gpu.multiprocessor->sharedBytes;
 }
 
 LogicalResult attn::runStages(ModuleOp module, Stage from, Stage to,
@@ -293,8 +297,10 @@ LogicalResult attn::runStages(ModuleOp module, Stage from, Stage to,
         stage > lastCascadeStage ? StringRef(options.target) : StringRef();
     if (hooks.before)
       hooks.before(stage, target);
-    if (stage == Stage::Partition && failed(chooseTiles(module, chosen)))
-      return failure();
+    if (stage == Stage::Partition)
+      if (std::optional<GpuDescription> gpu = lookupGpu(chosen.target))
+        if (failed(chooseTiles(module, *gpu, chosen)))
+          return failure();
     PassManager pm(module->getName());
     // To check all instructions after each of its passes is a third of the last
     // stage's time; once is enough.
@@ -401,7 +407,7 @@ LogicalResult LevelCompiler::compile(const CpuDescription &cpu, bool isOnly) {
   return add(*clone, std::move(level));
 }
 
-/// Where ptxas finds too few registers, the next smaller tiles are taken.
+/// Where ptxas finds too few registers, the next tiles are taken.
 LogicalResult LevelCompiler::compile(const GpuDescription &gpu,
                                      StringRef ptxas) {
   int64_t numChoices = gpu.multiprocessor->tiles.size();
@@ -430,7 +436,7 @@ LogicalResult LevelCompiler::compile(const GpuDescription &gpu,
       if (isLast)
         emitWarning(module.getLoc(), shortcoming);
       else
-        emitRemark(module.getLoc(), shortcoming) << "; smaller tiles are taken";
+        emitRemark(module.getLoc(), shortcoming) << "; other tiles are taken";
     }
     if (shortcomings.empty() || isLast)
       return add(*clone, std::move(level));

@@ -131,6 +131,15 @@ void buildPipeline(mlir::OpPassManager &pm, const PipelineOptions &options);
 /// Registers `--attn-pipeline`.
 void registerPipeline();
 
+/// Sets the tile sizes that `options` leave open, for a GPU, to the cheapest
+/// that fit after those that are to be passed over: of warpgroups' at first.
+/// `module` is as after `lastCascadeStage`. Adds what doesn't fit to
+/// `rejected`.
+mlir::LogicalResult
+chooseTiles(mlir::ModuleOp module, const GpuDescription &gpu,
+            PipelineOptions &options,
+            llvm::SmallVectorImpl<TileChoice> *rejected = nullptr);
+
 /// What a tool adds to a compilation.
 struct PipelineHooks {
   /// Sets up the pass manager of a stage.

@@ -540,16 +540,31 @@ static LogicalResult checkExplain(const CommandLine &line) {
 
 /// Prices the tiles that each kernel of `derived` could be cut into, for calls
 /// of the given extents. What is chosen, is chosen for calls of all.
-static std::vector<std::vector<explain::TilingEstimate>>
+static FailureOr<std::vector<std::vector<explain::TilingEstimate>>>
 priceTiles(ModuleOp derived, ArrayRef<std::optional<CallExtents>> calls,
-           const MachineDescription &machine) {
+           const MachineDescription &machine, const PipelineOptions &options) {
   std::vector<std::vector<explain::TilingEstimate>> all;
+  // A GPU has the same sizes for all kernels.
+  PipelineOptions chosen;
+  chosen.copyOptionValuesFrom(options);
+  SmallVector<TileChoice> rejected;
+  if (machine.multiprocessor) {
+    GpuDescription gpu = getGpuDescriptions(machine).front();
+    chosen.target = gpu.name.str();
+    if (failed(chooseTiles(derived, gpu, chosen, &rejected)))
+      return failure();
+  }
   for (auto [cascade, call] : llvm::zip(derived.getOps<CascadeOp>(), calls)) {
     std::vector<explain::TilingEstimate> &tilings = all.emplace_back();
     TileChooser chooser(cascade, assumeExtents(cascade), machine);
     TileChooser pricer(cascade, *call, machine);
     for (auto [number, nest] : llvm::enumerate(cascade.getOps<NestOp>())) {
-      std::vector<PricedTiles> chosen = chooser.price(nest);
+      std::vector<PricedTiles> priced = chooser.price(nest);
+      cost::Tiling taken;
+      if (machine.multiprocessor)
+        taken = getLoops(nest, {chosen.laneTile, chosen.streamTile});
+      else if (!priced.empty())
+        taken = priced.front().tiling;
       std::string kernel = "#" + std::to_string(number);
       if (auto names = nest->getAttrOfType<ArrayAttr>("names");
           names && !names.empty())
@@ -561,9 +576,15 @@ priceTiles(ModuleOp derived, ArrayRef<std::optional<CallExtents>> calls,
           if (size > 1)
             tiling.tiles += (tiling.tiles.empty() ? "" : ", ") + rank.str() +
                             " " + std::to_string(size);
-        tiling.isChosen = machine.processor &&
-                          tiles.tiling.loops == chosen.front().tiling.loops;
-        tiling.fits = tiles.cost.fits;
+        tiling.isChosen = tiles.tiling.loops == taken.loops;
+        tiling.fits =
+            machine.multiprocessor
+                ? llvm::none_of(rejected,
+                                [&, nest = nest](TileChoice choice) {
+                                  return getLoops(nest, choice).loops ==
+                                         tiles.tiling.loops;
+                                })
+                : tiles.cost.fits;
         tiling.seconds = tiles.cost.seconds;
         tiling.bound = tiles.cost.bound;
         tiling.bytes = tiles.cost.bytes;
@@ -612,8 +633,12 @@ static LogicalResult explainCascades(const CommandLine &line, ModuleOp module,
     alternatives = {{"traversals as written", *levels}, {"unfused", *unfused}};
   }
   std::vector<std::vector<explain::TilingEstimate>> tilings;
-  if (machine && (machine->processor || machine->multiprocessor))
-    tilings = priceTiles(*derived, *calls, *machine);
+  if (machine && (machine->processor || machine->multiprocessor)) {
+    auto priced = priceTiles(*derived, *calls, *machine, options);
+    if (failed(priced))
+      return failure();
+    tilings = std::move(*priced);
+  }
   explain::Report report = explain::explain(
       {module, *derived, alternatives, *calls, machine ? &*machine : nullptr,
        std::move(tilings), remarks.take()});

@@ -224,7 +224,7 @@ std::vector<std::string> explain::describe(const Estimate &estimate) {
           estimate.form,
           getPrefix(estimate.certainty) + inSeconds(estimate.seconds),
           longest ? longest->bound : "",
-          estimate.joules ? inThousands(estimate.joules, "J") : "",
+          estimate.joules ? inThousands(estimate.joules, "J") : "-",
           bytes};
 }
 

@@ -251,9 +251,23 @@ FailureOr<TilingCost> CascadeModel::estimateTiles(Operation *nest,
       memory.seconds = bytes / *described.bytesPerSecond;
   }
   finish(cost);
-  double room = *machine.memories.back().bytes;
-  TilingCost whole{cost.seconds, cost.bound, traffic.turnBytes,
-                   traffic.turnBytes <= room};
+  TilingCost whole{cost.seconds, cost.bound, traffic.turnBytes};
+  if (machine.multiprocessor) {
+    double busy = 0, longest = 0;
+    for (const UnitCost &unit : cost.units) {
+      busy += unit.cycles;
+      longest = std::max(longest, unit.cycles);
+    }
+    double lanes = 64;
+    for (auto [rank, size] : loops.loops)
+      if (rank == kernel.lane)
+        lanes = size;
+    whole.seconds +=
+        (machine.multiprocessor->exposed * (busy - longest) * 64 / lanes +
+         machine.multiprocessor->startCycles * traffic.numStarts /
+             machine.memories.back().instances) /
+        machine.hertz;
+  }
   if (!machine.processor)
     return whole;
   const ProcessorDescription &processor = *machine.processor;
@@ -262,7 +276,7 @@ FailureOr<TilingCost> CascadeModel::estimateTiles(Operation *nest,
     refills += memory.seconds.value_or(0);
   whole.seconds += processor.exposed * refills +
                    traffic.numStarts * processor.startCycles / machine.hertz;
-  whole.fits = 2 * traffic.turnBytes <= room;
+  whole.fits = 2 * traffic.turnBytes <= *machine.memories.back().bytes;
   return whole;
 }
 

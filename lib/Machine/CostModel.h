@@ -79,8 +79,8 @@ struct TilingCost {
   /// The unit or memory that takes most of them.
   std::string bound;
   /// What the tiles of one turn of the innermost loop take, and whether the
-  /// innermost memory has room for them and, if they stay there by themselves,
-  /// for those of the next turn.
+  /// innermost memory of a processor has room for them and for those of the
+  /// next turn. What a GPU's block has room for, the mapping counts exactly.
   double bytes = 0;
   bool fits = true;
 };

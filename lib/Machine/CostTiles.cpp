@@ -5,7 +5,8 @@
 // innermost loop that is counted Einsum by Einsum (Mattson et al., "Evaluation
 // techniques for storage hierarchies", 1970: of an LRU cache one pass over the
 // accesses tells all); a tensor that a loop leaves alone stays over its turns
-// if one turn's bytes fit.
+// if one turn's bytes fit. What is made and read within a turn lies where the
+// last turn's lay.
 //
 //===----------------------------------------------------------------------===//
 
@@ -38,6 +39,7 @@ private:
   bool varies(unsigned place, unsigned loop) const {
     return kernel.tensors[place].ranks.contains(tiling.loops[loop].first);
   }
+  void findScratch();
   /// The loops around a node, as how many of all from the outermost.
   unsigned getDepth(const GraphNode &node) const;
   llvm::SmallDenseMap<unsigned, double> getMisses(unsigned depth,
@@ -49,6 +51,8 @@ private:
   double share;
   /// Of each tensor of the graph: a position in `kernel.tensors`.
   llvm::SmallDenseMap<unsigned, unsigned> placeOf;
+  /// The places of what no other turn of the loops around it reads.
+  llvm::SmallDenseSet<unsigned> scratch;
 };
 
 } // namespace
@@ -57,6 +61,7 @@ TileModel::TileModel(const Kernel &kernel, CallCounts &call,
                      const CascadeCounts &counts, const Tiling &tiling)
     : kernel(kernel), tiling(tiling), share(getVisitedShare(call, counts)) {
   findPlaces();
+  findScratch();
 }
 
 /// Of all turns of the loops, the share that filters leave.
@@ -109,6 +114,23 @@ void TileModel::findPlaces() {
           kernel.graph.getNodes()[last].loop ==
               kernel.graph.getNodes()[*maker].loop)
         replace(tensor.id, result.id);
+  }
+}
+
+void TileModel::findScratch() {
+  for (auto [id, place] : placeOf)
+    scratch.insert(place);
+  for (const KernelTensor &tensor : kernel.tensors) {
+    auto maker = kernel.graph.getTensors()[tensor.id].node;
+    bool isLocal =
+        tensor.kind == KernelTensor::Intermediate && !tensor.leaves &&
+        llvm::all_of(tensor.readers, [&](unsigned reader) {
+          const GraphNode &node = kernel.graph.getNodes()[reader];
+          return !node.isCopy &&
+                 getDepth(node) == getDepth(kernel.graph.getNodes()[*maker]);
+        });
+    if (!isLocal)
+      scratch.erase(placeOf.lookup(tensor.id));
   }
 }
 
@@ -180,7 +202,7 @@ TileModel::getMisses(unsigned depth, double capacity) const {
     misses.clear();
     // In a further turn other coordinates are at hand.
     llvm::erase_if(recent, [&](unsigned place) {
-      return depth && varies(place, depth - 1);
+      return depth && varies(place, depth - 1) && !scratch.contains(place);
     });
     for (auto [place, writes] : touches) {
       double bytes = getBytes(place, depth), since = bytes;
@@ -214,8 +236,10 @@ double TileModel::getTraffic(double capacity) const {
         bool isInner = loop + 1 == depth;
         if (isInner && missed == 0)
           bytes = getBytes(place, depth);
-        else if (isInner || varies(place, loop) ||
-                 getFootprint(loop + 1) > capacity)
+        else if (scratch.contains(place)
+                     ? missed > 0
+                     : isInner || varies(place, loop) ||
+                           getFootprint(loop + 1) > capacity)
           bytes *= getTrips(loop);
       }
       total += bytes * (depth > numGrid ? share : 1);

@@ -15,15 +15,22 @@ struct GpuArchitectures {
     // Ours, and tested: a mistake in them is no user's.
     for (StringRef name : {"h100", "a100"})
       machines.push_back(llvm::cantFail(loadMachine(name)));
-    for (const MachineDescription &machine : machines) {
-      const MultiprocessorDescription &gpu = *machine.multiprocessor;
-      if (gpu.warpgroups)
-        gpus.push_back({gpu.warpgroups->target, &gpu, gpu.warpgroups->tiles});
-      gpus.push_back({gpu.target, &gpu, {}});
-    }
+    for (const MachineDescription &machine : machines)
+      llvm::append_range(gpus, getGpuDescriptions(machine));
   }
 };
 } // namespace
+
+std::vector<GpuDescription>
+attn::getGpuDescriptions(const MachineDescription &machine) {
+  const MultiprocessorDescription &gpu = *machine.multiprocessor;
+  std::vector<GpuDescription> gpus;
+  if (gpu.warpgroups)
+    gpus.push_back(
+        {gpu.warpgroups->target, &machine, &gpu, gpu.warpgroups->tiles});
+  gpus.push_back({gpu.target, &machine, &gpu, {}});
+  return gpus;
+}
 
 ArrayRef<GpuDescription> attn::getGpuDescriptions() {
   static const GpuArchitectures architectures;

@@ -14,14 +14,18 @@ namespace attn {
 struct GpuDescription {
   /// The target's name, which is the runtime's and LLVM's too: `sm_80`.
   mlir::StringRef name;
+  /// The machine that has it, whose model prices tiles.
+  const MachineDescription *machine;
   const MultiprocessorDescription *multiprocessor;
-  /// Where warpgroups multiply (wgmma), what to try before `tiles`: what is
-  /// compiled for them runs on this capability alone.
+  /// Where warpgroups multiply (wgmma), what to choose from before `tiles`:
+  /// what is compiled for them runs on this capability alone.
   mlir::ArrayRef<TileChoice> warpgroupTiles;
 
   bool hasWarpgroups() const { return !warpgroupTiles.empty(); }
 };
 
+/// The architectures of a machine with a `multiprocessor`, newest first.
+std::vector<GpuDescription> getGpuDescriptions(const MachineDescription &);
 /// The architectures that attnc compiles for, newest first.
 mlir::ArrayRef<GpuDescription> getGpuDescriptions();
 std::optional<GpuDescription> lookupGpu(mlir::StringRef name);

@@ -226,6 +226,8 @@ static bool fromJSON(const json::Value &value,
   members.checkPositive("threads", multiprocessor.threads);
   members.read("tiles", multiprocessor.tiles);
   members.checkPositive("tiles", multiprocessor.tiles.size());
+  members.read("start_cycles", multiprocessor.startCycles);
+  members.read("exposed", multiprocessor.exposed);
   members.read("narrow_lane_tile", multiprocessor.narrowLaneTile);
   members.read("product_row_tile", multiprocessor.productRowTile);
   members.read("sweep_tile", multiprocessor.sweepTile);

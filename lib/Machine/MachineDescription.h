@@ -117,7 +117,8 @@ struct ProcessorDescription {
 /// four warps that multiply (wgmma).
 struct WarpgroupDescription {
   std::string target;
-  /// What to try before the other tiles, where the registers suffice too.
+  /// What to choose from before the other tiles, where the registers suffice
+  /// too.
   std::vector<TileChoice> tiles;
 };
 
@@ -131,8 +132,13 @@ struct MultiprocessorDescription {
   int64_t capability;
   /// Of one block of threads.
   int64_t sharedBytes, threads;
-  /// What to try, best first, until the tiles fit a block's shared memory.
+  /// What to choose from; a block's shared memory must hold the tiles.
   std::vector<TileChoice> tiles;
+  /// Cycles to begin an Einsum in a tile.
+  double startCycles;
+  /// The share of the other units' time that does not pass while the busiest
+  /// one works, where a block has 64 lanes; more of them take turns.
+  double exposed;
   /// Coordinates in a tile: of the lane rank where a call has few of them, of
   /// a product's rows, of a row of a sweep, and its rows.
   int64_t narrowLaneTile, productRowTile, sweepTile, sweepRows;

@@ -56,8 +56,13 @@ CallExtents attn::assumeExtents(CascadeOp cascade) {
 TileChooser::TileChooser(CascadeOp cascade, const CallExtents &extents,
                          const MachineDescription &machine)
     : machine(machine), model(cascade, extents, machine) {
-  if (machine.multiprocessor)
+  if (machine.multiprocessor) {
     candidates = machine.multiprocessor->tiles;
+    if (const auto &warpgroups = machine.multiprocessor->warpgroups) {
+      matrixCandidates = warpgroups->tiles;
+      llvm::append_range(matrixCandidates, candidates);
+    }
+  }
   if (!machine.processor)
     return;
   for (int64_t lanes : machine.processor->laneTiles)
@@ -65,6 +70,11 @@ TileChooser::TileChooser(CascadeOp cascade, const CallExtents &extents,
       candidates.push_back({lanes, stream});
   matrixCandidates = machine.processor->matrixTiles;
 }
+
+TileChooser::TileChooser(CascadeOp cascade, const CallExtents &extents,
+                         const MachineDescription &machine,
+                         ArrayRef<TileChoice> choices)
+    : machine(machine), candidates(choices), model(cascade, extents, machine) {}
 
 bool attn::hasMatrixOperands(NestOp nest, const MachineDescription &machine) {
   auto isMultiplied = [&](Type type) {
@@ -85,10 +95,14 @@ bool attn::hasMatrixOperands(NestOp nest, const MachineDescription &machine) {
       .wasInterrupted();
 }
 
-/// The loops of `nest`: its grid, then its streams from the outermost inwards.
-static cost::Tiling getLoops(NestOp nest, const TileSizes &sizes) {
+static TileSizes getSizes(TileChoice choice) {
+  return {choice.lanes, choice.stream, /*rows=*/1, /*maxElements=*/1};
+}
+
+// The grid's, then those of the streams from the outermost inwards.
+cost::Tiling attn::getLoops(NestOp nest, TileChoice choice) {
   cost::Tiling tiling;
-  GridChoice grid = chooseGrid(nest, sizes);
+  GridChoice grid = chooseGrid(nest, getSizes(choice));
   for (auto [rank, size] : llvm::zip(grid.ranks, grid.sizes))
     tiling.loops.push_back({rank, size});
   nest.walk<WalkOrder::PreOrder>([&](StreamOp stream) {
@@ -98,7 +112,7 @@ static cost::Tiling getLoops(NestOp nest, const TileSizes &sizes) {
           return loop.first == stream.getRankAttr();
         }))
       tiling.loops.push_back(
-          {stream.getRankAttr(), isInner ? sizes.stream : 1});
+          {stream.getRankAttr(), isInner ? choice.stream : 1});
   });
   return tiling;
 }
@@ -129,11 +143,9 @@ std::vector<PricedTiles> TileChooser::price(NestOp nest) {
                                   [](Diagnostic &) { return success(); });
   bool isMatrix = !matrixCandidates.empty() && hasMatrixOperands(nest, machine);
   for (TileChoice choice : isMatrix ? matrixCandidates : candidates) {
-    TileSizes sizes{choice.lanes, choice.stream, /*rows=*/1,
-                    /*maxElements=*/1};
-    if (chooseGrid(nest, sizes).hasRows)
+    if (chooseGrid(nest, getSizes(choice)).hasRows)
       return {};
-    cost::Tiling tiling = getLoops(nest, sizes);
+    cost::Tiling tiling = getLoops(nest, choice);
     // Sizes that a fixed extent makes the same.
     if (llvm::any_of(priced, [&](const PricedTiles &other) {
           return other.tiling.loops == tiling.loops;
@@ -142,7 +154,7 @@ std::vector<PricedTiles> TileChooser::price(NestOp nest) {
     FailureOr<cost::TilingCost> cost = model.estimate(nest, tiling);
     if (failed(cost))
       return {};
-    priced.push_back({sizes, tiling, *cost});
+    priced.push_back({choice, tiling, *cost});
   }
   auto getArea = [](const PricedTiles &tiles) {
     return tiles.sizes.lanes * tiles.sizes.stream;
@@ -161,4 +173,27 @@ std::vector<PricedTiles> TileChooser::price(NestOp nest) {
   if (best != priced.end())
     std::rotate(priced.begin(), best, best + 1);
   return priced;
+}
+
+SmallVector<TileChoice> attn::rankTiles(ModuleOp module,
+                                        ArrayRef<TileChoice> choices,
+                                        const MachineDescription &machine) {
+  std::vector<std::pair<double, TileChoice>> ranked;
+  for (TileChoice choice : choices)
+    ranked.push_back({0, choice});
+  module.walk([&](CascadeOp cascade) {
+    TileChooser chooser(cascade, assumeExtents(cascade), machine, choices);
+    for (auto nest : cascade.getOps<NestOp>()) {
+      std::vector<PricedTiles> priced = chooser.price(nest);
+      if (priced.empty())
+        continue;
+      for (auto &[seconds, choice] : ranked)
+        seconds += llvm::find_if(priced, [loops = getLoops(nest, choice).loops](
+                                             const PricedTiles &tiles) {
+                     return tiles.tiling.loops == loops;
+                   })->cost.seconds;
+    }
+  });
+  llvm::stable_sort(ranked, llvm::less_first());
+  return llvm::to_vector(llvm::make_second_range(ranked));
 }

@@ -10,7 +10,7 @@ namespace attn {
 
 /// A way to cut a nest into tiles, and what it costs.
 struct PricedTiles {
-  TileSizes sizes;
+  TileChoice sizes;
   cost::Tiling tiling;
   cost::TilingCost cost;
 };
@@ -30,6 +30,9 @@ public:
   /// `multiprocessor`.
   TileChooser(CascadeOp cascade, const CallExtents &extents,
               const MachineDescription &machine);
+  TileChooser(CascadeOp cascade, const CallExtents &extents,
+              const MachineDescription &machine,
+              mlir::ArrayRef<TileChoice> choices);
 
   /// The tilings of `nest`: the one to take, then the others, the cheapest
   /// first; those that the machine's memories don't hold last. None where the
@@ -44,6 +47,15 @@ private:
   std::vector<TileChoice> matrixCandidates;
   cost::TilingModel model;
 };
+
+/// The loops over tiles of `nest`, cut to `choice`.
+cost::Tiling getLoops(NestOp nest, TileChoice choice);
+
+/// `choices` by what all nests of `module` cost if each is cut like that, the
+/// cheapest first; nests that the model does not decide about count nothing.
+mlir::SmallVector<TileChoice> rankTiles(mlir::ModuleOp module,
+                                        mlir::ArrayRef<TileChoice> choices,
+                                        const MachineDescription &machine);
 
 } // namespace attn
 
