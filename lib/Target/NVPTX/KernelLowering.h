@@ -341,6 +341,11 @@ private:
                   mlir::Value coordinate, mlir::Value stage);
 };
 
+/// Two floats, rounded to `element`s of 16 bits, as a word: the first in its
+/// low half.
+mlir::Value packPair(mlir::ImplicitLocOpBuilder &b, mlir::Value low,
+                     mlir::Value high, mlir::Type element);
+
 /// The shared memory that a kernel's tiles need.
 ScratchPlan planShared(tile::KernelOp kernel);
 /// And the barriers of its rings.

@@ -14,8 +14,7 @@ using namespace mlir;
 using namespace attn;
 using namespace attn::nvptx;
 
-/// Two 16-bit floats as a word, the first in its low half.
-static Value packPair(ImplicitLocOpBuilder &b, Value low, Value high,
+Value nvptx::packPair(ImplicitLocOpBuilder &b, Value low, Value high,
                       Type element) {
   Value pair = LLVM::UndefOp::create(b, VectorType::get(2, b.getF32Type()));
   for (auto [i, value] : llvm::enumerate(ValueRange{low, high}))

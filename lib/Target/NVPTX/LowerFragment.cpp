@@ -277,6 +277,13 @@ void FragmentStore::storeSingles() {
 
 void FragmentStore::storePair(int64_t reg, Value pointer) {
   int64_t bytes = element.getIntOrFloatBitWidth() / 8;
+  Type type = view.type.getElementType();
+  // One instruction rounds both.
+  if (isOperandElement(type) && words[reg].getType().isF32()) {
+    LLVM::StoreOp::create(b, packPair(b, words[reg], words[reg + 1], type),
+                          pointer, 2 * bytes);
+    return;
+  }
   Value both = LLVM::UndefOp::create(b, VectorType::get(2, element));
   for (int64_t i : {0, 1})
     both = LLVM::InsertElementOp::create(b, both, narrow(reg + i), k.small(i));
