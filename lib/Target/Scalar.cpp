@@ -2,6 +2,7 @@
 
 #include "lib/Target/Scalar.h"
 #include "dialect/Attn/AttnOps.h"
+#include "lib/Target/Formula.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -13,55 +14,18 @@
 using namespace mlir;
 using namespace attn;
 
-namespace {
-/// Arithmetic on one type, as formulas are written.
-struct Formula {
-  ImplicitLocOpBuilder &b;
-  Type type;
-  ScalarTarget target;
-
-  Value number(double n) { return makeConstant(b, type, n); }
-  Value fma(Value x, Value y, Value z) {
-    return math::FmaOp::create(b, x, y, z);
-  }
-  Value add(Value x, Value y) { return arith::AddFOp::create(b, x, y); }
-  Value sub(Value x, Value y) { return arith::SubFOp::create(b, x, y); }
-  Value mul(Value x, Value y) { return arith::MulFOp::create(b, x, y); }
-  Value div(Value x, Value y) {
-    if (!target.hasReciprocal || !type.isF32())
-      return arith::DivFOp::create(b, x, y);
-    Value reciprocal =
-        LLVM::CallIntrinsicOp::create(
-            b, type, b.getStringAttr("llvm.nvvm.rcp.approx.ftz.f"),
-            ValueRange{y})
-            .getResult(0);
-    return mul(x, reciprocal);
-  }
-  Value compare(arith::CmpFPredicate predicate, Value x, Value y) {
-    return arith::CmpFOp::create(b, predicate, x, y);
-  }
-  Value choose(Value condition, Value x, Value y) {
-    return arith::SelectOp::create(b, condition, x, y);
-  }
-  /// One instruction each; NaN in `x` stays.
-  Value atLeast(Value x, Value bound) {
-    return choose(compare(arith::CmpFPredicate::OGT, bound, x), bound, x);
-  }
-  Value atMost(Value x, Value bound) {
-    return choose(compare(arith::CmpFPredicate::OLT, bound, x), bound, x);
-  }
-  /// coefficients[0] + x * (coefficients[1] + ..).
-  Value polynomial(Value x, ArrayRef<double> coefficients) {
-    Value sum = number(coefficients.back());
-    for (double coefficient : llvm::reverse(coefficients.drop_back()))
-      sum = fma(sum, x, number(coefficient));
-    return sum;
-  }
-};
-} // namespace
+Value Formula::div(Value x, Value y) {
+  if (!target.hasReciprocal || !type.isF32())
+    return arith::DivFOp::create(b, x, y);
+  Value reciprocal =
+      LLVM::CallIntrinsicOp::create(
+          b, type, b.getStringAttr("llvm.nvvm.rcp.approx.ftz.f"), ValueRange{y})
+          .getResult(0);
+  return mul(x, reciprocal);
+}
 
 //===----------------------------------------------------------------------===//
-// Exponentials, logarithms and sines
+// Exponentials, sines and powers
 //===----------------------------------------------------------------------===//
 
 /// p * 2^n for an integral n of any size: infinite above the largest number,
@@ -76,9 +40,7 @@ static Value emitScalef(Formula f, Value p, Value n) {
       .getResult(0);
 }
 
-/// p * 2^n by adding n to p's exponent, which must not leave the normal range;
-/// n is in the low bits of `shifted`.
-static Value addToExponent(Formula f, Value p, Value shifted) {
+Value attn::addToExponent(Formula f, Value p, Value shifted) {
   ImplicitLocOpBuilder &b = f.b;
   bool isF64 = getElementTypeOrSelf(f.type).isF64();
   Type integer = getTypeLike(f.type, b.getIntegerType(isF64 ? 64 : 32));
@@ -90,18 +52,7 @@ static Value addToExponent(Formula f, Value p, Value shifted) {
                                   arith::AddIOp::create(b, word, exponent));
 }
 
-namespace {
-/// What an exponential takes from the format of its type.
-struct ExponentialFormat {
-  double magic;  ///< has the integers' place last, so that adding it rounds
-  double ln2[2]; ///< ln(2), the first part so short that n times it is exact
-  double lowest; ///< log2 of the smallest normal number
-  double overflow[2];          ///< the first x whose exp, or exp2, is infinite
-  ArrayRef<double> polynomial; ///< of exp(r) for r in +-ln(2)/2
-};
-} // namespace
-
-static ExponentialFormat getExponentialFormat(bool isF64) {
+ExponentialFormat attn::getExponentialFormat(bool isF64) {
   // A minimax polynomial, relative error 3e-9.
   static constexpr double f32[] = {1.0,
                                    1.0,
@@ -155,10 +106,7 @@ static Value emitRoughExp(Formula f, Value x, bool isBase2) {
   return emitScalef(f, f.polynomial(r, polynomial), t);
 }
 
-/// exp(x) or 2^x as 2^n exp(r), r in +-ln(2)/2. The error is below 1 ulp.
-/// Infinite above the largest number; below the smallest normal one 0, or
-/// rounded where the machine scales by itself.
-static Value emitExp(Formula f, Value x, bool isBase2) {
+Value attn::emitExp(Formula f, Value x, bool isBase2) {
   auto vector = dyn_cast<VectorType>(f.type);
   bool isF64 = getElementTypeOrSelf(f.type).isF64();
   bool scales =
@@ -200,58 +148,28 @@ static Value emitExp(Formula f, Value x, bool isBase2) {
   return f.choose(overflows, f.number(INFINITY), result);
 }
 
-/// log(x), or log2(x), in f64: x is m 2^k with m from sqrt(1/2) to sqrt(2), and
-/// log(m) is 2 atanh(s) with s = (m - 1) / (m + 1), the series to s^21, of
-/// which the rest is below 1e-18. m - 1 is exact, and what is added to it is
-/// small.
-static Value emitLog(Formula f, Value x, bool isBase2) {
-  using F = arith::CmpFPredicate;
+Value attn::chooseQuadrant(Formula f, Value shifted, Value sine, Value cosine,
+                           bool isCosine) {
   ImplicitLocOpBuilder &b = f.b;
-  // Subnormal numbers have no exponent of their own.
-  Value isSmall = f.compare(F::OLT, x, f.number(DBL_MIN));
-  Value scaled = f.choose(isSmall, f.mul(x, f.number(0x1p54)), x);
-  Type integer = getTypeLike(f.type, b.getI64Type());
-  Value word = arith::BitcastOp::create(b, integer, scaled);
-  Value above = arith::SubIOp::create(
-      b, word, makeInteger(b, integer, 0x3FE6A09E667F3BCD)); // of sqrt(1/2)
-  Value place = makeInteger(b, integer, 52);
-  Value exponent = arith::ShRSIOp::create(b, above, place);
-  Value m = arith::BitcastOp::create(
-      b, f.type,
-      arith::SubIOp::create(b, word,
-                            arith::ShLIOp::create(b, exponent, place)));
-  Value k = arith::SIToFPOp::create(b, f.type, exponent);
-  k = f.choose(isSmall, f.sub(k, f.number(54)), k);
-
-  SmallVector<double> series{0};
-  for (int n = 1; n <= 10; ++n)
-    series.push_back(2.0 / (2 * n + 1));
-  Value part = f.sub(m, f.number(1)), half = f.mul(part, f.number(0.5));
-  Value s = f.div(part, f.add(m, f.number(1)));
-  Value rest = f.polynomial(f.mul(s, s), series);
-  Value square = f.mul(half, part);
-  // log(m) = part - (square - s (square + rest)).
-  Value tail = f.mul(s, f.add(square, rest)), result;
-  if (isBase2) {
-    Value logarithm = f.sub(part, f.sub(square, tail));
-    result = f.fma(logarithm, f.number(1 / std::log(2.0)), k);
-  } else {
-    ExponentialFormat format = getExponentialFormat(/*isF64=*/true);
-    tail = f.fma(k, f.number(format.ln2[1]), tail);
-    result =
-        f.fma(k, f.number(format.ln2[0]), f.sub(part, f.sub(square, tail)));
-  }
-  // Infinity and NaN stay.
-  Value isFinite = f.compare(F::OLT, x, f.number(INFINITY));
-  result = f.choose(isFinite, result, x);
-  Value isZero = f.compare(F::OEQ, x, f.number(0));
-  result = f.choose(isZero, f.number(-INFINITY), result);
-  return f.choose(f.compare(F::OLT, x, f.number(0)), f.number(NAN), result);
+  // Quadrants take turns; the second two are negative.
+  unsigned width = getElementTypeOrSelf(f.type).getIntOrFloatBitWidth();
+  Type integer = getTypeLike(f.type, b.getIntegerType(width));
+  Value quadrant = arith::BitcastOp::create(b, integer, shifted);
+  if (isCosine)
+    quadrant = arith::AddIOp::create(b, quadrant, makeInteger(b, integer, 1));
+  auto hasBit = [&](int64_t bit) -> Value {
+    Value masked =
+        arith::AndIOp::create(b, quadrant, makeInteger(b, integer, bit));
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::ne, masked,
+                                 makeInteger(b, integer, 0));
+  };
+  Value result = f.choose(hasBit(1), cosine, sine);
+  return f.choose(hasBit(2), arith::NegFOp::create(b, result), result);
 }
 
-/// sin(x), or cos(x), by reduction to +-pi/4. Accurate to 2 units of the last
-/// place of 1 up to |x| = 2^22, where a float is no longer an angle; bounded
-/// everywhere.
+/// sin(x), or cos(x), of f32, by reduction to +-pi/4. Accurate to 2 units of
+/// the last place of 1 up to |x| = 2^22, where a float is no longer an angle;
+/// bounded everywhere.
 static Value emitSine(Formula f, Value x, bool isCosine) {
   ImplicitLocOpBuilder &b = f.b;
   Value magic = f.number(0x1.8p23);
@@ -271,28 +189,22 @@ static Value emitSine(Formula f, Value x, bool isCosine) {
                             2.443315711809948e-5});
   cosine = f.fma(f.mul(square, square), cosine,
                  f.fma(square, f.number(-0.5), f.number(1.0)));
-  // Quadrants take turns; the second two are negative.
-  Type i32 = getTypeLike(f.type, b.getI32Type());
-  Value quadrant = arith::BitcastOp::create(b, i32, shifted);
-  if (isCosine)
-    quadrant = arith::AddIOp::create(b, quadrant, makeInteger(b, i32, 1));
-  auto hasBit = [&](int64_t bit) -> Value {
-    Value masked = arith::AndIOp::create(b, quadrant, makeInteger(b, i32, bit));
-    return arith::CmpIOp::create(b, arith::CmpIPredicate::ne, masked,
-                                 makeInteger(b, i32, 0));
-  };
-  Value result = f.choose(hasBit(1), cosine, sine);
-  return f.choose(hasBit(2), arith::NegFOp::create(b, result), result);
+  return chooseQuadrant(f, shifted, sine, cosine, isCosine);
 }
 
-/// x^y as 2^(y log2|x|), with the sign of x where y is odd; NaN where x is
-/// negative and y not whole.
+/// x^y as |x|^y, which is 2^(y log2|x|) in f32, with the sign of x where y is
+/// odd; NaN where x is negative and finite and y not whole.
 static Value emitPow(Formula f, Value x, Value y) {
   using F = arith::CmpFPredicate;
   ImplicitLocOpBuilder &b = f.b;
   Value one = f.number(1.0);
-  Value logarithm = math::Log2Op::create(b, math::AbsFOp::create(b, x));
-  Value size = emitExp(f, f.mul(y, logarithm), /*isBase2=*/true);
+  Value absolute = math::AbsFOp::create(b, x), size;
+  if (getElementTypeOrSelf(f.type).isF64()) {
+    size = emitWidePower(f, absolute, y);
+  } else {
+    Value logarithm = math::Log2Op::create(b, absolute);
+    size = emitExp(f, f.mul(y, logarithm), /*isBase2=*/true);
+  }
   // 0 * inf is no number here, but 1^y and x^0 are 1.
   Value isOne = arith::OrIOp::create(b, f.compare(F::OEQ, x, one),
                                      f.compare(F::OEQ, y, f.number(0.0)));
@@ -301,7 +213,9 @@ static Value emitPow(Formula f, Value x, Value y) {
     return f.compare(F::OEQ, math::FloorOp::create(b, value), value);
   };
   Value isEven = isWhole(f.mul(y, f.number(0.5)));
-  Value isNegative = f.compare(F::OLT, x, f.number(0.0));
+  Value isNegative =
+      arith::AndIOp::create(b, f.compare(F::OLT, x, f.number(0.0)),
+                            f.compare(F::OGT, x, f.number(-INFINITY)));
   Value undefined = f.choose(isNegative, f.number(NAN), size);
   Value odd = math::CopySignOp::create(b, size, x);
   return f.choose(isEven, size, f.choose(isWhole(y), odd, undefined));
@@ -422,19 +336,29 @@ Value attn::emitScalarOp(ImplicitLocOpBuilder &b, Operation *op,
         return emitExp(f, operands[0], /*isBase2=*/true);
       })
       .Case([&](math::LogOp) -> Value {
-        return isF64 ? emitLog(f, operands[0], /*isBase2=*/false) : Value();
+        return isF64 ? emitWideLog(f, operands[0], /*isBase2=*/false) : Value();
       })
       .Case([&](math::Log2Op) -> Value {
-        return isF64 ? emitLog(f, operands[0], /*isBase2=*/true) : Value();
+        return isF64 ? emitWideLog(f, operands[0], /*isBase2=*/true) : Value();
+      })
+      .Case([&](math::TanhOp) -> Value {
+        return isF64 ? emitWideTanh(f, operands[0]) : Value();
+      })
+      .Case([&](math::ErfOp) -> Value {
+        return isF64 ? emitWideErf(f, operands[0]) : Value();
       })
       .Case([&](math::SinOp) -> Value {
-        return isF32 ? emitSine(f, operands[0], /*isCosine=*/false) : Value();
+        return isF32   ? emitSine(f, operands[0], /*isCosine=*/false)
+               : isF64 ? emitWideSine(f, operands[0], /*isCosine=*/false)
+                       : Value();
       })
       .Case([&](math::CosOp) -> Value {
-        return isF32 ? emitSine(f, operands[0], /*isCosine=*/true) : Value();
+        return isF32   ? emitSine(f, operands[0], /*isCosine=*/true)
+               : isF64 ? emitWideSine(f, operands[0], /*isCosine=*/true)
+                       : Value();
       })
       .Case([&](math::PowFOp) -> Value {
-        return isF32 ? emitPow(f, operands[0], operands[1]) : Value();
+        return isF32 || isF64 ? emitPow(f, operands[0], operands[1]) : Value();
       })
       .Case([&](math::RsqrtOp) {
         return f.div(f.number(1.0), math::SqrtOp::create(b, operands[0]));

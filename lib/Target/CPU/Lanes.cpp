@@ -202,7 +202,8 @@ LogicalResult LaneEmitter::emitOp(Operation *op) {
     return op->emitOpError("can't be lowered for the CPU in a map");
   Type result = op->getResult(0).getType();
   if (isa<math::MathDialect>(op->getDialect()) && result.isF64() &&
-      !isa<math::ExpOp, math::Exp2Op, math::LogOp, math::Log2Op, math::SqrtOp,
+      !isa<math::ExpOp, math::Exp2Op, math::LogOp, math::Log2Op, math::TanhOp,
+           math::ErfOp, math::SinOp, math::CosOp, math::PowFOp, math::SqrtOp,
            math::RsqrtOp, math::AbsFOp, math::FloorOp, math::CeilOp,
            math::RoundEvenOp>(op))
     return op->emitOpError("has no vector form for f64 yet");

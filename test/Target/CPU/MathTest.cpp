@@ -8,6 +8,7 @@
 
 #include "test/Target/CPU/Compiled.h"
 
+#include <cfloat>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -274,6 +275,149 @@ TEST_P(MathTest, DoublePrecisionLogarithms) {
     printf("%-14s %6.3f ulp in f64 (bound %.0f)\n", op, worst, bound);
     EXPECT_LE(worst, bound) << op;
   }
+}
+
+/// `text` with f64 for f32.
+std::string widen(std::string text) {
+  for (size_t at = 0; (at = text.find("f32", at)) != std::string::npos;)
+    text.replace(at, 3, "f64");
+  return text;
+}
+
+/// f64 in, f64 out.
+std::vector<double> evaluateWide(const std::string &text, const Level &level,
+                                 const std::vector<double> &numbers) {
+  Compiled compiled(text, level);
+  int64_t count = static_cast<int64_t>(numbers.size());
+  Tensor from(ElementType::F64, {count}), to(ElementType::F64, {count});
+  std::memcpy(from.data(), numbers.data(), 8 * numbers.size());
+  EXPECT_EQ(compiled.run({count}, {&from, &to}), 0);
+  std::vector<double> results(numbers.size());
+  std::memcpy(results.data(), to.data(), 8 * numbers.size());
+  return results;
+}
+
+/// Half evenly in +-limit, half of all magnitudes below it.
+std::vector<double> getWideNumbers(double limit) {
+  std::mt19937_64 random(7);
+  std::uniform_real_distribution<double> uniform(-1, 1);
+  std::vector<double> numbers;
+  for (int i = 0; i != 40000; ++i) {
+    double x = uniform(random);
+    numbers.push_back(
+        i % 2 ? limit * x : limit * x * std::exp2(20 * (uniform(random) - 1)));
+  }
+  return numbers;
+}
+
+struct WideFunction {
+  const char *op;
+  long double (*exact)(long double);
+  double limit, maxUlps;
+  bool ofOne; ///< in units of the last place of 1
+};
+
+const WideFunction wideFunctions[] = {
+    {"math.tanh", std::tanh, 25, 3, false},
+    {"math.erf", std::erf, 7, 2, false},
+    {"math.sin", std::sin, 7, 1, true},
+    {"math.sin", std::sin, 0x1p40, 1, true},
+    {"math.cos", std::cos, 7, 1, true},
+    {"math.cos", std::cos, 0x1p40, 1, true},
+};
+
+/// The other functions of f64, against long double; scalars take the same
+/// formulas.
+TEST_P(MathTest, DoublePrecisionFunctions) {
+  for (const WideFunction &function : wideFunctions)
+    for (const char *lanes : {" lanes n", ""}) {
+      auto numbers = getWideNumbers(function.limit);
+      numbers.insert(numbers.end(), {NAN, 0.0, -0.0});
+      if (!*lanes)
+        numbers.erase(numbers.begin(), numbers.end() - 1003);
+      auto results = evaluateWide(
+          substitute(widen(mapText), {{"op", function.op}, {"lanes", lanes}}),
+          GetParam(), numbers);
+      size_t count = numbers.size() - 3;
+      EXPECT_TRUE(std::isnan(results[count])) << function.op;
+      double atZero = static_cast<double>(function.exact(0));
+      EXPECT_EQ(results[count + 1], atZero) << function.op;
+      EXPECT_EQ(results[count + 2], atZero) << function.op;
+      double worst = 0, at = 0;
+      for (size_t i = 0; i != count; ++i) {
+        long double exact = function.exact(numbers[i]);
+        double ulps =
+            function.ofOne
+                ? static_cast<double>(std::fabs(results[i] - exact) * 0x1p52L)
+                : getUlps(results[i], exact);
+        if (!(ulps <= worst)) {
+          worst = ulps;
+          at = numbers[i];
+        }
+      }
+      printf("%-14s %6.3f ulp in f64 at %.17g (bound %g)\n", function.op, worst,
+             at, function.maxUlps);
+      EXPECT_LE(worst, function.maxUlps) << function.op << " at " << at;
+    }
+  for (const char *op : {"math.tanh", "math.erf"}) {
+    auto results = evaluateWide(
+        substitute(widen(mapText), {{"op", op}, {"lanes", " lanes n"}}),
+        GetParam(), {INFINITY, -INFINITY, 1e300, -1e300, 5e-324});
+    EXPECT_EQ(results, (std::vector<double>{1, -1, 1, -1, results[4]})) << op;
+    EXPECT_GT(results[4], 0) << op;
+  }
+}
+
+/// Powers of f64, of constants and to constants, against long double; and what
+/// the C library says of special values.
+TEST_P(MathTest, DoublePrecisionPowers) {
+  for (bool isBase : {true, false})
+    for (double constant : {1.00390625, 2.0, 0.0078125, 10.0, -3.0, 0.5, 1e-200,
+                            0.0, 1.0, -1.0, 7.0, -0.5, 1000.5}) {
+      std::string text = widen(mapText);
+      std::string region = "^bb0(%x: f64):";
+      char number[64];
+      snprintf(number, sizeof number, "\n    %%c = arith.constant %.17e : f64",
+               constant);
+      text.insert(text.find(region) + region.size(), number);
+      text = substitute(text, {{"op", "$op"}, {"lanes", " lanes n"}});
+      std::string op = "$op %x";
+      text.replace(text.find(op), op.size(),
+                   isBase ? "math.powf %c, %x" : "math.powf %x, %c");
+      auto numbers = getWideNumbers(isBase ? 700 : 30);
+      if (!isBase)
+        for (size_t i = 0; i < numbers.size(); i += 4)
+          numbers[i] = std::exp2(30 * numbers[i + 1]);
+      for (double whole : {1.0, 2.0, -3.0, 8.0, -21.0})
+        numbers.push_back(whole);
+      for (double special : {0.0, -0.0, (double)INFINITY, -(double)INFINITY,
+                             (double)NAN, DBL_MIN, 1e308})
+        numbers.push_back(special);
+      auto results = evaluateWide(text, GetParam(), numbers);
+      double worst = 0, at = 0;
+      for (size_t i = 0; i != numbers.size(); ++i) {
+        long double x = numbers[i], c = constant;
+        long double exact = isBase ? std::pow(c, x) : std::pow(x, c);
+        double rounded = static_cast<double>(exact);
+        if (std::isnan(rounded)) {
+          EXPECT_TRUE(std::isnan(results[i])) << constant << " " << numbers[i];
+          continue;
+        }
+        // Below the smallest normal number there is 0 (Scalar.cpp).
+        if (std::isinf(rounded) || std::fabs(rounded) < DBL_MIN) {
+          EXPECT_EQ(results[i], std::isinf(rounded) ? rounded : 0)
+              << constant << " " << numbers[i];
+          continue;
+        }
+        double ulps = getUlps(results[i], exact);
+        if (!(ulps <= worst)) {
+          worst = ulps;
+          at = numbers[i];
+        }
+      }
+      EXPECT_LE(worst, 3) << (isBase ? "base " : "exponent ") << constant
+                          << " at " << at;
+    }
 }
 
 /// Values without the lane rank take the same formulas on scalars.

@@ -69,7 +69,7 @@ tile.kernel @k grid(%j0 = j) lanes j (%A: !tile.view<[j], f64>) attributes {rank
   %e = tile.map ranks ["j"] sizes [16] at(%j0) ins(%a : !tile.tile<[j: 16], f64>) reducers [] {
   ^bb0(%x: f64):
     // expected-error @+1 {{has no vector form for f64 yet}}
-    %y = math.sin %x : f64
+    %y = math.atan %x : f64
     tile.yield %y : f64
   } : !tile.tile<[j: 16], f64>
 }
