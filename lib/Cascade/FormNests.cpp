@@ -343,18 +343,20 @@ bool NestFormer::mayBeStreamed(EinsumOp consumer, ReadOp read) {
   return reducesLoopRank(consumer);
 }
 
-/// Lets a top-k that chooses from what another nest stores read a copy of it,
-/// which can say where that is present. Returns whether anything changed.
+/// Lets a top-k or a join that chooses from what another nest stores read a
+/// copy of it, which can say where that is present. Returns whether anything
+/// changed.
 bool NestFormer::copyStoredChoices() {
   llvm::SetVector<OpOperand *> choices;
   for (auto &[op, root] : roots)
     for (Operation *member : root.members) {
-      if (!isa<TopKOp>(member))
+      if (!isa<TopKOp, JoinOp>(member))
         continue;
       for (OpOperand &operand : member->getOpOperands()) {
         Operation *producer = operand.get().getDefiningOp();
-        if (producer && producer->getParentOp() == cascade &&
-            !mayInline(producer, member, root))
+        bool isStored = producer && producer->getParentOp() == cascade &&
+                        !mayInline(producer, member, root);
+        if (isStored || (!producer && isa<JoinOp>(member)))
           choices.insert(&operand);
       }
     }

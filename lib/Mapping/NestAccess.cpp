@@ -289,11 +289,26 @@ Value NestEmitter::readTile(tile::MapOp map, EinsumOp owner, ReadOp read,
                                            read.getLoc());
 }
 
+/// The view of `tensor`, which another nest may store under another name; null
+/// where there is none.
+Value NestEmitter::lookupStored(Value tensor) {
+  if (Value view = externals.lookup(tensor))
+    return view;
+  auto other = dyn_cast<NestOp>(tensor.getParentRegion()->getParentOp());
+  if (!other || other == nest)
+    return {};
+  ValueRange made = other.getBody().front().getTerminator()->getOperands();
+  for (auto [value, result] : llvm::zip_equal(made, other.getResults()))
+    if (value == tensor)
+      return externals.lookup(result);
+  return {};
+}
+
 /// An element of a view at coordinates of `owner`, which reads it; null where
 /// the tensor is no view, or an index can't be said.
 Value NestEmitter::readAt(EinsumOp owner, ReadOp read, const Coordinates &at,
                           ReadHandler inner) {
-  Value view = externals.lookup(getTensor(owner, read));
+  Value view = lookupStored(getTensor(owner, read));
   if (!view)
     return {};
   ExpressionEmitter indexer(
@@ -308,4 +323,15 @@ Value NestEmitter::readAt(EinsumOp owner, ReadOp read, const Coordinates &at,
                               TypeRange{read.getType(), builder.getI1Type()},
                               view, indices)
       .getResult();
+}
+
+/// An element of a tile at the point of `map`, or of a view at indices that may
+/// be elements of either.
+Value NestEmitter::readTileOrView(tile::MapOp map, EinsumOp owner, ReadOp read,
+                                  const Coordinates &at) {
+  if (Value made = readTile(map, owner, read, at))
+    return made;
+  return readAt(owner, read, at, [&](ReadOp index) {
+    return readTileOrView(map, owner, index, at);
+  });
 }

@@ -218,8 +218,7 @@ FailureOr<Value> NestEmitter::emitEinsum(EinsumOp einsum, const Scope &scope) {
       [&](EinsumOp owner, ReadOp read, const Coordinates &at) {
         if (owner == einsum)
           return readHere(read);
-        Value made = readTile(map, owner, read, at);
-        return made ? made : readAt(owner, read, at);
+        return readTileOrView(map, owner, read, at);
       });
   if (failed(filter))
     return failure();

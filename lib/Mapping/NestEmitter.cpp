@@ -27,7 +27,8 @@ LogicalResult NestEmitter::emitOps(Block &block, const Scope &scope) {
       if (failed(emitTopK(topk, scope)))
         return failure();
     } else if (auto join = dyn_cast<JoinOp>(&op)) {
-      emitJoin(join);
+      if (failed(emitJoin(join, scope)))
+        return failure();
     } else {
       return op.emitOpError("cannot be mapped to tiles yet");
     }

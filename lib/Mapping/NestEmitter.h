@@ -117,7 +117,9 @@ private:
   mlir::FailureOr<Entries> getEntries(llvm::ArrayRef<EinsumOp> readers,
                                       mlir::StringAttr along,
                                       const Scope &scope);
-  Entries getEntries(mlir::ValueRange parts, mlir::StringAttr along);
+  mlir::FailureOr<Entries> getEntries(mlir::ValueRange parts,
+                                      mlir::StringAttr along,
+                                      const Scope &scope);
   mlir::Value reduceEntries(mlir::Location loc, llvm::ArrayRef<Entries> all,
                             llvm::ArrayRef<Dim> dims, ReducerKind kind,
                             mlir::Type element, mlir::ValueRange last,
@@ -133,7 +135,7 @@ private:
   void emitList(llvm::ArrayRef<Entries> all, mlir::StringAttr rank,
                 mlir::ValueRange results);
   mlir::LogicalResult emitTopK(TopKOp topk, const Scope &scope);
-  void emitJoin(JoinOp join);
+  mlir::LogicalResult emitJoin(JoinOp join, const Scope &scope);
   mlir::LogicalResult emitStream(StreamOp stream, StreamPart part);
   int64_t getStep(StreamOp stream);
   mlir::LogicalResult emitIterate(IterateOp iterate);
@@ -164,12 +166,15 @@ private:
                   const Scope &scope);
   mlir::Value readUniform(EinsumOp einsum, ReadOp read);
   /// `inner` reads what the indices read; without it, that is read alike.
+  mlir::Value lookupStored(mlir::Value tensor);
   mlir::Value readAt(EinsumOp owner, ReadOp read, const Coordinates &at,
                      ReadHandler inner = nullptr);
   /// The element of a tile of the nest that `owner` reads in place, inside of
   /// `map`; null where it is something else.
   mlir::Value readTile(tile::MapOp map, EinsumOp owner, ReadOp read,
                        const Coordinates &at);
+  mlir::Value readTileOrView(tile::MapOp map, EinsumOp owner, ReadOp read,
+                             const Coordinates &at);
   /// A map over `dims`, less what `reducers` reduce, whose region has the
   /// elements of `inputs` as arguments and nothing else yet.
   tile::MapOp createMap(mlir::Location loc, llvm::ArrayRef<Dim> dims,

@@ -117,8 +117,7 @@ FailureOr<Value> NestEmitter::emitPresence(EinsumOp reader, const Scope &scope,
   }
   PresenceEmitter presence =
       createPresence([&](EinsumOp owner, ReadOp read, const Coordinates &at) {
-        Value element = readTile(map, owner, read, at);
-        return element ? element : readAt(owner, read, at);
+        return readTileOrView(map, owner, read, at);
       });
   for (PresenceCondition &condition : presence.emit(reader, coordinates)) {
     if (!condition.value)
@@ -132,32 +131,52 @@ FailureOr<Value> NestEmitter::emitPresence(EinsumOp reader, const Scope &scope,
   return all;
 }
 
-/// The entries of a list: its values, coordinates and payloads.
-NestEmitter::Entries NestEmitter::getEntries(ValueRange parts,
-                                             StringAttr along) {
+/// The entries of a list: its values, coordinates and payloads. Where an Einsum
+/// makes a part of it, there is none where that is absent.
+FailureOr<NestEmitter::Entries> NestEmitter::getEntries(ValueRange parts,
+                                                        StringAttr along,
+                                                        const Scope &scope) {
   Location loc = parts[0].getLoc();
   SmallVector<Dim> dims =
       getTensorDims(cast<attn::TensorType>(parts[0].getType()));
   SmallVector<Value> list{tiles.lookup(parts[0]), tiles.lookup(parts[1])};
   Type element = cast<tile::TileType>(list[0].getType()).getElementType();
+  bool hasFailed = false;
   auto emitPart = [&](bool ofCoordinates) {
     return emitMap(
         loc, dims, list, ofCoordinates ? builder.getI32Type() : element,
-        std::nullopt, [&](tile::MapOp, ValueRange args) {
+        std::nullopt, [&](tile::MapOp map, ValueRange args) {
           Value zero = arith::ConstantOp::create(builder, loc,
                                                  builder.getI32IntegerAttr(0));
           Value isNone = arith::CmpIOp::create(
               builder, loc, arith::CmpIPredicate::slt, args[1], zero);
           Value none = ofCoordinates ? makeNoEntry(builder, loc)
                                      : makeLeast(builder, loc, element);
-          return Element{arith::SelectOp::create(builder, loc, isNone, none,
-                                                 args[ofCoordinates]),
-                         {}};
+          Value value = arith::SelectOp::create(builder, loc, isNone, none,
+                                                args[ofCoordinates]);
+          for (Value part : parts) {
+            auto maker = part.getDefiningOp<EinsumOp>();
+            if (!maker)
+              continue;
+            Coordinates coordinates = getUniformCoordinates();
+            for (const Dim &dim : dims)
+              coordinates[dim.rank] = tile::CoordOp::create(
+                  builder, loc, builder.getIndexType(), dim.rank);
+            FailureOr<Value> present =
+                emitPresence(maker, scope, coordinates, map);
+            hasFailed |= failed(present);
+            if (succeeded(present) && *present)
+              value =
+                  arith::SelectOp::create(builder, loc, *present, value, none);
+          }
+          return Element{value, {}};
         });
   };
   Entries entries{emitPart(false), emitPart(true), {}, along, dims};
   for (Value payload : parts.drop_front(2))
     entries.payloads.push_back(tiles.lookup(payload));
+  if (hasFailed)
+    return failure();
   return entries;
 }
 
@@ -364,12 +383,17 @@ LogicalResult NestEmitter::emitTopK(TopKOp topk, const Scope &scope) {
   return success();
 }
 
-void NestEmitter::emitJoin(JoinOp join) {
+LogicalResult NestEmitter::emitJoin(JoinOp join, const Scope &scope) {
   StringAttr rank = join.getRankAttr();
   SmallVector<Entries> sides;
-  for (ValueRange list : {join.getLeft(), join.getRight()})
-    sides.push_back(getEntries(list, rank));
+  for (ValueRange list : {join.getLeft(), join.getRight()}) {
+    FailureOr<Entries> entries = getEntries(list, rank, scope);
+    if (failed(entries))
+      return failure();
+    sides.push_back(std::move(*entries));
+  }
   emitList(sides, rank, join.getResults());
+  return success();
 }
 
 //===----------------------------------------------------------------------===//

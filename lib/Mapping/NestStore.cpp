@@ -32,8 +32,7 @@ FailureOr<Value> NestEmitter::zeroAbsent(EinsumOp einsum, Value tile,
         builder.getStringAttr("reduced." + reducer.getVar().getValue()));
   PresenceEmitter presence = createPresence(
       [&](EinsumOp owner, ReadOp read, const Coordinates &at) -> Value {
-        Value made = readTile(map, owner, read, at);
-        return made ? made : readAt(owner, read, at);
+        return readTileOrView(map, owner, read, at);
       });
   Value present;
   for (PresenceCondition &condition : presence.emit(einsum, coordinates)) {

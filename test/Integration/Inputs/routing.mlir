@@ -53,3 +53,14 @@ attn.cascade @of_the_next(%X: !attn.tensor<[p, m], f32>,
   %O = attn.einsum [p, f] = %W[p + 1, s] * %V[%I[p + 1, s], f]
   attn.yield %O
 }
+
+// The worst of the best: a list of a list, and where its entries were.
+attn.cascade @worst_of_best(%X: !attn.tensor<[p, m], f32>)
+    -> (!attn.tensor<[p, u], f32>, !attn.tensor<[p, u], i32>)
+    ranks(p, m, s = 6, u = 2) {
+  %W, %I = attn.topk m to s of %X
+  %N = attn.einsum [p, s] = -%W[p, s]
+  %B, %J = attn.topk s to u of %N
+  %C = attn.einsum [p, u] = %I[p, %J[p, u]]
+  attn.yield %B, %C
+}

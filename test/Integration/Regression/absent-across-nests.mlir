@@ -5,11 +5,13 @@
 // RUN: attn-run %t.so --cascade=gather --size p=20,m=33 --fill I=int:-1:6
 // RUN: attn-run %t.so --cascade=mirror --size b=5,m=9 --fill len=int:0:5
 // RUN: attn-run %t.so --cascade=counted --size p=20,m=33
+// RUN: attn-run %t.so --cascade=shifted --size p=20
 // RUN: attnc %s --emit=so -o %t.so \
 // RUN:   --options="lane-tile=16 stream-tile=8 fuse=false one-pass=false"
 // RUN: attn-run %t.so --cascade=gather --size p=20,m=33 --fill I=int:-1:6
 // RUN: attn-run %t.so --cascade=mirror --size b=5,m=9 --fill len=int:0:5
 // RUN: attn-run %t.so --cascade=counted --size p=20,m=33
+// RUN: attn-run %t.so --cascade=shifted --size p=20
 
 attn.cascade @gather(%X: !attn.tensor<[p], f32>, %I: !attn.tensor<[m], i32>)
     -> !attn.tensor<[m], f32> ranks(p, m) {
@@ -32,4 +34,13 @@ attn.cascade @counted(%X: !attn.tensor<[p, m], f32>)
   %mean = attn.einsum [p] = %T[m] * %X[p,m] / extent(m)
   %spread = attn.einsum [p] = (%T[m] - %mean[p]) * (%T[m] - %mean[p])
   attn.yield %mean, %spread
+}
+
+/// A filter by what the other nest makes, too.
+attn.cascade @shifted(%X: !attn.tensor<[p, s], f32>)
+    -> !attn.tensor<[p], f32> ranks(p, s = 4) {
+  %Y = attn.einsum [p, s] = %X[p, s] * %X[p, 3 - s]
+  %T = attn.einsum [p, s] = %X[p, s] where (0.0 <= %Y[p, s])
+  %O = attn.einsum [p] = %T[p + 1, s] reduce(max s)
+  attn.yield %O
 }
