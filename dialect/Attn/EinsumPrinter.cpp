@@ -222,6 +222,21 @@ static Type getLiteralType(Operation *op, unsigned index, bool isReal) {
                                              : type;
 }
 
+/// Whether the parser would compute `x` with `y` in another type than they
+/// have here, as both come from types that need no cast among themselves.
+static bool losesType(Operation *op, Value x, Value y) {
+  Value left = skipImplicitCasts(x), right = skipImplicitCasts(y);
+  Type type = x.getType(), common = left.getType();
+  if (isConstant(left) || isConstant(right) || x.getType() != y.getType() ||
+      !isa<FloatType>(type))
+    return false;
+  if (common != right.getType())
+    return false;
+  if (!isa<FloatType>(common) && isa<DivOp, math::PowFOp>(op))
+    common = Float32Type::get(op->getContext());
+  return common != type;
+}
+
 void ExpressionPrinter::printInfix(Operation *op, Value lhs, Value rhs,
                                    StringRef symbol, Precedence mine,
                                    Precedence context) {
@@ -230,7 +245,13 @@ void ExpressionPrinter::printInfix(Operation *op, Value lhs, Value rhs,
   auto left = mine == Comparison ? Sum : mine;
   bool isReal = isa<FloatType>(lhs.getType());
   printer << (parentheses ? "(" : "");
-  print(lhs, left, getLiteralType(op, 0, isReal));
+  if (losesType(op, lhs, rhs)) {
+    printer << "cast(";
+    print(lhs, Or, Type());
+    printer << ", " << lhs.getType() << ")";
+  } else {
+    print(lhs, left, getLiteralType(op, 0, isReal));
+  }
   printer << " " << symbol << " ";
   print(rhs, Precedence(mine + 1), getLiteralType(op, 1, isReal));
   printer << (parentheses ? ")" : "");

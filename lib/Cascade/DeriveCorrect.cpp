@@ -232,9 +232,11 @@ std::optional<RefusalRule> Deriver::correct(Work &work, Expr &value) {
       (work.isProduct ? coefficient : summand) = work.candidate;
     else if (!mayClose && isSeparable(work, work.body))
       return RefusalRule::Unstabilised;
-    else
-      return isSeparable(work, work.body) ? RefusalRule::NotClosed
-                                          : RefusalRule::NotSeparable;
+    else if (!isSeparable(work, work.body))
+      return RefusalRule::NotSeparable;
+    else // only sums have moments
+      return reducer.mulDistributes ? RefusalRule::NotClosed
+                                    : RefusalRule::NoDistributiveOperation;
   }
   if (!stabilised && !options.allowUnstabilised)
     return RefusalRule::Unstabilised;

@@ -62,13 +62,14 @@ private:
 std::optional<unsigned> Deriver::countAgreement(const Work &work, Expr after,
                                                 Expr corrected) const {
   constexpr double magnitudes[] = {0.03125, 1, 8, 64};
-  constexpr unsigned numTrials = 8, numOld = 3, numAll = 5;
+  constexpr unsigned numTrials = 32, numOld = 3, numAll = 5;
   constexpr double tolerance = 1e-9;
   unsigned points = 0;
+  uint64_t seed = 0; // each trial's own: signs decide conditions
   for (double magnitude : magnitudes) {
     unsigned finite = 0;
     for (unsigned trial = 0; trial < numTrials; ++trial) {
-      RandomData data(work.reduction.reduced, magnitude, trial);
+      RandomData data(work.reduction.reduced, magnitude, seed++);
       // The accumulators after the old elements, then after all.
       for (unsigned numSeen : {numOld, numAll})
         for (const Placed &other : placed) {

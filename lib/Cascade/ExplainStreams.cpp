@@ -8,7 +8,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "lib/Cascade/ExplainStreams.h"
-#include "lib/Cascade/LoopRank.h"
 #include "lib/Cascade/StateRank.h"
 #include "lib/Cascade/StreamFormer.h"
 
@@ -74,10 +73,13 @@ std::string PriceList::finish() {
   return std::move(text);
 }
 
-static std::string quote(ArrayRef<Value> values) {
+std::string attn::quoteNames(ArrayRef<Value> values) {
   std::string list;
-  for (Value value : values)
-    list += (list.empty() ? "`" : ", `") + getSourceName(value) + "`";
+  for (Value value : values) {
+    std::string name = "`" + getSourceName(value) + "`";
+    if (!StringRef(list).contains(name))
+      list += (list.empty() ? "" : ", ") + name;
+  }
   return list;
 }
 
@@ -92,20 +94,21 @@ std::string attn::describeFallback(const CascadeCounts &counts,
     SmallVector<Operation *> ops;
     for (Value value : fallback.computed)
       ops.push_back(value.getDefiningOp());
-    os << " computes " << quote(fallback.computed.getArrayRef()) << " again (";
+    os << " computes " << quoteNames(fallback.computed.getArrayRef())
+       << " again (";
     PriceList operations(counts);
     operations.addOperations(ops);
     os << operations.finish() << ")";
   }
   if (!fallback.read.empty()) {
     os << (fallback.computed.empty() ? "" : " and") << " reads "
-       << quote(fallback.read.getArrayRef()) << " again (";
+       << quoteNames(fallback.read.getArrayRef()) << " again (";
     PriceList bytes(counts);
     bytes.addBytes(fallback.read.getArrayRef());
     os << bytes.finish() << ")";
   }
   if (!fallback.stored.empty()) {
-    os << "; to store " << quote(fallback.stored.getArrayRef())
+    os << "; to store " << quoteNames(fallback.stored.getArrayRef())
        << " instead would write and read ";
     PriceList bytes(counts);
     bytes.addBytes(fallback.stored.getArrayRef());
@@ -314,103 +317,4 @@ void StreamFormer::explainSegments() {
     if (!found)
       explain(member);
   }
-}
-
-//===----------------------------------------------------------------------===//
-// Nests
-//===----------------------------------------------------------------------===//
-
-/// What `root` is computed from inside of its nest, itself included.
-static llvm::SetVector<Operation *> getSlice(Value root, NestOp nest) {
-  llvm::SetVector<Operation *> slice;
-  if (root.getDefiningOp())
-    slice.insert(root.getDefiningOp());
-  for (unsigned i = 0; i < slice.size(); ++i)
-    for (Value value : getReads(slice[i]))
-      if (Operation *op = value.getDefiningOp();
-          op && nest->isProperAncestor(op))
-        slice.insert(op);
-  return slice;
-}
-
-/// The Einsums and arguments along `rank` in `slice`.
-static Fallback getWalks(const llvm::SetVector<Operation *> &slice,
-                         StringAttr rank) {
-  Fallback walks;
-  auto hasRank = [&](Value value) {
-    auto type = dyn_cast<attn::TensorType>(value.getType());
-    return type && type.getRankPosition(rank) >= 0;
-  };
-  for (Operation *op : slice) {
-    if (isa<EinsumOp>(op) && hasRank(op->getResult(0)))
-      walks.computed.insert(op->getResult(0));
-    for (Value value : getReads(op))
-      if (isa<BlockArgument>(value) && hasRank(value))
-        walks.read.insert(value);
-  }
-  return walks;
-}
-
-void attn::explainKeptRanks(CascadeOp cascade, int64_t maxResident) {
-  std::optional<CascadeCounts> counts;
-  auto explain = [&](NestOp nest, Value result, StringAttr rank) {
-    llvm::SetVector<Operation *> slice = getSlice(result, nest);
-    std::string names;
-    Fallback before;
-    for (Operation *op : slice)
-      for (Value value : getReads(op)) {
-        auto other = value.getDefiningOp<NestOp>();
-        if (!other)
-          continue;
-        unsigned number = cast<OpResult>(value).getResultNumber();
-        auto producer = getSlice(
-            other.getBody().front().getTerminator()->getOperand(number), other);
-        if (llvm::none_of(producer, [&](Operation *inner) {
-              auto einsum = dyn_cast<EinsumOp>(inner);
-              return einsum && einsum.getReducer(rank);
-            }))
-          continue;
-        std::string name = "`" + getSourceName(value) + "`";
-        if (!StringRef(names).contains(name))
-          names += (names.empty() ? "" : ", ") + name;
-        Fallback walks = getWalks(producer, rank);
-        before.computed.insert_range(walks.computed);
-        before.read.insert_range(walks.read);
-      }
-    if (names.empty())
-      return;
-    Fallback again = getWalks(slice, rank);
-    // What two nests compute is one Einsum of the source.
-    again.computed.remove_if([&](Value value) {
-      return llvm::none_of(before.computed, [&](Value other) {
-        return other.getLoc() == value.getLoc();
-      });
-    });
-    again.read.remove_if(
-        [&](Value value) { return !before.read.contains(value); });
-    for (Value value : again.computed) {
-      bool isInner = llvm::any_of(again.computed, [&](Value other) {
-        return llvm::is_contained(getReads(other.getDefiningOp()), value);
-      });
-      if (!isInner)
-        again.stored.insert(value);
-    }
-    if (!counts)
-      counts.emplace(cascade);
-    InFlightDiagnostic remark = result.getDefiningOp()->emitRemark();
-    remark << "`" << getSourceName(result) << "` keeps `" << rank.getValue()
-           << "` and needs " << names << ", finished after all of `"
-           << rank.getValue()
-           << "`, so no rule can help (output-keeps-rank): it is one more "
-              "traversal of `"
-           << rank.getValue() << "`";
-    std::string cost = describeFallback(*counts, again);
-    if (!cost.empty())
-      remark << ", which" << cost;
-  };
-  for (auto nest : cascade.getBody().getOps<NestOp>())
-    for (Value result : nest.getBody().front().getTerminator()->getOperands())
-      for (auto rank : nest.getParallel().getAsRange<StringAttr>())
-        if (isLoopRank(cascade, rank, maxResident) && result.getDefiningOp())
-          explain(nest, result, rank);
 }

@@ -16,14 +16,17 @@ struct Fallback {
   llvm::SetVector<mlir::Value> stored;
 };
 
+/// The source's names of `values`, each once.
+std::string quoteNames(llvm::ArrayRef<mlir::Value> values);
+
 /// ` computes .. again (price) and reads .. again (price); to store .. instead
 /// would ..`, or nothing.
 std::string describeFallback(const CascadeCounts &counts,
                              const Fallback &fallback);
 
-/// Says of each tensor that keeps a loop rank and needs reductions along it,
-/// made by nests before it, what that traversal costs.
-void explainKeptRanks(CascadeOp cascade, int64_t maxResident);
+/// Says of each tensor that walks a loop rank once more, after nests before it
+/// have walked it for what it needs, why that is and what it costs.
+void explainNests(CascadeOp cascade, int64_t maxResident);
 
 } // namespace attn
 

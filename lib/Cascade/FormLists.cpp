@@ -37,6 +37,11 @@ void StreamFormer::classifyList(Member &member, TopKOp topk) {
   Expr body = options.derives ? importer.getDefinition(input) : Expr();
   // What no reduction changes is chosen from as it stands.
   member.isComputed = depends && body && producer->role == Role::Map;
+  if (carried > 0 || (depends && !member.isComputed))
+    member.reason = "a list does not follow a change of " +
+                    getMovingNames(topk) +
+                    ", which what it is chosen from or what goes along "
+                    "depends on (not-separable)";
   if (member.isComputed) {
     member.segment = member.ready = std::max(producer->ready, carried);
     member.body = member.imported.value = body;

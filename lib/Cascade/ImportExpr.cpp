@@ -278,6 +278,22 @@ Expr ExprImporter::roundTo(Type from, Type to, Expr operand) {
   return context.cast(name, operand);
 }
 
+/// Extents, and products of a few of them with each other and with numbers:
+/// counts of coordinates. Null of all else.
+Expr ExprImporter::importCount(Value value, unsigned depth) {
+  if (auto extent = value.getDefiningOp<ExtentOp>())
+    return context.extent(getRank(extent.getRankAttr()));
+  APInt number;
+  if (matchPattern(value, m_ConstantInt(&number)))
+    return context.constant(static_cast<double>(number.getSExtValue()));
+  auto product = value.getDefiningOp<arith::MulIOp>();
+  if (!product || depth == 0)
+    return Expr();
+  Expr left = importCount(product.getLhs(), depth - 1);
+  Expr right = left ? importCount(product.getRhs(), depth - 1) : Expr();
+  return right ? left * right : Expr();
+}
+
 Expr ExprImporter::importCast(Region &region, CastOp op) {
   Value input = op.getInput();
   Expr operand = region.exprs.lookup(input);
@@ -288,8 +304,8 @@ Expr ExprImporter::importCast(Region &region, CastOp op) {
     return Expr();
   if (auto var = input.getDefiningOp<RankVarOp>())
     return context.rankVar(getRank(var.getRankAttr()));
-  if (auto extent = input.getDefiningOp<ExtentOp>())
-    return context.extent(getRank(extent.getRankAttr()));
+  if (Expr count = importCount(input))
+    return count;
   // A float rounded to an integer, or the value of an integer reduction.
   bool isNumber = operand && !from.isInteger(1);
   auto narrow = dyn_cast<FloatType>(to);

@@ -104,6 +104,7 @@ private:
 
   void visit(Region &region, mlir::Operation &op);
   Expr importOp(Region &region, mlir::Operation &op);
+  Expr importCount(mlir::Value value, unsigned depth = 6);
   Expr importCast(Region &region, CastOp cast);
   Expr importComparison(Region &region, mlir::arith::CmpIOp op);
   Expr importRead(Region &region, ReadOp read);

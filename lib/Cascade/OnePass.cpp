@@ -122,7 +122,7 @@ void OnePass::runOnOperation() {
       failed(checkBound(getOperation(), maximumBound)))
     return signalPassFailure();
   if (onePass)
-    explainKeptRanks(getOperation(), maxResident);
+    explainNests(getOperation(), maxResident);
   for (auto nest : getOperation().getBody().getOps<NestOp>()) {
     // An iteration walks its rank by itself.
     if (!nest.getBody().getOps<IterateOp>().empty())

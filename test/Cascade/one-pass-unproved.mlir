@@ -19,17 +19,17 @@
 //       CHECK:   %RAV1 = attn.einsum [p, f] = %rav[p, f] * %[[C]][p] + %LAV[p, f]
 //       CHECK: } merge
 //       CHECK: } {attn.unproved = ["rd", "rav"]}
-//       TAKEN: remark: the correction `select(GM_old == -inf, 0, sigmoid(GM_old - GM)/sigmoid(GM - GM_old))` of `sigmoid(X[p,m] - GM)/sigmoid(GM - X[p,m])` held at 96 random points, but no rule proves it (unproved)
+//       TAKEN: remark: the correction `select(GM_old == -inf, 0, sigmoid(GM_old - GM)/sigmoid(GM - GM_old))` of `sigmoid(X[p,m] - GM)/sigmoid(GM - X[p,m])` held at 384 random points, but no rule proves it (unproved)
 //        TOOL: {attn.unproved = ["rd", "rav"]}
 attn.cascade @logistic_softmax(%X: !attn.tensor<[p, m], f32>,
                                %V: !attn.tensor<[m, f], f32>)
     -> !attn.tensor<[p, f], f32> ranks(p, m, f = 64) {
   %GM = attn.einsum [p] = %X[p, m] reduce(max m)
   %SN = attn.einsum [p, m] = sigmoid(%X[p, m] - %GM[p]) / sigmoid(%GM[p] - %X[p, m])
-  // expected-remark @below {{`sigmoid(X[p,m] - GM)/sigmoid(GM - X[p,m])` is corrected for a change of `GM` by `* sigmoid(GM_old - GM)/sigmoid(GM - GM_old)` at 96 random points, but no rule proves it; unproved=true takes it (unproved); `SD` waits for traversal 2 of `m`, which reads `X` again (4 |m| |p| bytes); measured, the results keep 2 numbers of 4 elements, and 2 of 8}}
+  // expected-remark @below {{`sigmoid(X[p,m] - GM)/sigmoid(GM - X[p,m])` is corrected for a change of `GM` by `* sigmoid(GM_old - GM)/sigmoid(GM - GM_old)` at 384 random points, but no rule proves it; unproved=true takes it (unproved); `SD` waits for traversal 2 of `m`, which reads `X` again (4 |m| |p| bytes); measured, the results keep 2 numbers of 4 elements, and 2 of 8}}
   %SD = attn.einsum [p] = %SN[p, m]
   %A = attn.einsum [p, m] = %SN[p, m] / %SD[p]
-  // expected-remark @below {{at 96 random points, but no rule proves it; unproved=true takes it (unproved); `AV` waits for traversal 2 of `m`}}
+  // expected-remark @below {{at 384 random points, but no rule proves it; unproved=true takes it (unproved); `AV` waits for traversal 2 of `m`}}
   %AV = attn.einsum [p, f] = %A[p, m] * %V[m, f]
   attn.yield %AV
 }
@@ -44,7 +44,7 @@ attn.cascade @logistic_softmax(%X: !attn.tensor<[p, m], f32>,
 attn.cascade @farthest(%X: !attn.tensor<[p, m], f32>)
     -> !attn.tensor<[p], f32> ranks(p, m) {
   %G = attn.einsum [p] = %X[p, m] reduce(max m)
-  // expected-remark @below {{`abs(X[p,m] - G)` is corrected for a change of `G` by `+ abs(G - G_old)` at 96 random points, but no rule proves it; unproved=true takes it (unproved); `FAR` waits for traversal 2 of `m`, which reads `X` again (4 |m| |p| bytes); measured, the results keep 2 numbers of 4 elements, and 2 of 8}}
+  // expected-remark @below {{`abs(X[p,m] - G)` is corrected for a change of `G` by `+ abs(G - G_old)` at 384 random points, but no rule proves it; unproved=true takes it (unproved); `FAR` waits for traversal 2 of `m`, which reads `X` again (4 |m| |p| bytes); measured, the results keep 2 numbers of 4 elements, and 2 of 8}}
   %FAR = attn.einsum [p] = abs(%X[p, m] - %G[p]) reduce(max m)
   attn.yield %FAR
 }

@@ -640,8 +640,24 @@ attn.cascade @negative_most_scaled(%X: !attn.tensor<[p, m], f32>)
     -> !attn.tensor<[p], i32> ranks(p, m) {
   %D = attn.einsum [p] = %X[p, m]
   %A = attn.einsum [p, m] = %X[p, m] * %D[p]
-  // expected-remark @below {{`X[p,m]*D` and its derivatives by `D` span no space of at most 6 functions that moves by a shift (not-closed); `B` waits for traversal 2 of `m`, which reads `X` again (4 |m| |p| bytes)}}
+  // expected-remark @below {{`X[p,m]*D` depends on `D`, and no correction distributes over the reducer `max` (no-distributive-operation); `B` waits for traversal 2 of `m`, which reads `X` again (4 |m| |p| bytes)}}
   %B = attn.einsum [p] = %A[p, m] reduce(max m)
   %I = attn.einsum [p] = cast(m, i32) where (%A[p, m] == %B[p]) reduce(min m)
   attn.yield %I
+}
+
+// -----
+
+/// A mean over two ranks has a count that is a product of extents.
+// CHECK-LABEL: attn.cascade @group_variance
+//       CHECK: attn.stream m init(add %rs = 0.0, add
+//   CHECK-NOT: attn.stream
+//       CHECK: cast(extent(m), f32) * extent(e)
+attn.cascade @group_variance(%X: !attn.tensor<[p, m, e], f32>)
+    -> !attn.tensor<[p], f32> ranks(p, m, e = 64) {
+  %S = attn.einsum [p] = %X[p, m, e]
+  %MU = attn.einsum [p] = %S[p] / (extent(m) * extent(e))
+  // expected-remark @below {{carries}}
+  %V = attn.einsum [p] = pow(%X[p, m, e] - %MU[p], 2.0) reduce(add m, add e)
+  attn.yield %V
 }

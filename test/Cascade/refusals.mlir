@@ -219,3 +219,80 @@ attn.cascade @negative_near_maximum(%X: !attn.tensor<[p, m], f32>)
   %E = attn.einsum [p] = %X[p, m] where (%X[p, m] > %G[p] - 2.0) reduce(add m)
   attn.yield %E
 }
+
+// -----
+
+/// A free rank of the values: where they are summed is another loop.
+attn.cascade @negative_free_features(%Q: !attn.tensor<[p, e], f32>,
+                                     %K: !attn.tensor<[m, e], f32>,
+                                     %V: !attn.tensor<[m, f], f32>)
+    -> !attn.tensor<[p, f], f32> ranks(p, m, e = 64, f) {
+  %QK = attn.einsum [p, m] = %Q[p, e] * %K[m, e]
+  %GM = attn.einsum [p] = %QK[p, m] reduce(max m)
+  %SN = attn.einsum [p, m] = exp(%QK[p, m] - %GM[p])
+  %SD = attn.einsum [p] = %SN[p, m]
+  %A = attn.einsum [p, m] = %SN[p, m] / %SD[p]
+  // expected-remark @below {{`AV` reduces `m` and needs `SD`, `GM`, which another kernel finishes, as a loop over `f` would repeat them (other-kernel): it is one more traversal of `m`, which computes `SN`, `QK` again (64 |m| |p| mac, |m| |p| exp, |m| |p| add) and reads `K` again (256 |m| bytes); to store `SN` instead would write and read 4 |m| |p| bytes}}
+  %AV = attn.einsum [p, f] = %A[p, m] * %V[m, f]
+  attn.yield %AV
+}
+
+// -----
+
+/// Sums of other rows, all of them.
+attn.cascade @negative_gathered_sum(%X: !attn.tensor<[p, m], f32>,
+                                    %T: !attn.tensor<[m], i32>)
+    -> !attn.tensor<[p], f32> ranks(p, m) {
+  %S = attn.einsum [p] = %X[p, m]
+  // expected-remark @below {{`R` reads `S` at other coordinates of `p` than the one at hand, so another kernel finishes it before (other-kernel): it is one more traversal of `p`, which reads `X` again (4 |m| |p| bytes)}}
+  // expected-remark @below {{`R` reduces `m` and needs `S`, which another kernel finishes (other-kernel): it is one more traversal of `m`, which reads `X` again (4 |m| |p| bytes)}}
+  %R = attn.einsum [p] = %X[p, m] * %S[%T[m]]
+  attn.yield %R
+}
+
+// -----
+
+/// From both ends at once.
+attn.cascade @negative_backwards(%X: !attn.tensor<[p, m], f32>)
+    -> !attn.tensor<[p], f32> ranks(p, m) {
+  %Y = attn.einsum [p, m] = %X[p, m] * %X[p, m]
+  // expected-remark @below {{`R` reads `Y` at other coordinates of `m` than the one at hand, so another kernel finishes it before (other-kernel): it is one more traversal of `m`, which reads `X` again (4 |m| |p| bytes)}}
+  %R = attn.einsum [p] = %X[p, m] * %Y[p, extent(m) - 1 - m]
+  attn.yield %R
+}
+
+// -----
+
+/// Another sum, of nothing that was walked before.
+attn.cascade @other_operands(%X: !attn.tensor<[p, m], f32>,
+                             %Y: !attn.tensor<[m, f], f32>)
+    -> !attn.tensor<[p, f], f32> ranks(p, m, f) {
+  %S = attn.einsum [p] = %X[p, m]
+  %R = attn.einsum [f] = %Y[m, f]
+  %O = attn.einsum [p, f] = %S[p] * %R[f]
+  attn.yield %O
+}
+
+// -----
+
+/// What goes along with a list stays what it was when it was chosen.
+attn.cascade @negative_moving_payload(%X: !attn.tensor<[p, m], f32>)
+    -> (!attn.tensor<[p, s], f32>, !attn.tensor<[p, s], f32>)
+    ranks(p, m, s = 4) {
+  %GM = attn.einsum [p] = %X[p, m] reduce(max m)
+  %E = attn.einsum [p, m] = exp(%X[p, m] - %GM[p])
+  // expected-remark @below {{a list does not follow a change of `GM`, which what it is chosen from or what goes along depends on (not-separable); `W` waits for one more traversal of `m`, which reads `X` again (4 |m| |p| bytes)}}
+  %W, %I, %Y = attn.topk m to s of %X with %E
+  attn.yield %W, %Y
+}
+
+// -----
+
+/// A condition over all decides what each element counts for.
+attn.cascade @negative_flag(%X: !attn.tensor<[p, m], f32>)
+    -> !attn.tensor<[p], f32> ranks(p, m) {
+  %A = attn.einsum [p] = %X[p, m] > 0.0 reduce(or m)
+  // expected-remark @below {{`select(A, X[p,m], 1)` chooses elements by `A`: which ones is not known any more when that changes (not-separable); `N` waits for traversal 2 of `m`, which reads `X` again (4 |m| |p| bytes)}}
+  %N = attn.einsum [p] = select(%A[p], %X[p, m], 1.0) reduce(add m)
+  attn.yield %N
+}
