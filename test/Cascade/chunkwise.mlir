@@ -38,7 +38,7 @@ attn.cascade @identity(%Q: !attn.tensor<[t, e], f32>, %K: !attn.tensor<[t, e], f
 //       CHECK: %[[D:.+]] = attn.einsum [h, t1] = pow(%gamma[h], %[[N]][t1])
 //       CHECK: %[[P:.+]] = attn.einsum [h, ti] = pow(%gamma[h], ti + 1.0)
 //       CHECK: %[[A:.+]] = attn.einsum [h, t1, ti, tj] = %Q[{{.*}}] * %K[{{.*}}] where (tj <= ti)
-//       CHECK: = pow(%gamma[h], ti - tj) * %[[A]][h, t1, ti, tj] where (tj <= ti)
+//       CHECK: = pow(%gamma[h], cast(ti, f32) - tj) * %[[A]][h, t1, ti, tj] where (tj <= ti)
 //       CHECK: attn.iterate t1
 //       CHECK:   %[[OS:.+]] = attn.einsum [h, ti, f]
 //       CHECK:   %[[P]][h, ti] * %[[OS]][h, ti, f]
