@@ -182,6 +182,35 @@ def sliding_window_sinks():
             Q, K, V, mask)
 
 
+def prefix():
+    Q, K, V = qkv()
+    p, m = positions(5, 7)
+    length = np.int32([0, 4])
+    mask = (m <= p) | (m < length[:, None, None, None])
+    yield variant("prefix", e=8, f=6)(Q=Q, K=K, V=V, prefix=length)[
+        "AV"], attend(Q, K, V, mask)
+
+
+def documents():
+    Q, K, V = qkv(p=9, m=11)
+    p, m = positions(9, 11)
+    start = np.int32([[0, 0, 3, 3, 3, 3, 8, 8, 11], np.arange(9) - 2])
+    mask = (m >= start[:, None, :, None]) & (m <= p)
+    yield variant("documents", e=8, f=6)(Q=Q, K=K, V=V, start=start)[
+        "AV"], attend(Q, K, V, mask)
+
+
+def relative_bias():
+    Q, K, V = qkv()
+    p, m = np.arange(5)[:, None], np.arange(7)
+    for distances in (11, 8):
+        bias = normal(4, distances)
+        all_bias = np.pad(bias, ((0, 0), (0, 11 - distances)))
+        yield variant("relative_bias", e=8, f=6)(Q=Q, K=K, V=V, bias=bias)[
+            "AV"], attend(Q, K, V, m - p + 4 < distances,
+                          lambda s: s + all_bias[:, m - p + 4])
+
+
 def sigmoid():
     Q, K, V = qkv()
     A = 1 / (1 + np.exp(np.log(7) - scores_of(Q, K)))
@@ -572,7 +601,8 @@ def agrees(actual, expected, tolerance):
 
 CASES = [softmax_naive, large_scores, causal_variants, causal_gqa, multi_query,
          alibi, softcap, sliding_window_sinks, sigmoid, cross_attention,
-         additive_bias, key_padding, logsumexp, paged_keys, retention,
+         additive_bias, key_padding, prefix, documents, relative_bias,
+         logsumexp, paged_keys, retention,
          recurrences, int8_block_scales, int8_scores, softmax_backward,
          minilm, streams,
          top_keys, top_payload, best_key, log_sums, expressions,

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """ptxas for PTX with a fault in it, to see that a sanitizer reports it.
 
-  FAULT=barrier|tail|delay faulty_ptxas.py ARGUMENT...   (as --ptxas of attnc)
+  FAULT=barrier|tail|unwritten|divergent|delay faulty_ptxas.py ARGUMENT...   (as --ptxas of attnc)
 
 delay is no fault: roles that wait for each other must compute the same.
 barrier: no thread waits for the copies of the others. tail: copies go on past
-the end of a tensor.
+the end of a tensor. unwritten: the first kernel stores nothing. divergent: half
+of each warp waits where all should.
 """
 import os
 import re
@@ -34,6 +35,19 @@ def copy_past_the_end(text):
     return "\n".join(lines) + "\n", count
 
 
+def leave_unwritten(text):
+    first, *rest = re.split(r"(?=^\.visible \.entry)", text, flags=re.M)[1:]
+    head = text[:text.index(first)]
+    first, count = re.subn(r"^.*\bst\.global\..*;$", "", first, flags=re.M)
+    return head + first + "".join(rest), count
+
+
+def diverge(text):
+    half = ("{ .reg .pred %half; .reg .b32 %lane; mov.u32 %lane, %laneid; "
+            "setp.lt.u32 %half, %lane, 16; @%half bar.sync 0; }")
+    return re.subn(r"\bbar\.sync\s+0;", half, text)
+
+
 def delay(text):
     """Up to a microsecond, by the clock, before whatever roles tell each
     other."""
@@ -48,8 +62,9 @@ def main(arguments):
     path = next(a for a in arguments if a.endswith(".ptx"))
     with open(path) as file:
         text = file.read()
-    text, count = {"barrier": drop_barriers,
-                   "tail": copy_past_the_end, "delay": delay}[os.environ["FAULT"]](text)
+    text, count = {"barrier": drop_barriers, "tail": copy_past_the_end,
+                   "unwritten": leave_unwritten, "divergent": diverge,
+                   "delay": delay}[os.environ["FAULT"]](text)
     if not count:
         sys.exit("there is no place for the fault")
     with open(path, "w") as file:

@@ -180,6 +180,46 @@ def key_padding():
     return case
 
 
+def prefix():
+    case = Case("prefix")
+    for p, m in [(70, 70), (33, 200), (50, 40)]:
+        Q, K, V = qkv(b=4, h=2, k=2, p=p, m=m)
+        length = np.int32([0, 1, 40, 500])
+        query, key = positions(p, m)
+        mask = (key <= query) | (key < length[:, None, None, None])
+        attention(case, attend(Q, K, V, mask), Q, K, V, prefix=length)
+    return case
+
+
+def documents():
+    """Documents of 1, 40 and 79 tokens, then all keys and no key."""
+    case = Case("documents")
+    for p, m in [(120, 120), (33, 120)]:
+        Q, K, V = qkv(b=3, h=2, k=2, p=p, m=m)
+        begins = np.repeat([0, 1, 41], [1, 40, 79])[m - p:]
+        start = np.int32([begins, np.zeros(p), np.full(p, m)])
+        query, key = positions(p, m)
+        mask = (key >= start[:, None, :, None]) & (key <= query)
+        attention(case, attend(Q, K, V, mask), Q, K, V, start=start)
+    return case
+
+
+def relative_bias():
+    case = Case("relative_bias")
+    Q, K, V = qkv(h=3, k=3, p=50, m=150)
+    query, key = np.arange(50)[:, None], np.arange(150)
+    bias = normal(3, 199)
+    expected = attend(Q, K, V, change=lambda s: s + bias[:, key - query + 49])
+    attention(case, expected, Q, K, V, bias=bias)
+    # A table of fewer distances: the others are not attended to.
+    mask = key - query + 49 < 120
+    near = np.pad(bias[:, :120], ((0, 0), (0, 79)))
+    expected = attend(Q, K, V, mask,
+                      lambda s: s + near[:, key - query + 49])
+    attention(case, expected, Q, K, V, bias=np.ascontiguousarray(bias[:, :120]))
+    return case
+
+
 def logsumexp():
     case = Case("logsumexp")
     Q, K, V = qkv()
@@ -345,6 +385,7 @@ def minilm():
 
 CASES = [softmax_naive, causal_gqa, multi_query, cross_attention, alibi,
          softcap, sliding_window_sinks, sigmoid, additive_bias, key_padding,
+         prefix, documents, relative_bias,
          logsumexp, paged_keys, retention, int8_block_scales, int8_scores,
          softmax_backward, minilm]
 

@@ -28,11 +28,13 @@ OPTIONS = {
     "gated_delta_net": [["--fill", "beta=uniform:0:1", "--fill",
                          "g=uniform:-2:0"]],
     # Else the scores are so large that bf16's errors in them have no bound.
+    "documents": [["--fill", "start=int:-2:200"]],
     "int8_block_scales": [["--fill", "Kscale=uniform:0:0.02"]],
     "int8_scores": [["--fill", f"Qscale=uniform:0:0.02,Kscale=uniform:0:{s}"]
                     for s in (0.02, 3)],
     "key_padding": [[], ["--fill", "len=const:0"]],
     "logsumexp": [[], ["--skip", "AV"], ["--skip", "LSE"]],
+    "prefix": [["--fill", "prefix=int:-2:200"]],
     "paged_keys": [[], ["--fill", "table=int:-2:41"]],
     "retention": [DECAY],
     "rwkv7": [["--fill", "a=uniform:0:1"]],
@@ -62,6 +64,9 @@ def sizes(name, text):
             yield f"{batch},{head},t={p}"
         elif name == "paged_keys":
             yield f"{batch},{head},p={p},page=40,m1={-(-m // 16)}"
+        elif name == "relative_bias":
+            # All distances, or all but the last.
+            yield f"{batch},{head},p={p},m={m},d={max(p + m - 1 - i % 2, 0)}"
         else:
             yield f"{batch},{head},p={p},m={m}"
 
