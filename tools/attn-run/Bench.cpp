@@ -120,7 +120,8 @@ static double countBytes(const Arguments &arguments) {
   return bytes;
 }
 
-void benchCuda(const Arguments &arguments, const std::vector<double> &times) {
+void benchCuda(const Arguments &arguments, const std::vector<double> &times,
+               const CudaRun::Ceilings *ceilings) {
   WorkCount work = countWork(arguments);
   double median = times[times.size() / 2], bytes = countBytes(arguments);
   std::printf("bench: median %.4g ms, least %.4g ms, of %zu calls, between "
@@ -131,6 +132,18 @@ void benchCuda(const Arguments &arguments, const std::vector<double> &times) {
               2e-12 * work.multiplyAdds / median);
   std::printf("  %.4g MB of inputs and outputs, %.4g GB/s\n", bytes * 1e-6,
               bytes / median * 1e-9);
+  if (!ceilings)
+    return;
+  // What each alone would take.
+  double arithmetic = 2 * work.multiplyAdds / ceilings->flopsPerSecond,
+         memory = bytes / ceilings->bytesPerSecond;
+  std::printf("profile: %.3f of the %.4g TFLOP/s that products of bf16 reach "
+              "here\n  %.3f of the %.4g GB/s that reading memory reaches\n  no "
+              "faster than %.4g ms, which the %s takes\n",
+              arithmetic / median, ceilings->flopsPerSecond * 1e-12,
+              memory / median, ceilings->bytesPerSecond * 1e-9,
+              std::max(arithmetic, memory) * 1e3,
+              arithmetic > memory ? "arithmetic" : "memory");
 }
 
 void bench(const Arguments &arguments, const std::function<void()> &call,

@@ -3,8 +3,7 @@
 #ifndef TOOLS_ATTN_RUN_BENCH_H
 #define TOOLS_ATTN_RUN_BENCH_H
 
-#include "tools/attn-run/Arguments.h"
-#include <functional>
+#include "tools/attn-run/CudaRun.h"
 
 namespace attn::tool {
 
@@ -22,7 +21,9 @@ void bench(const Arguments &arguments, const std::function<void()> &call,
            uint64_t features, int threads);
 
 /// The same on a CUDA device; `times`: of some calls, shortest first.
-void benchCuda(const Arguments &arguments, const std::vector<double> &times);
+/// `ceilings`: null prints none.
+void benchCuda(const Arguments &arguments, const std::vector<double> &times,
+               const CudaRun::Ceilings *ceilings);
 
 } // namespace attn::tool
 

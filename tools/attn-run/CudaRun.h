@@ -35,7 +35,16 @@ public:
   /// into the stream. What is in the L2 cache is displaced before each.
   std::vector<double> time(const std::function<void()> &enqueue);
 
+  /// What the device reaches: reading memory, and products of bf16.
+  struct Ceilings {
+    double bytesPerSecond = 0, flopsPerSecond = 0;
+  };
+  Ceilings measureCeilings();
+
 private:
+  double timeKernel(const std::string &text, const char *name, unsigned blocks,
+                    unsigned threads, rt::cuda::Pointer memory,
+                    uint64_t number);
   void check(rt::cuda::Result result, const char *what) const;
   rt::cuda::Pointer allocate(size_t bytes);
 

@@ -25,6 +25,9 @@ compiled first with the attnc that stands beside attn-run or in the PATH.
   --check-rows=N           rows of the longest rank to check (default: all, or
                            as many as take some seconds)
   --bench                  time it, beside what the machine reaches
+  --profile                the same; on a CUDA device, where --bench measures the
+                           call alone, with what the device reaches in reading
+                           memory and in products of bf16
 
   --inputs Q=q.npy,...     read inputs; all others are generated
   --outputs AV=av.npy,...  write outputs
@@ -221,6 +224,8 @@ static bool parseFlag(Options &options, std::string_view argument) {
     options.check = true;
   else if (argument == "--bench")
     options.bench = true;
+  else if (argument == "--profile")
+    options.bench = options.profile = true;
   else
     return false;
   return true;

@@ -33,6 +33,7 @@ struct Options {
   bool version = false;
   bool check = false;
   bool bench = false;
+  bool profile = false;
   int64_t checkRows = 0; // 0: as many as are quickly checked
   uint64_t seed = 1;
   double scale = 1; // deviation of generated floats

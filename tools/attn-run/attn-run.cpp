@@ -160,9 +160,12 @@ static int run(const Options &options) {
   arguments.writeOutputs(options);
   bool passed = !options.check || check(arguments, options);
   std::fflush(stdout);
-  if (options.bench && device)
-    benchCuda(arguments, device->time(invoke));
-  else if (options.bench)
+  if (options.bench && device) {
+    std::optional<CudaRun::Ceilings> ceilings;
+    if (options.profile)
+      ceilings = device->measureCeilings();
+    benchCuda(arguments, device->time(invoke), ceilings ? &*ceilings : nullptr);
+  } else if (options.bench)
     bench(arguments, invoke, variant ? variant->features : 0, threads);
   return passed ? 0 : 1;
 }
