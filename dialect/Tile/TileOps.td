@@ -122,6 +122,17 @@ def Tile_WorkspaceOp : Tile_Op<"workspace", []> {
   let assemblyFormat = "(`if` $condition^)? attr-dict `:` type($result)";
 }
 
+def Tile_ChooseOp : Tile_Op<"choose", []> {
+  let summary = "the extent of a rank that the program chooses at a call";
+  let description = [{
+    `tile.choose "parts" = %n` gives the rank `parts`, which `ranks` do not
+    declare, the extent `%n`. Stands in the program's own block, before what
+    uses the rank.
+  }];
+  let arguments = (ins StrAttr:$rank, Index:$extent);
+  let assemblyFormat = "$rank `=` $extent attr-dict";
+}
+
 def Tile_LaunchOp : Tile_Op<"launch", []> {
   let summary = "run a kernel over its grid";
   let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<AnyType>:$operands);
@@ -264,10 +275,12 @@ def Tile_LoadOp : Tile_Op<"load", [Pure]> {
 
     A load in a loop with `stages = 2` has two places, which turns of the loop
     use by turns: the next turn's tile is on its way while this one's is used.
+    `inside` says that no element is outside the view.
   }];
   let arguments = (ins Tile_View:$view, Variadic<Index>:$offsets,
                        StrArrayAttr:$dims,
-                       DefaultValuedOptionalAttr<I64Attr, "1">:$stages);
+                       DefaultValuedOptionalAttr<I64Attr, "1">:$stages,
+                       UnitAttr:$inside);
   let results = (outs Tile_Tile:$result);
   let assemblyFormat = [{
     $view `[` $offsets `]` `dims` $dims attr-dict `:` type($view) `->` type($result)

@@ -38,8 +38,16 @@ public:
   int64_t getNarrowLaneTile() const override {
     return gpu.multiprocessor->narrowLaneTile;
   }
+  bool packsSharingRanks() const override { return true; }
+  int64_t getSplitTasks() const override {
+    return gpu.multiprocessor->splitTasks;
+  }
+  // A thread of the merge has one element.
+  int64_t getMergeLaneTile() const override { return 1; }
   int64_t getStreamTile() const override { return getFirst().stream; }
-  int64_t getNarrowStreamTile() const override { return getStreamTile(); }
+  int64_t getNarrowStreamTile() const override {
+    return gpu.multiprocessor->narrowStreamTile;
+  }
   int64_t getProductLaneTile() const override { return getLaneTile(); }
   int64_t getProductRowTile() const override {
     return gpu.multiprocessor->productRowTile;

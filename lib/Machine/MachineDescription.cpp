@@ -232,6 +232,10 @@ static bool fromJSON(const json::Value &value,
   members.read("product_row_tile", multiprocessor.productRowTile);
   members.read("sweep_tile", multiprocessor.sweepTile);
   members.read("sweep_rows", multiprocessor.sweepRows);
+  members.read("narrow_stream_tile", multiprocessor.narrowStreamTile);
+  members.checkPositive("narrow_stream_tile", multiprocessor.narrowStreamTile);
+  members.read("split_tasks", multiprocessor.splitTasks);
+  members.checkPositive("split_tasks", multiprocessor.splitTasks);
   members.readIf("warpgroups", multiprocessor.warpgroups);
   return members.finish();
 }

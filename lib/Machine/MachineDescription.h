@@ -142,6 +142,10 @@ struct MultiprocessorDescription {
   /// Coordinates in a tile: of the lane rank where a call has few of them, of
   /// a product's rows, of a row of a sweep, and its rows.
   int64_t narrowLaneTile, productRowTile, sweepTile, sweepRows;
+  /// Blocks for each multiprocessor that a stream is split into.
+  int64_t splitTasks;
+  /// Coordinates of a streamed rank in a tile with few lanes, at most.
+  int64_t narrowStreamTile;
   std::optional<WarpgroupDescription> warpgroups;
 };
 

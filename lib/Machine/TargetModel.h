@@ -30,13 +30,19 @@ public:
   /// The same where a call has few of them (decoding): one vector.
   virtual int64_t getNarrowLaneTile() const = 0;
   /// Whether heads that share what is streamed are the lanes where a call has
-  /// fewer queries than such heads. Measured on CPUs only.
+  /// fewer queries than such heads.
   virtual bool packsSharingRanks() const { return false; }
   /// Whether what is streamed is the lanes where a call has one coordinate of
   /// the rank that else is. Measured on CPUs only.
   virtual bool streamsAlongLanes() const { return false; }
   /// With how many coordinates of that rank at most: the rows of its tiles.
   virtual int64_t getFewRows() const { return 1; }
+  /// Tasks for each thread that a call with fewer is to have, by splitting what
+  /// it streams into as many parts as that takes; 0: a number of parts that is
+  /// fixed.
+  virtual int64_t getSplitTasks() const { return 0; }
+  /// Coordinates of the lane rank in one tile where such parts are merged.
+  virtual int64_t getMergeLaneTile() const { return getNarrowLaneTile(); }
   /// Coordinates of a streamed rank in one tile.
   virtual int64_t getStreamTile() const = 0;
   /// The most of them where a call has few coordinates of the lane rank.

@@ -9,9 +9,11 @@
 
 namespace attn {
 
-/// A part of a stream that a kernel covers: chunk `index` of `count`.
+/// A part of a stream that a kernel covers: the chunk `index` along the rank
+/// `split`, which has `count` coordinates; 0: as many as a call chooses.
 struct StreamPart {
   mlir::Value index;
+  mlir::StringAttr split;
   int64_t count = 0;
 };
 
@@ -37,11 +39,9 @@ public:
   mlir::LogicalResult emit(llvm::ArrayRef<Destination> destinations);
   /// Up to the nest's only stream, whose states over the chunk `part` of its
   /// rank go to `stateViews`, which have the rank `split` in front.
-  mlir::LogicalResult emitPart(StreamPart part, mlir::StringAttr split,
-                               mlir::ValueRange stateViews);
+  mlir::LogicalResult emitPart(StreamPart part, mlir::ValueRange stateViews);
   /// The rest: merges the states of all chunks and finishes.
-  mlir::LogicalResult emitMerge(int64_t count, mlir::StringAttr split,
-                                mlir::ValueRange stateViews,
+  mlir::LogicalResult emitMerge(StreamPart part, mlir::ValueRange stateViews,
                                 llvm::ArrayRef<Destination> destinations);
 
 private:
@@ -137,6 +137,7 @@ private:
   mlir::LogicalResult emitTopK(TopKOp topk, const Scope &scope);
   mlir::LogicalResult emitJoin(JoinOp join, const Scope &scope);
   mlir::LogicalResult emitStream(StreamOp stream, StreamPart part);
+  mlir::Value countParts(const StreamPart &part);
   int64_t getStep(StreamOp stream);
   mlir::LogicalResult emitIterate(IterateOp iterate);
   mlir::LogicalResult emitOps(mlir::Block &block, const Scope &scope);

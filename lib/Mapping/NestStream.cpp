@@ -326,12 +326,14 @@ LogicalResult NestEmitter::emitStream(StreamOp stream, StreamPart part) {
     lo = constant(0);
     hi = tile::ExtentOp::create(builder, loc, builder.getIndexType(), rank);
   }
-  if (part.count) {
+  if (part.split) {
     // Chunks of whole tiles: ceil(extent / (count * size)) each.
     Value extent =
         tile::ExtentOp::create(builder, loc, builder.getIndexType(), rank);
-    Value tiles = arith::CeilDivSIOp::create(builder, loc, extent,
-                                             constant(part.count * size));
+    Value all = constant(part.count * size);
+    if (!part.count)
+      all = arith::MulIOp::create(builder, loc, countParts(part), step);
+    Value tiles = arith::CeilDivSIOp::create(builder, loc, extent, all);
     Value chunk = arith::MulIOp::create(builder, loc, tiles, step);
     Value first = arith::MulIOp::create(builder, loc, part.index, chunk);
     Value last = arith::AddIOp::create(builder, loc, first, chunk);
@@ -371,8 +373,14 @@ static StreamOp getStream(NestOp nest) {
   return *nest.getBody().getOps<StreamOp>().begin();
 }
 
-LogicalResult NestEmitter::emitPart(StreamPart part, StringAttr split,
-                                    ValueRange stateViews) {
+Value NestEmitter::countParts(const StreamPart &part) {
+  if (part.count)
+    return constant(part.count);
+  return tile::ExtentOp::create(builder, nest.getLoc(), builder.getIndexType(),
+                                part.split);
+}
+
+LogicalResult NestEmitter::emitPart(StreamPart part, ValueRange stateViews) {
   StreamOp stream = getStream(nest);
   for (Operation &op : nest.getBody().front()) {
     if (&op == stream)
@@ -385,9 +393,9 @@ LogicalResult NestEmitter::emitPart(StreamPart part, StringAttr split,
   }
   if (failed(emitStream(stream, part)))
     return failure();
-  origins[split] = part.index;
+  origins[part.split] = part.index;
   for (auto [result, view] : llvm::zip(stream.getResults(), stateViews)) {
-    SmallVector<ArrayAttr> groups{builder.getArrayAttr(split)};
+    SmallVector<ArrayAttr> groups{builder.getArrayAttr(part.split)};
     llvm::append_range(groups, getGroups(result));
     if (failed(store(result, view, groups, Scope())))
       return failure();
@@ -395,8 +403,7 @@ LogicalResult NestEmitter::emitPart(StreamPart part, StringAttr split,
   return success();
 }
 
-LogicalResult NestEmitter::emitMerge(int64_t count, StringAttr split,
-                                     ValueRange stateViews,
+LogicalResult NestEmitter::emitMerge(StreamPart part, ValueRange stateViews,
                                      ArrayRef<Destination> destinations) {
   StreamOp stream = getStream(nest);
   Location loc = stream.getLoc();
@@ -408,7 +415,7 @@ LogicalResult NestEmitter::emitMerge(int64_t count, StringAttr split,
       tiles[einsum.getResult()] = *tile;
       continue;
     }
-    auto loop = scf::ForOp::create(builder, loc, constant(0), constant(count),
+    auto loop = scf::ForOp::create(builder, loc, constant(0), countParts(part),
                                    constant(1), fillStates(stream));
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(loop.getBody());
@@ -421,17 +428,24 @@ LogicalResult NestEmitter::emitMerge(int64_t count, StringAttr split,
       SmallVector<Dim> dims = getTensorDims(type);
       SmallVector<Value> offsets{loop.getInductionVar()};
       SmallVector<Attribute> names{builder.getStringAttr("")};
+      bool isInside = true;
       for (StringAttr rank : type.getRanks()) {
-        bool tiled = llvm::any_of(
+        auto *dim = llvm::find_if(
             dims, [&](const Dim &dim) { return dim.rank == rank; });
+        bool tiled = dim != dims.end();
+        // A task begins inside.
+        isInside &= !tiled || dim->size == 1 ||
+                    getCascade(nest).getFixedExtent(rank) == dim->size;
         Value origin = origins.lookup(rank);
         offsets.push_back(origin ? origin : constant(0));
         names.push_back(tiled ? rank : builder.getStringAttr(""));
       }
-      tiles[right] = tile::LoadOp::create(
+      auto load = tile::LoadOp::create(
           builder, loc,
           getTileType(dims, getComputeType(type.getElementType())),
           stateViews[i], offsets, builder.getArrayAttr(names));
+      load.setInside(isInside);
+      tiles[right] = load;
     }
     if (failed(emitOps(merge, Scope())))
       return failure();

@@ -52,6 +52,8 @@ private:
                                  ArrayRef<Value> extraViews, BodyEmitter emit);
   void launch(Launch what);
   Value countTasks(const GridChoice &grid);
+  Value chooseParts(StringAttr split, StringAttr streamed, Value tasks,
+                    int64_t size);
 
   CascadeOp cascade;
   const TargetModel &target;
@@ -280,6 +282,41 @@ Value CascadePartitioner::countTasks(const GridChoice &grid) {
   return tasks;
 }
 
+/// Into how many parts to split what a call streams along `streamed`, in tiles
+/// of `size`: so many that there are tasks enough, but none so short that its
+/// state costs as much; 1 is no split.
+Value CascadePartitioner::chooseParts(StringAttr split, StringAttr streamed,
+                                      Value tasks, int64_t size) {
+  constexpr int64_t leastCoordinates = 256;
+  Location loc = cascade.getLoc();
+  auto getConstant = [&](int64_t value) -> Value {
+    return arith::ConstantIndexOp::create(host, loc, value);
+  };
+  auto getExtent = [&](StringRef rank) -> Value {
+    return tile::ExtentOp::create(host, loc, host.getIndexType(),
+                                  host.getStringAttr(rank));
+  };
+  auto divideUp = [&](Value left, Value right) -> Value {
+    return arith::CeilDivSIOp::create(host, loc, left, right);
+  };
+  Value one = getConstant(1);
+  Value wanted = arith::MulIOp::create(host, loc, getExtent("threads"),
+                                       getConstant(target.getSplitTasks()));
+  // An empty call has no tasks.
+  tasks = arith::MaxSIOp::create(host, loc, tasks, one);
+  Value parts = arith::DivSIOp::create(host, loc, wanted, tasks);
+  Value tiles = divideUp(getExtent(streamed), getConstant(size));
+  Value most = arith::DivSIOp::create(
+      host, loc, tiles, getConstant(llvm::divideCeil(leastCoordinates, size)));
+  parts = arith::MinSIOp::create(host, loc, parts, most);
+  parts = arith::MaxSIOp::create(host, loc, parts, one);
+  // Of whole tiles: the last part is not to be empty.
+  Value length = arith::MaxSIOp::create(host, loc, divideUp(tiles, parts), one);
+  parts = arith::MaxSIOp::create(host, loc, divideUp(tiles, length), one);
+  tile::ChooseOp::create(host, loc, split, parts);
+  return parts;
+}
+
 /// The stream that a nest's work can be split along, or null.
 static StreamOp getSplittable(NestOp nest) {
   StreamOp stream;
@@ -465,16 +502,31 @@ LogicalResult CascadePartitioner::partitionNest(NestOp nest) {
     return launchUnsplit();
 
   // Too few tasks for the threads, and a long stream: split it.
+  bool chooses = target.getSplitTasks() != 0;
   StringAttr splitRank = builder.getStringAttr("split");
+  if (chooses)
+    splitRank = builder.getStringAttr("parts" + Twine(numKernels));
   Value tasks = countTasks(few);
   if (isPacked)
     tasks =
         arith::SelectOp::create(host, loc, isPacked, countTasks(packed), tasks);
   Value fewTasks = compare(arith::CmpIPredicate::slt, tasks,
                            getExtent(host.getStringAttr("threads")));
-  Value isLong =
-      compare(arith::CmpIPredicate::sge, getExtent(stream.getRankAttr()),
-              getConstant(2 * split * narrow.stream));
+  Value isLong;
+  if (chooses) {
+    // Where tiles are narrow all the same, also to have no task much longer
+    // than the others.
+    Value isNarrow = compare(arith::CmpIPredicate::sle, getExtent(grid.lanes),
+                             getConstant(2 * narrow.lanes));
+    fewTasks = arith::OrIOp::create(host, loc, fewTasks, isNarrow);
+    isLong = compare(
+        arith::CmpIPredicate::sgt,
+        chooseParts(splitRank, stream.getRankAttr(), tasks, narrow.stream),
+        getConstant(1));
+  } else {
+    isLong = compare(arith::CmpIPredicate::sge, getExtent(stream.getRankAttr()),
+                     getConstant(2 * split * narrow.stream));
+  }
   Value shouldSplit = arith::AndIOp::create(host, loc, fewTasks, isLong);
   SmallVector<Value> states;
   for (Value result : stream.getResults()) {
@@ -486,31 +538,37 @@ LogicalResult CascadePartitioner::partitionNest(NestOp nest) {
   }
   SmallVector<Value> all = states;
   llvm::append_range(all, views);
-  auto createMerge = [&](const GridChoice &grid) {
+  int64_t count = chooses ? 0 : split;
+  auto createMerge = [&](const GridChoice &grid, const TileSizes &sizes) {
     return createKernel(
-        nest, grid, narrow, {}, all,
+        nest, grid, sizes, {}, all,
         [&](NestEmitter &emitter, ValueRange, ValueRange arguments) {
           return emitter.emitMerge(
-              split, splitRank, arguments.take_front(states.size()),
+              {Value(), splitRank, count}, arguments.take_front(states.size()),
               withViews(arguments.drop_front(states.size())));
         });
   };
   // Parts whose lanes are keys are merged as the others are: along results.
+  TileSizes merging = narrow;
+  merging.lanes = target.getMergeLaneTile();
   std::optional<FailureOr<Launch>> fewMerge, packedMerge;
   auto launchSplit = [&](const GridChoice &grid, bool mergesPacked) {
     auto merge = [&] {
+      // Of one lane, there is but one way.
+      mergesPacked &= merging.lanes != 1;
       std::optional<FailureOr<Launch>> &made =
           mergesPacked ? packedMerge : fewMerge;
       if (!made)
-        made = createMerge(mergesPacked ? packed : few);
+        made = mergesPacked ? createMerge(packed, narrow)
+                            : createMerge(chooseGrid(nest, merging), merging);
       return *made;
     };
     FailureOr<Launch> part =
         createKernel(nest, grid, narrow, splitRank, states,
                      [&](NestEmitter &emitter, ValueRange coordinates,
                          ValueRange arguments) {
-                       return emitter.emitPart({coordinates.front(), split},
-                                               splitRank, arguments);
+                       return emitter.emitPart(
+                           {coordinates.front(), splitRank, count}, arguments);
                      });
     return launchAll({part, merge()});
   };

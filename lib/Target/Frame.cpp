@@ -25,6 +25,8 @@ FrameLayout::FrameLayout(tile::ProgramOp program) {
     place(argument);
   }
   program.walk([&](tile::WorkspaceOp op) { place(op.getResult()); });
+  program.walk(
+      [&](tile::ChooseOp op) { extentSlots[op.getRankAttr()] = numSlots++; });
   program.walk([&](tile::LaunchOp launch) {
     for (auto [index, operand] : llvm::enumerate(launch.getOperands()))
       if (!valueSlots.contains(operand) &&

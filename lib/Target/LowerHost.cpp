@@ -139,7 +139,7 @@ LogicalResult HostLowering::emitWorkspaceFunction() {
   for (Operation &op : program.getBody().front()) {
     auto workspace = dyn_cast<tile::WorkspaceOp>(&op);
     if (!workspace) {
-      if (isa<tile::ExtentOp>(op) ||
+      if (isa<tile::ExtentOp, tile::ChooseOp>(op) ||
           isa_and_nonnull<arith::ArithDialect>(op.getDialect()))
         if (failed(lowerOp(&op)))
           return failure();
@@ -236,6 +236,13 @@ LogicalResult HostLowering::lowerOp(Operation *op) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case([&](tile::WorkspaceOp op) { return fillWorkspace(op); })
       .Case([&](tile::LaunchOp launch) { return lowerLaunch(launch); })
+      .Case([&](tile::ChooseOp op) {
+        Value extent = arith::IndexCastOp::create(
+            b, b.getI64Type(), values.lookupOrDefault(op.getExtent()));
+        LLVM::StoreOp::create(
+            b, extent, slotAddress(*frame.getExtentSlot(op.getRankAttr())));
+        return success();
+      })
       .Case([&](tile::ExtentOp extent) -> LogicalResult {
         FailureOr<Value> value = getExtent(extent.getRankAttr());
         if (failed(value))

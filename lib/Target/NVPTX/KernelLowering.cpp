@@ -114,6 +114,8 @@ void KernelLowering::beginWrite() {
 //===----------------------------------------------------------------------===//
 
 ScratchPlan nvptx::planShared(tile::KernelOp kernel) {
+  if (getPointBox(kernel))
+    return ScratchPlan();
   return planScratch(
       kernel, [](tile::TileType type) { return SharedLayout(type).bytes; }, {},
       kernel.getRoles() ? SharedLayout::swizzleAlignment : scratchAlignment);
@@ -199,6 +201,8 @@ static SmallVector<RankSize> getRanks(tile::TileType type) {
 void KernelLowering::lowerFill(tile::FillOp op) {
   Attribute value = op.getValueAttr();
   Value scalar = arith::ConstantOp::create(b, cast<TypedAttr>(value));
+  if (point)
+    return values.map(op.getResult(), scalar);
   if (isInRegisters(op.getResult())) {
     int64_t words = getNumWords(op.getResult().getType(), getLaneRank());
     return setFragment(op.getResult(), SmallVector<Value>(words, scalar));

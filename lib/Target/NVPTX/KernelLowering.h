@@ -197,6 +197,11 @@ public:
   mlir::LogicalResult lowerConvert(tile::ConvertOp op);
   void lowerFill(tile::FillOp op);
 
+  // At one point of all tiles.
+  void loadPoint(tile::LoadOp op);
+  void storePoint(tile::StoreOp op);
+  mlir::LogicalResult lowerMapPoint(tile::MapOp op);
+
   // Results in registers.
   mlir::LogicalResult lowerFragmentMap(tile::MapOp op);
   void lowerFragmentLoad(tile::LoadOp op);
@@ -243,6 +248,9 @@ private:
   llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::Value>> fragments;
   ScalarTarget scalarTarget;
   bool hasPendingReads = false;
+  tile::TileType pointBox; ///< null: threads share tiles
+  /// Where in all tiles a thread is: then each is its value there.
+  const Position *point = nullptr;
   /// Which of its places a load in a loop has this turn, as an i32.
   llvm::DenseMap<mlir::Operation *, mlir::Value> stages;
   /// By loop: which one the next turn's have.
@@ -327,6 +335,7 @@ private:
   mlir::Value toGlobal(mlir::Value address);
   mlir::LogicalResult bindArguments();
   void bindTask(mlir::Value task);
+  mlir::LogicalResult lowerPoints();
   mlir::LogicalResult lowerBlock(mlir::Block &block);
   mlir::LogicalResult lowerOp(mlir::Operation *op);
   mlir::LogicalResult lowerFor(mlir::scf::ForOp op);
@@ -350,6 +359,11 @@ mlir::Value packPair(mlir::ImplicitLocOpBuilder &b, mlir::Value low,
 ScratchPlan planShared(tile::KernelOp kernel);
 /// And the barriers of its rings.
 int64_t countSharedBytes(tile::KernelOp kernel);
+
+/// The box that the threads of a kernel go through point by point, each for
+/// itself (LowerPoints); null where they need each other's elements.
+tile::TileType getPointBox(tile::KernelOp kernel);
+bool storesNarrow(tile::KernelOp kernel);
 
 /// The name of the global that all kernels of a module lay their tiles in.
 constexpr llvm::StringLiteral sharedName = "attn_shared";

@@ -18,7 +18,11 @@ KernelLowering::KernelLowering(tile::KernelOp kernel,
       threads(getNumWarps(kernel) ? *getNumWarps(kernel) * Layout::warpSize
                                   : threads),
       kernel(kernel), operands(operands), frame(operands.program),
-      plan(planShared(kernel)), numThreads(this->threads) {
+      plan(planShared(kernel)), pointBox(getPointBox(kernel)),
+      numThreads(this->threads) {
+  if (pointBox)
+    this->threads = numThreads = std::min<int64_t>(
+        threads, llvm::alignTo(pointBox.getNumElements(), Layout::warpSize));
   kernel.walk([&](tile::LoadOp load) {
     if (isSwizzled(load.getResult()))
       ringLoads.push_back(load);
@@ -29,7 +33,8 @@ KernelLowering::KernelLowering(tile::KernelOp kernel,
   // Beside operands of 16 bits, an exponential by one instruction is exact, and
   // so is a reciprocal.
   scalarTarget.hasExp2 = scalarTarget.hasReciprocal =
-      getNumWarps(kernel) && !isAccurate;
+      (getNumWarps(kernel) || (pointBox && storesNarrow(kernel))) &&
+      !isAccurate;
 }
 
 //===----------------------------------------------------------------------===//
@@ -220,7 +225,9 @@ FailureOr<LLVM::LLVMFuncOp> KernelLowering::run(OpBuilder &builder) {
     return failure();
   if (!hasRoles())
     bindTask(emitBlock(b));
-  if (failed(hasRoles() ? lowerRoles() : lowerBlock(kernel.getBody().front())))
+  if (failed(hasRoles() ? lowerRoles()
+             : pointBox ? lowerPoints()
+                        : lowerBlock(kernel.getBody().front())))
     return failure();
   LLVM::ReturnOp::create(b, ValueRange());
   return function;
@@ -247,8 +254,8 @@ SmallVector<Type> KernelLowering::getFlatTypes(ValueRange from) {
   SmallVector<Type> types;
   for (Value value : from) {
     auto type = dyn_cast<tile::TileType>(value.getType());
-    if (!type) {
-      types.push_back(value.getType());
+    if (!type || point) {
+      types.push_back(type ? type.getElementType() : value.getType());
     } else if (isInRegisters(value)) {
       Type element = type.getElementType();
       types.append(getNumWords(type, getLaneRank()),
@@ -263,7 +270,7 @@ SmallVector<Value> KernelLowering::flatten(ValueRange from) {
   for (Value value : from) {
     if (isInRegisters(value))
       llvm::append_range(flat, getFragment(value));
-    else if (!isa<tile::TileType>(value.getType()))
+    else if (!isa<tile::TileType>(value.getType()) || point)
       flat.push_back(getValue(value));
   }
   return flat;
@@ -276,7 +283,7 @@ void KernelLowering::bindFlat(ValueRange from, ValueRange flat) {
           getNumWords(cast<tile::TileType>(value.getType()), getLaneRank());
       setFragment(value, llvm::to_vector(flat.take_front(words)));
       flat = flat.drop_front(words);
-    } else if (!isa<tile::TileType>(value.getType())) {
+    } else if (!isa<tile::TileType>(value.getType()) || point) {
       values.map(value, flat.front());
       flat = flat.drop_front();
     }

@@ -163,6 +163,8 @@ LogicalResult MapLowering::run() {
 }
 
 LogicalResult KernelLowering::lowerMap(tile::MapOp op) {
+  if (point)
+    return lowerMapPoint(op);
   if (isInRegisters(op.getResult()))
     return lowerFragmentMap(op);
   if (isFusedAccumulator(op))

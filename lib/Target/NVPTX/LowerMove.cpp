@@ -101,6 +101,8 @@ std::pair<Value, Value> KernelLowering::readElement(tile::ReadOp op,
 }
 
 LogicalResult KernelLowering::lowerLoad(tile::LoadOp op) {
+  if (point)
+    return loadPoint(op), success();
   if (isInRegisters(op.getResult()))
     return lowerFragmentLoad(op), success();
   if (isSwizzled(op.getResult()))
@@ -128,6 +130,8 @@ LogicalResult KernelLowering::lowerLoad(tile::LoadOp op) {
 }
 
 LogicalResult KernelLowering::lowerStore(tile::StoreOp op) {
+  if (point)
+    return storePoint(op), success();
   const ViewOperand &view = getView(op.getView());
   Type element = view.type.getElementType();
   Value null = LLVM::ZeroOp::create(b, view.pointer.getType());

@@ -94,3 +94,38 @@ tile.program @p(%A: !tile.view<[c, i], bf16>, %B: !tile.view<[j, c], bf16>) -> (
     attributes {ranks = [#attn.rank<"c", free, 0>, #attn.rank<"i", free, 0>, #attn.rank<"j", free, 0>]} {
   tile.launch @products(%A, %B, %R) : !tile.view<[c, i], bf16>, !tile.view<[j, c], bf16>, !tile.view<[j, i], f32>
 }
+
+// -----
+
+/// Where no element needs another one, a thread has its own from the loads to
+/// the store, and loads of several turns are on their way together.
+// CHECK-LABEL: llvm.func @points
+//  CHECK-SAME:     attn.shared_bytes = 0 : i64, attn.threads = 64 : i64
+//   CHECK-NOT:   nvvm.barrier
+//       CHECK:   scf.for
+// CHECK-COUNT-32:   arith.addf
+//       CHECK:   scf.for
+// CHECK-COUNT-8:   arith.addf
+//   CHECK-NOT:   nvvm.barrier
+//       CHECK:   llvm.store
+tile.kernel @points grid(%j0 = j: 64) lanes j (%A: !tile.view<[m, j], f32>, %R: !tile.view<[j], f32>)
+    attributes {ranks = []} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %m = tile.extent "m"
+  %zero = tile.fill 0.000000e+00 : f32 : <[j: 64], f32>
+  %r = scf.for %i = %c0 to %m step %c1 iter_args(%sum = %zero) -> (!tile.tile<[j: 64], f32>) {
+    %a = tile.load %A[%i, %j0] dims ["", "j"] : <[m, j], f32> -> <[j: 64], f32>
+    %next = tile.map ranks ["j"] sizes [64] at(%j0) ins(%sum, %a : !tile.tile<[j: 64], f32>, !tile.tile<[j: 64], f32>) reducers [] {
+    ^bb0(%x: f32, %y: f32):
+      %s = arith.addf %x, %y : f32
+      tile.yield %s : f32
+    } : <[j: 64], f32>
+    scf.yield %next : !tile.tile<[j: 64], f32>
+  }
+  tile.store %r, %R[%j0] dims ["j"] : <[j: 64], f32>, <[j], f32>
+}
+tile.program @p(%A: !tile.view<[m, j], f32>) -> (%R: !tile.view<[j], f32>)
+    attributes {ranks = [#attn.rank<"j", free, 0>, #attn.rank<"m", free, 0>]} {
+  tile.launch @points(%A, %R) : !tile.view<[m, j], f32>, !tile.view<[j], f32>
+}
