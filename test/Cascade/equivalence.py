@@ -14,7 +14,7 @@ import numpy as np
 import cascades
 
 SMALL = dict(e=8, f=6, m0=4)
-EXTENTS = dict(SMALL, b=2, k=2, g=2, h=4, t=6, page=9)
+EXTENTS = dict(SMALL, d=7, b=2, k=2, g=2, h=4, t=6, page=9)
 SCALARS = dict(i32=3, f32=0.375)
 
 

@@ -21,6 +21,7 @@ def status(field):
 def arrays(kernel, queries, keys):
     """Inputs and outputs of one head."""
     extents = dict(b=1, h=1, k=1, g=1, p=queries, m=keys, t=keys,
+                   d=queries + keys - 1,
                    m1=-(-keys // 16), page=8)
     for i in range(kernel.program.num_ranks):
         rank = kernel.program.ranks[i]
