@@ -35,6 +35,7 @@ private:
   void run(const Nest &nest);
 
   CoordinateBox getBox(ValueId value) const;
+  TensorRef getTensor(ValueId value, CoordinateBox box) const;
   TensorRef makeInitial(const State &state) const;
   std::vector<TensorRef> takeChunk(const Stream &stream, Coordinates chunk,
                                    std::vector<TensorRef> states);
@@ -60,6 +61,23 @@ CoordinateBox Evaluator::getBox(ValueId value) const {
   return box;
 }
 
+/// A value; of an input, what `box` needs of it.
+TensorRef Evaluator::getTensor(ValueId value, CoordinateBox box) const {
+  if (TensorRef tensor = environment.tensors[value])
+    return tensor;
+  const InputTensor &input = *environment.inputs[value];
+  auto copy = std::make_shared<Tensor>(std::move(box), 0.0, /*present=*/true,
+                                       environment.withErrors);
+  for (size_t at = 0; at != copy->values.size(); ++at) {
+    std::vector<int64_t> point = copy->getPoint(static_cast<int64_t>(at));
+    int64_t offset = 0;
+    for (size_t i = 0; i != point.size(); ++i)
+      offset += point[i] * input.strides[i];
+    copy->values[at] = loadElement(input.type, input.base, offset);
+  }
+  return copy;
+}
+
 void Evaluator::run(const Einsum &einsum) {
   if (!demand.isNeeded(einsum.result))
     return;
@@ -77,11 +95,12 @@ void Evaluator::run(const Einsum &einsum) {
 //===----------------------------------------------------------------------===//
 
 void Evaluator::run(const TopK &topK) {
-  const Tensor &source = *environment.tensors[topK.source];
   auto choose = [&](std::optional<ValueId> result, bool isIndices) {
-    if (result && demand.isNeeded(*result))
-      environment.tensors[*result] = std::make_shared<Tensor>(chooseLargest(
-          source, getBox(*result), isIndices, environment.withErrors));
+    if (!result || !demand.isNeeded(*result))
+      return;
+    TensorRef source = getTensor(topK.source, getBox(topK.source));
+    environment.tensors[*result] = std::make_shared<Tensor>(chooseLargest(
+        *source, getBox(*result), isIndices, environment.withErrors));
   };
   choose(topK.indices, /*isIndices=*/true);
   choose(topK.values, /*isIndices=*/false);
@@ -92,8 +111,8 @@ void Evaluator::run(const Join &join) {
       environment.cascade.values[join.lhs[0]].ranks;
   auto getList = [&](size_t i) {
     ListTensor list;
-    list.lhs = environment.tensors[join.lhs[i]].get();
-    list.rhs = environment.tensors[join.rhs[i]].get();
+    list.lhs = getTensor(join.lhs[i], getBox(join.lhs[i]));
+    list.rhs = getTensor(join.rhs[i], getBox(join.rhs[i]));
     const std::vector<RankId> &own =
         environment.cascade.values[join.lhs[i]].ranks;
     auto find = [&](RankId rank) {
@@ -105,16 +124,23 @@ void Evaluator::run(const Join &join) {
     list.place = find(join.rank);
     return list;
   };
+  // The first two order the entries; they are there if any result is needed.
+  std::optional<ListTensor> values, coordinates;
   for (size_t i = 0; i != join.results.size(); ++i) {
     ValueId result = join.results[i];
     if (!demand.isNeeded(result))
       continue;
+    if (!values) {
+      values = getList(0);
+      coordinates = getList(1);
+    }
     double none = i == 0 ? getIdentity(Reducer::Max,
                                        environment.cascade.values[result].type)
                          : (i == 1 ? -1 : 0);
     environment.tensors[result] = std::make_shared<Tensor>(
-        joinLists(getList(0), getList(1), getList(i), getBox(result), none,
-                  environment.withErrors));
+        joinLists(*values, *coordinates,
+                  i == 0 ? *values : (i == 1 ? *coordinates : getList(i)),
+                  getBox(result), none, environment.withErrors));
   }
 }
 
@@ -129,21 +155,7 @@ TensorRef Evaluator::makeInitial(const State &state) const {
   if (!state.initTensor)
     return std::make_shared<Tensor>(getBox(state.state), state.initConstant,
                                     /*present=*/true, environment.withErrors);
-  if (TensorRef tensor = environment.tensors[*state.initTensor])
-    return tensor;
-  // An input: what is needed of it.
-  const InputTensor &input = *environment.inputs[*state.initTensor];
-  auto copy =
-      std::make_shared<Tensor>(getBox(state.state), 0.0,
-                               /*present=*/true, environment.withErrors);
-  for (size_t at = 0; at != copy->values.size(); ++at) {
-    std::vector<int64_t> point = copy->getPoint(static_cast<int64_t>(at));
-    int64_t offset = 0;
-    for (size_t i = 0; i != point.size(); ++i)
-      offset += point[i] * input.strides[i];
-    copy->values[at] = loadElement(input.type, input.base, offset);
-  }
-  return copy;
+  return getTensor(*state.initTensor, getBox(state.state));
 }
 
 void Evaluator::collect(const Collected &collected, int64_t coordinate,

@@ -157,7 +157,7 @@ Tensor joinLists(const ListTensor &values, const ListTensor &coordinates,
     else if (isDoubtful(entries, place))
       result.errors[at] = std::numeric_limits<double>::infinity();
     else
-      result.errors[at] = source.errors[from];
+      result.errors[at] = source.errors.empty() ? 0 : source.errors[from];
   }
   bool everywhere = std::all_of(result.present.begin(), result.present.end(),
                                 [](uint8_t present) { return present; });

@@ -4,6 +4,7 @@
 #define DIALECT_ATTN_REFERENCE_POPULATE_H
 
 #include "dialect/Attn/Reference/Tensor.h"
+#include <memory>
 
 namespace attn::reference {
 
@@ -16,7 +17,7 @@ Tensor chooseLargest(const Tensor &source, CoordinateBox box, bool isIndices,
 /// A tensor of a list, whose ranks are the values' (`ranks` is where each of
 /// them is among its own) and perhaps others; `place` is that of the list.
 struct ListTensor {
-  const Tensor *lhs, *rhs;
+  std::shared_ptr<const Tensor> lhs, rhs;
   std::vector<unsigned> ranks;
   unsigned place;
 };

@@ -1,11 +1,19 @@
 // Lists that are joined where they are not made: arguments, entries that a
-// filter takes, and lists of other kernels. They crashed the compiler.
+// filter takes, and lists of other kernels. They crashed the compiler, and the
+// reference.
 
 // RUN: attnc %s --emit=tile -o - --options="lane-tile=16 stream-tile=8" \
 // RUN:   | FileCheck %s
 // RUN: attnc %s --emit=tile -o - \
 // RUN:   --options="lane-tile=16 stream-tile=8 fuse=false one-pass=false" \
 // RUN:   | FileCheck %s
+
+// RUN: attnc %s --emit=so -o %t.so
+// RUN: attn-run %t.so --size p=17,m=9
+// RUN: attn-run %t.so --size p=3,m=2
+// RUN: attn-run %t.so --size p=1,m=0
+// RUN: attnc %s --emit=so -o %t.2.so --options="fuse=false one-pass=false"
+// RUN: attn-run %t.2.so --size p=19,m=40
 
 //   CHECK-LABEL: tile.program @joined
 //         CHECK: tile.launch
