@@ -558,13 +558,22 @@ priceTiles(ModuleOp derived, ArrayRef<std::optional<CallExtents>> calls,
     std::vector<explain::TilingEstimate> &tilings = all.emplace_back();
     TileChooser chooser(cascade, assumeExtents(cascade), machine);
     TileChooser pricer(cascade, *call, machine);
-    for (auto [number, nest] : llvm::enumerate(cascade.getOps<NestOp>())) {
-      std::vector<PricedTiles> priced = chooser.price(nest);
-      cost::Tiling taken;
+    // What is compiled, of the nest at hand, and whether there is room for it.
+    auto getTaken = [&](NestOp nest) -> cost::Tiling {
       if (machine.multiprocessor)
-        taken = getLoops(nest, {chosen.laneTile, chosen.streamTile});
-      else if (!priced.empty())
-        taken = priced.front().tiling;
+        return getLoops(nest, {chosen.laneTile, chosen.streamTile});
+      std::vector<PricedTiles> priced = chooser.price(nest);
+      return priced.empty() ? cost::Tiling() : priced.front().tiling;
+    };
+    auto fits = [&](NestOp nest, const PricedTiles &tiles) {
+      if (!machine.multiprocessor)
+        return tiles.cost.fits;
+      return llvm::none_of(rejected, [&](TileChoice choice) {
+        return getLoops(nest, choice).loops == tiles.tiling.loops;
+      });
+    };
+    for (auto [number, nest] : llvm::enumerate(cascade.getOps<NestOp>())) {
+      cost::Tiling taken = getTaken(nest);
       std::string kernel = "#" + std::to_string(number);
       if (auto names = nest->getAttrOfType<ArrayAttr>("names");
           names && !names.empty())
@@ -577,14 +586,7 @@ priceTiles(ModuleOp derived, ArrayRef<std::optional<CallExtents>> calls,
             tiling.tiles += (tiling.tiles.empty() ? "" : ", ") + rank.str() +
                             " " + std::to_string(size);
         tiling.isChosen = tiles.tiling.loops == taken.loops;
-        tiling.fits =
-            machine.multiprocessor
-                ? llvm::none_of(rejected,
-                                [&, nest = nest](TileChoice choice) {
-                                  return getLoops(nest, choice).loops ==
-                                         tiles.tiling.loops;
-                                })
-                : tiles.cost.fits;
+        tiling.fits = fits(nest, tiles);
         tiling.seconds = tiles.cost.seconds;
         tiling.bound = tiles.cost.bound;
         tiling.bytes = tiles.cost.bytes;

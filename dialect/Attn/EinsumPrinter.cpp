@@ -278,42 +278,6 @@ void ExpressionPrinter::printCall(StringRef name, Operation *op) {
   printer << ")";
 }
 
-static StringRef getComparison(arith::CmpIPredicate predicate) {
-  using P = arith::CmpIPredicate;
-  switch (predicate) {
-  case P::eq:
-    return "==";
-  case P::ne:
-    return "ne";
-  case P::slt:
-    return "<";
-  case P::sle:
-    return "<=";
-  case P::sgt:
-    return ">";
-  default:
-    return ">=";
-  }
-}
-
-static StringRef getComparison(arith::CmpFPredicate predicate) {
-  using P = arith::CmpFPredicate;
-  switch (predicate) {
-  case P::OEQ:
-    return "==";
-  case P::UNE:
-    return "ne";
-  case P::OLT:
-    return "<";
-  case P::OLE:
-    return "<=";
-  case P::OGT:
-    return ">";
-  default:
-    return ">=";
-  }
-}
-
 void ExpressionPrinter::printDefinition(Value value, Precedence context) {
   if (auto argument = dyn_cast<BlockArgument>(value)) {
     printer.printOperand(inputs.empty() ? argument

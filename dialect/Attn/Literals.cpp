@@ -46,6 +46,47 @@ bool attn::isCName(StringRef text) {
          !taken.contains((" " + text + " ").str());
 }
 
+StringRef attn::getComparison(arith::CmpIPredicate predicate) {
+  using P = arith::CmpIPredicate;
+  switch (predicate) {
+  case P::eq:
+    return "==";
+  case P::ne:
+    return "ne";
+  case P::slt:
+  case P::ult:
+    return "<";
+  case P::sle:
+  case P::ule:
+    return "<=";
+  case P::sgt:
+  case P::ugt:
+    return ">";
+  case P::sge:
+  case P::uge:
+    return ">=";
+  }
+  llvm_unreachable("unknown predicate");
+}
+
+StringRef attn::getComparison(arith::CmpFPredicate predicate) {
+  using P = arith::CmpFPredicate;
+  switch (predicate) {
+  case P::OEQ:
+    return "==";
+  case P::UNE:
+    return "ne";
+  case P::OLT:
+    return "<";
+  case P::OLE:
+    return "<=";
+  case P::OGT:
+    return ">";
+  default:
+    return ">=";
+  }
+}
+
 std::string attn::getLiteral(TypedAttr attr) {
   if (auto integer = dyn_cast<IntegerAttr>(attr))
     return llvm::toString(integer.getValue(), 10, /*Signed=*/true);

@@ -3,6 +3,7 @@
 #ifndef DIALECT_ATTN_LITERALS_H
 #define DIALECT_ATTN_LITERALS_H
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/BuiltinAttributes.h"
 #include "llvm/ADT/StringRef.h"
 #include <string>
@@ -24,6 +25,10 @@ bool isReservedWord(llvm::StringRef text);
 /// Whether `text` can name a function or a field in the C interface: no keyword
 /// of C or C++, and nothing that a header uses.
 bool isCName(llvm::StringRef text);
+
+/// How a comparison is written; one of integers without sign, as with it.
+llvm::StringRef getComparison(mlir::arith::CmpIPredicate predicate);
+llvm::StringRef getComparison(mlir::arith::CmpFPredicate predicate);
 
 /// The shortest decimal that reads as `value`; of a float, one with a point.
 std::string getLiteral(mlir::TypedAttr value);

@@ -40,30 +40,6 @@ unsigned ExprImporter::intern(std::vector<const void *> key) {
   return ids.try_emplace(std::move(key), ids.size()).first->second;
 }
 
-/// How a comparison of integers is written.
-static StringRef getSymbol(arith::CmpIPredicate predicate) {
-  using P = arith::CmpIPredicate;
-  switch (predicate) {
-  case P::eq:
-    return "==";
-  case P::ne:
-    return "ne";
-  case P::slt:
-  case P::ult:
-    return "<";
-  case P::sle:
-  case P::ule:
-    return "<=";
-  case P::sgt:
-  case P::ugt:
-    return ">";
-  case P::sge:
-  case P::uge:
-    return ">=";
-  }
-  llvm_unreachable("unknown predicate");
-}
-
 /// The text of a slice, for messages; long ones are cut.
 std::string ExprImporter::getText(Region &region, Operation &op) {
   constexpr unsigned maxText = 120;
@@ -97,7 +73,7 @@ std::string ExprImporter::getText(Region &region, Operation &op) {
           .Case<arith::AndIOp>([&](auto) { return infix("and"); })
           .Case<arith::OrIOp>([&](auto) { return infix("or"); })
           .Case([&](arith::CmpIOp compare) {
-            return infix(getSymbol(compare.getPredicate()));
+            return infix(getComparison(compare.getPredicate()));
           })
           .Default([&](Operation *) {
             StringRef name =

@@ -18,12 +18,16 @@ static void addName(std::string &names, StringRef name) {
     names += (names.empty() ? "" : ", ") + quote(name);
 }
 
-/// The reductions that `expr` mentions.
-static std::string getAccumulators(Expr expr) {
-  std::string names;
+/// Adds the reductions that `expr` mentions.
+static void addAccumulators(std::string &names, Expr expr) {
   for (Expr leaf : getLeaves(expr))
     if (leaf.isAccumulator())
       addName(names, leaf.leaf().name);
+}
+
+static std::string getAccumulators(Expr expr) {
+  std::string names;
+  addAccumulators(names, expr);
   return names;
 }
 
@@ -37,9 +41,7 @@ std::string StreamFormer::getMovingNames(Operation *op) {
     if (maker->role != Role::Map)
       addName(names, getSourceName(value));
     else
-      for (Expr leaf : getLeaves(maker->imported.value))
-        if (leaf.isAccumulator())
-          addName(names, leaf.leaf().name);
+      addAccumulators(names, maker->imported.value);
   }
   return names;
 }

@@ -35,6 +35,8 @@ private:
                            KernelCost &cost, NodeUnits &units);
   FailureOr<KernelCost> estimateKernel(Operation *nest, StringRef name);
   void finish(KernelCost &cost);
+  double getExposed(const Kernel &kernel, const KernelCost &cost,
+                    const TileTraffic &traffic) const;
 
   CascadeOp cascade;
   const MachineDescription &machine;
@@ -226,6 +228,28 @@ FailureOr<KernelCost> CascadeModel::estimateKernel(Operation *nest,
   return cost;
 }
 
+/// The seconds that the warpgroups of a block don't hide from each other: a
+/// share of what one of them does beside the busiest unit, the less the more
+/// of them there are, and what a block takes to start.
+double CascadeModel::getExposed(const Kernel &kernel, const KernelCost &cost,
+                                const TileTraffic &traffic) const {
+  constexpr double warpgroupLanes = 64;
+  const MultiprocessorDescription &multiprocessor = *machine.multiprocessor;
+  double busy = 0, longest = 0;
+  for (const UnitCost &unit : cost.units) {
+    busy += unit.cycles;
+    longest = std::max(longest, unit.cycles);
+  }
+  double lanes = warpgroupLanes;
+  for (auto [rank, size] : tiling->loops)
+    if (rank == kernel.lane)
+      lanes = size;
+  return (multiprocessor.exposed * (busy - longest) * warpgroupLanes / lanes +
+          multiprocessor.startCycles * traffic.numStarts /
+              machine.memories.back().instances) /
+         machine.hertz;
+}
+
 FailureOr<TilingCost> CascadeModel::estimateTiles(Operation *nest,
                                                   const Tiling &loops) {
   tiling = &loops;
@@ -252,22 +276,8 @@ FailureOr<TilingCost> CascadeModel::estimateTiles(Operation *nest,
   }
   finish(cost);
   TilingCost whole{cost.seconds, cost.bound, traffic.turnBytes};
-  if (machine.multiprocessor) {
-    double busy = 0, longest = 0;
-    for (const UnitCost &unit : cost.units) {
-      busy += unit.cycles;
-      longest = std::max(longest, unit.cycles);
-    }
-    double lanes = 64;
-    for (auto [rank, size] : loops.loops)
-      if (rank == kernel.lane)
-        lanes = size;
-    whole.seconds +=
-        (machine.multiprocessor->exposed * (busy - longest) * 64 / lanes +
-         machine.multiprocessor->startCycles * traffic.numStarts /
-             machine.memories.back().instances) /
-        machine.hertz;
-  }
+  if (machine.multiprocessor)
+    whole.seconds += getExposed(kernel, cost, traffic);
   if (!machine.processor)
     return whole;
   const ProcessorDescription &processor = *machine.processor;

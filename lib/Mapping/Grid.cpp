@@ -107,6 +107,21 @@ std::optional<StringAttr> attn::getSweptRank(NestOp nest) {
   return streamed && isContiguous ? streamed : StringAttr();
 }
 
+/// Calls `visit` with each read, in `stream`, of a tensor that its nest did not
+/// make, and that tensor.
+static void walkOutsideReads(StreamOp stream,
+                             function_ref<void(ReadOp, Value tensor)> visit) {
+  auto nest = stream->getParentOfType<NestOp>();
+  stream.walk([&](EinsumOp einsum) {
+    for (auto read : einsum.getBody().getOps<ReadOp>()) {
+      auto argument = cast<BlockArgument>(read.getTensor());
+      Value tensor = einsum.getInputs()[argument.getArgNumber()];
+      if (!nest->isAncestor(tensor.getParentRegion()->getParentOp()))
+        visit(read, tensor);
+    }
+  });
+}
+
 StringAttr attn::getSharingRank(NestOp nest) {
   StringAttr shared;
   nest.walk([&](EinsumOp einsum) {
@@ -119,46 +134,33 @@ StringAttr attn::getSharingRank(NestOp nest) {
       shared && llvm::is_contained(nest.getParallel(), Attribute(shared));
   nest.walk([&](StreamOp stream) {
     streams = true;
-    stream.walk([&](EinsumOp einsum) {
-      for (auto read : einsum.getBody().getOps<ReadOp>()) {
-        auto argument = cast<BlockArgument>(read.getTensor());
-        Value tensor = einsum.getInputs()[argument.getArgNumber()];
-        bool isOutside =
-            !nest->isAncestor(tensor.getParentRegion()->getParentOp());
-        isShared &= !isOutside || !readsAlong(read, stream.getRankAttr()) ||
-                    !readsAlong(read, shared);
-      }
+    walkOutsideReads(stream, [&](ReadOp read, Value) {
+      isShared &=
+          !readsAlong(read, stream.getRankAttr()) || !readsAlong(read, shared);
     });
   });
   return streams && isShared ? shared : StringAttr();
 }
 
 bool attn::streamsFloatRows(StreamOp stream, bool gathers) {
-  auto nest = stream->getParentOfType<NestOp>();
-  CascadeOp cascade = getCascade(nest);
+  CascadeOp cascade = getCascade(stream);
   bool areFloats = true;
-  stream.walk([&](EinsumOp einsum) {
-    for (auto read : einsum.getBody().getOps<ReadOp>()) {
-      auto argument = cast<BlockArgument>(read.getTensor());
-      Value tensor = einsum.getInputs()[argument.getArgNumber()];
-      bool isOutside =
-          !nest->isAncestor(tensor.getParentRegion()->getParentOp());
-      auto type = cast<attn::TensorType>(tensor.getType());
-      if (!isOutside || !readsAlong(read, stream.getRankAttr()) ||
-          llvm::none_of(type.getRanks(), [&](StringAttr rank) {
-            return cascade.getFixedExtent(rank).has_value();
-          }))
-        continue;
-      bool isDirect = llvm::any_of(read.getIndices(), [&](Value index) {
-        auto rank = index.getDefiningOp<RankVarOp>();
-        return rank && rank.getRankAttr() == stream.getRankAttr();
-      });
-      auto last = read.getIndices().back().getDefiningOp<RankVarOp>();
-      Type element = type.getElementType();
-      areFloats &= (isDirect || gathers) && last &&
-                   last.getRankAttr() != stream.getRankAttr() &&
-                   (element.isF32() || element.isF16() || element.isBF16());
-    }
+  walkOutsideReads(stream, [&](ReadOp read, Value tensor) {
+    auto type = cast<attn::TensorType>(tensor.getType());
+    if (!readsAlong(read, stream.getRankAttr()) ||
+        llvm::none_of(type.getRanks(), [&](StringAttr rank) {
+          return cascade.getFixedExtent(rank).has_value();
+        }))
+      return;
+    bool isDirect = llvm::any_of(read.getIndices(), [&](Value index) {
+      auto rank = index.getDefiningOp<RankVarOp>();
+      return rank && rank.getRankAttr() == stream.getRankAttr();
+    });
+    auto last = read.getIndices().back().getDefiningOp<RankVarOp>();
+    Type element = type.getElementType();
+    areFloats &= (isDirect || gathers) && last &&
+                 last.getRankAttr() != stream.getRankAttr() &&
+                 (element.isF32() || element.isF16() || element.isBF16());
   });
   return areFloats;
 }

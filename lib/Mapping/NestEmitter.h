@@ -38,7 +38,7 @@ public:
   /// The whole nest, stored to `destinations`.
   mlir::LogicalResult emit(llvm::ArrayRef<Destination> destinations);
   /// Up to the nest's only stream, whose states over the chunk `part` of its
-  /// rank go to `stateViews`, which have the rank `split` in front.
+  /// rank go to `stateViews`, which have the rank `part.split` in front.
   mlir::LogicalResult emitPart(StreamPart part, mlir::ValueRange stateViews);
   /// The rest: merges the states of all chunks and finishes.
   mlir::LogicalResult emitMerge(StreamPart part, mlir::ValueRange stateViews,
@@ -114,6 +114,10 @@ private:
   mlir::FailureOr<mlir::Value> emitPresence(EinsumOp reader, const Scope &scope,
                                             const Coordinates &coordinates,
                                             tile::MapOp map);
+  mlir::LogicalResult selectPresent(EinsumOp reader, const Scope &scope,
+                                    const Coordinates &coordinates,
+                                    tile::MapOp map, mlir::Value none,
+                                    mlir::Value &value);
   mlir::FailureOr<Entries> getEntries(llvm::ArrayRef<EinsumOp> readers,
                                       mlir::StringAttr along,
                                       const Scope &scope);
@@ -166,8 +170,8 @@ private:
   Access classify(EinsumOp einsum, ReadOp read, llvm::ArrayRef<Dim> dims,
                   const Scope &scope);
   mlir::Value readUniform(EinsumOp einsum, ReadOp read);
-  /// `inner` reads what the indices read; without it, that is read alike.
   mlir::Value lookupStored(mlir::Value tensor);
+  /// `inner` reads what the indices read; without it, that is read alike.
   mlir::Value readAt(EinsumOp owner, ReadOp read, const Coordinates &at,
                      ReadHandler inner = nullptr);
   /// The element of a tile of the nest that `owner` reads in place, inside of
@@ -185,6 +189,7 @@ private:
   mlir::Value emitRounded(EinsumOp einsum, mlir::Value tile,
                           llvm::ArrayRef<Dim> dims);
   Coordinates getUniformCoordinates();
+  Coordinates getCoordinates(mlir::Location loc, llvm::ArrayRef<Dim> dims);
   /// Whether a stream or an iteration around goes through `rank` coordinate by
   /// coordinate.
   bool isWalked(mlir::StringAttr rank);

@@ -67,25 +67,17 @@ NestEmitter::getEntries(ArrayRef<EinsumOp> readers, StringAttr along,
     return emitMap(
         loc, *dims, tile, ofCoordinates ? builder.getI32Type() : element,
         std::nullopt, [&](tile::MapOp map, ValueRange args) {
-          Coordinates coordinates = getUniformCoordinates();
-          for (const Dim &dim : *dims)
-            coordinates[dim.rank] = tile::CoordOp::create(
-                builder, loc, builder.getIndexType(), dim.rank);
+          Coordinates at = getCoordinates(loc, *dims);
           Value value = args.front(), none = makeLeast(builder, loc, element);
           if (ofCoordinates) {
             value = CastOp::create(
-                builder, loc, builder.getI32Type(), coordinates.lookup(along),
+                builder, loc, builder.getI32Type(), at.lookup(along),
                 TypeAttr::get(builder.getI32Type()), builder.getUnitAttr());
             none = makeNoEntry(builder, loc);
           }
-          for (EinsumOp reader : readers) {
-            FailureOr<Value> present =
-                emitPresence(reader, scope, coordinates, map);
-            hasFailed |= failed(present);
-            if (succeeded(present) && *present)
-              value =
-                  arith::SelectOp::create(builder, loc, *present, value, none);
-          }
+          for (EinsumOp reader : readers)
+            hasFailed |=
+                failed(selectPresent(reader, scope, at, map, none, value));
           return Element{value, {}};
         });
   };
@@ -131,6 +123,30 @@ FailureOr<Value> NestEmitter::emitPresence(EinsumOp reader, const Scope &scope,
   return all;
 }
 
+/// Replaces `value` by `none` where the point of `reader` at `coordinates` is
+/// absent.
+LogicalResult NestEmitter::selectPresent(EinsumOp reader, const Scope &scope,
+                                         const Coordinates &coordinates,
+                                         tile::MapOp map, Value none,
+                                         Value &value) {
+  FailureOr<Value> present = emitPresence(reader, scope, coordinates, map);
+  if (failed(present))
+    return failure();
+  if (*present)
+    value = arith::SelectOp::create(builder, reader.getLoc(), *present, value,
+                                    none);
+  return success();
+}
+
+/// The coordinates of an element of a tile of `dims`, in the region of a map.
+Coordinates NestEmitter::getCoordinates(Location loc, ArrayRef<Dim> dims) {
+  Coordinates coordinates = getUniformCoordinates();
+  for (const Dim &dim : dims)
+    coordinates[dim.rank] =
+        tile::CoordOp::create(builder, loc, builder.getIndexType(), dim.rank);
+  return coordinates;
+}
+
 /// The entries of a list: its values, coordinates and payloads. Where an Einsum
 /// makes a part of it, there is none where that is absent.
 FailureOr<NestEmitter::Entries> NestEmitter::getEntries(ValueRange parts,
@@ -154,21 +170,11 @@ FailureOr<NestEmitter::Entries> NestEmitter::getEntries(ValueRange parts,
                                      : makeLeast(builder, loc, element);
           Value value = arith::SelectOp::create(builder, loc, isNone, none,
                                                 args[ofCoordinates]);
-          for (Value part : parts) {
-            auto maker = part.getDefiningOp<EinsumOp>();
-            if (!maker)
-              continue;
-            Coordinates coordinates = getUniformCoordinates();
-            for (const Dim &dim : dims)
-              coordinates[dim.rank] = tile::CoordOp::create(
-                  builder, loc, builder.getIndexType(), dim.rank);
-            FailureOr<Value> present =
-                emitPresence(maker, scope, coordinates, map);
-            hasFailed |= failed(present);
-            if (succeeded(present) && *present)
-              value =
-                  arith::SelectOp::create(builder, loc, *present, value, none);
-          }
+          Coordinates at = getCoordinates(loc, dims);
+          for (Value part : parts)
+            if (auto maker = part.getDefiningOp<EinsumOp>())
+              hasFailed |=
+                  failed(selectPresent(maker, scope, at, map, none, value));
           return Element{value, {}};
         });
   };

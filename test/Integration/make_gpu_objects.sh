@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes what gpu.py, gpu_sanitize.sh and test/Bench/gpu need, on a machine without
-# a GPU:
+# Makes what gpu.py, gpu_sanitize.sh and test/Bench/gpu need, on a machine
+# without a GPU:
 #   make_gpu_objects.sh BUILD FOLDER TARGET [variants|bench|sanitize]...
 set -e
 build=$1 folder=$2 target=$3

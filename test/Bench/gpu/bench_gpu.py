@@ -11,10 +11,10 @@ flushed; a graph of decoding has as many calls, each on tensors of its own, as
 read more than it holds.
 
 The points are one list, the most valuable first: some checks (checks.py), then
-times. Each is added to the file when
-it is done, and one that is there with the same object on the same device is not
-measured again. What is left when the time is over is printed. --table prints
-what a file has. docs/bench.md has the results. Needs PyTorch, but no LLVM.
+times. Each is added to the file when it is done, and one that is there with the
+same object on the same device is not measured again. What is left when the time
+is over is printed. --table prints what a file has. docs/bench.md has the
+results. Needs PyTorch, but no LLVM.
 """
 import argparse
 import hashlib

@@ -86,19 +86,35 @@ std::vector<float> getNumbers(double low, double high) {
   return numbers;
 }
 
+/// The results of the program `text`, a function of f32 or f64, at `numbers`.
+template <typename Float>
+std::vector<Float> run(const std::string &text, const Level &level,
+                       const std::vector<Float> &numbers) {
+  constexpr ElementType type =
+      sizeof(Float) == 4 ? ElementType::F32 : ElementType::F64;
+  Compiled compiled(text, level);
+  int64_t count = static_cast<int64_t>(numbers.size());
+  Tensor from(type, {count}), to(type, {count});
+  std::memcpy(from.data(), numbers.data(), sizeof(Float) * numbers.size());
+  EXPECT_EQ(compiled.run({count}, {&from, &to}), 0);
+  std::vector<Float> results(numbers.size());
+  std::memcpy(results.data(), to.data(), sizeof(Float) * numbers.size());
+  return results;
+}
+
 std::vector<float> evaluate(const std::string &op, const Level &level,
                             const std::vector<float> &numbers,
                             bool hasLanes = true) {
-  Compiled compiled(
+  return run(
       substitute(mapText, {{"op", op}, {"lanes", hasLanes ? " lanes n" : ""}}),
-      level);
-  int64_t count = static_cast<int64_t>(numbers.size());
-  Tensor from(ElementType::F32, {count}), to(ElementType::F32, {count});
-  std::memcpy(from.data(), numbers.data(), 4 * numbers.size());
-  EXPECT_EQ(compiled.run({count}, {&from, &to}), 0);
-  std::vector<float> results(numbers.size());
-  std::memcpy(results.data(), to.data(), 4 * numbers.size());
-  return results;
+      level, numbers);
+}
+
+/// `text` with f64 for f32.
+std::string widen(std::string text) {
+  for (size_t at = 0; (at = text.find("f32", at)) != std::string::npos;)
+    text.replace(at, 3, "f64");
+  return text;
 }
 
 TEST_P(MathTest, ErrorsAreBounded) {
@@ -206,9 +222,7 @@ double getUlps(double actual, long double exact) {
 
 /// The exponentials of f64, against long double.
 TEST_P(MathTest, DoublePrecision) {
-  std::string text = mapText;
-  for (size_t at = 0; (at = text.find("f32", at)) != std::string::npos;)
-    text.replace(at, 3, "f64");
+  std::string text = widen(mapText);
   for (bool isBase2 : {false, true}) {
     const char *op = isBase2 ? "math.exp2" : "math.exp";
     Compiled compiled(substitute(text, {{"op", op}, {"lanes", " lanes n"}}),
@@ -237,9 +251,7 @@ TEST_P(MathTest, DoublePrecision) {
 /// The logarithms of f64, against long double: near 1, of all magnitudes, and
 /// of subnormal numbers. Powers of two are exact.
 TEST_P(MathTest, DoublePrecisionLogarithms) {
-  std::string text = mapText;
-  for (size_t at = 0; (at = text.find("f32", at)) != std::string::npos;)
-    text.replace(at, 3, "f64");
+  std::string text = widen(mapText);
   for (bool isBase2 : {false, true}) {
     const char *op = isBase2 ? "math.log2" : "math.log";
     Compiled compiled(substitute(text, {{"op", op}, {"lanes", " lanes n"}}),
@@ -275,26 +287,6 @@ TEST_P(MathTest, DoublePrecisionLogarithms) {
     printf("%-14s %6.3f ulp in f64 (bound %.0f)\n", op, worst, bound);
     EXPECT_LE(worst, bound) << op;
   }
-}
-
-/// `text` with f64 for f32.
-std::string widen(std::string text) {
-  for (size_t at = 0; (at = text.find("f32", at)) != std::string::npos;)
-    text.replace(at, 3, "f64");
-  return text;
-}
-
-/// f64 in, f64 out.
-std::vector<double> evaluateWide(const std::string &text, const Level &level,
-                                 const std::vector<double> &numbers) {
-  Compiled compiled(text, level);
-  int64_t count = static_cast<int64_t>(numbers.size());
-  Tensor from(ElementType::F64, {count}), to(ElementType::F64, {count});
-  std::memcpy(from.data(), numbers.data(), 8 * numbers.size());
-  EXPECT_EQ(compiled.run({count}, {&from, &to}), 0);
-  std::vector<double> results(numbers.size());
-  std::memcpy(results.data(), to.data(), 8 * numbers.size());
-  return results;
 }
 
 /// Half evenly in +-limit, half of all magnitudes below it.
@@ -335,7 +327,7 @@ TEST_P(MathTest, DoublePrecisionFunctions) {
       numbers.insert(numbers.end(), {NAN, 0.0, -0.0});
       if (!*lanes)
         numbers.erase(numbers.begin(), numbers.end() - 1003);
-      auto results = evaluateWide(
+      auto results = run(
           substitute(widen(mapText), {{"op", function.op}, {"lanes", lanes}}),
           GetParam(), numbers);
       size_t count = numbers.size() - 3;
@@ -360,7 +352,7 @@ TEST_P(MathTest, DoublePrecisionFunctions) {
       EXPECT_LE(worst, function.maxUlps) << function.op << " at " << at;
     }
   for (const char *op : {"math.tanh", "math.erf"}) {
-    auto results = evaluateWide(
+    auto results = run<double>(
         substitute(widen(mapText), {{"op", op}, {"lanes", " lanes n"}}),
         GetParam(), {INFINITY, -INFINITY, 1e300, -1e300, 5e-324});
     EXPECT_EQ(results, (std::vector<double>{1, -1, 1, -1, results[4]})) << op;
@@ -393,7 +385,7 @@ TEST_P(MathTest, DoublePrecisionPowers) {
       for (double special : {0.0, -0.0, (double)INFINITY, -(double)INFINITY,
                              (double)NAN, DBL_MIN, 1e308})
         numbers.push_back(special);
-      auto results = evaluateWide(text, GetParam(), numbers);
+      auto results = run(text, GetParam(), numbers);
       double worst = 0, at = 0;
       for (size_t i = 0; i != numbers.size(); ++i) {
         long double x = numbers[i], c = constant;
