@@ -245,18 +245,21 @@ void OperandNarrower::run() {
   if (!lanes || type.getRankPosition(lanes) >= 0 ||
       type.getElementType() != op.getResult().getType().getElementType())
     return;
-  // A product with few rows has nothing to use a register of many rows for.
+  // A product with few rows has nothing to use a register of many rows for; it
+  // may still be one of what memory holds.
   int64_t numRows = 1;
   for (auto [rank, size] : llvm::zip(type.getRanks(), type.getSizes()))
     if (!llvm::is_contained(op.getOver(), rank))
       numRows *= size;
-  if (numRows <= machine.getFewRows())
+  bool hasFewRows = numRows <= machine.getFewRows();
+  if (numRows == 1)
     return;
   StringAttr walked = getWalkedRank();
   int64_t size = type.getSizes()[type.getRankPosition(walked)];
   Type left = getExactType(op.getLhs()), right = getExactType(op.getRhs());
   if (type.getElementType().isInteger(32)) {
-    if (left && left == right && machine.hasMatrixUnit(left, size))
+    if (left && left == right && !hasFewRows &&
+        machine.hasMatrixUnit(left, size))
       narrowOperands(left, walked);
     return;
   }
@@ -272,7 +275,9 @@ void OperandNarrower::run() {
       other->set(scaled.tile);
       multiplyWhereRead(op, scaled);
     }
-    return narrowOperands(element, walked);
+    if (!hasFewRows)
+      narrowOperands(element, walked);
+    return;
   }
 }
 

@@ -192,3 +192,38 @@ tile.kernel @negative_odd_integers grid(%p0 = p: 32) lanes p
   %s = tile.contract %k, %q over ["e"] : !tile.tile<[m: 64, e: 62], i32>, !tile.tile<[e: 62, p: 32], i32> -> !tile.tile<[m: 64, p: 32], i32>
   tile.store %s, %O[%p0, %c0] dims ["p", "m"] : !tile.tile<[m: 64, p: 32], i32>, !tile.view<[p, m], i32>
 }
+
+// -----
+
+// Few rows are left as they are but for the constant, so that both operands are
+// what memory holds; one row has all as it was.
+// CHECK-LABEL: tile.kernel @few
+// CHECK: %[[Q:.*]] = tile.load %Q
+// CHECK: %[[S:.*]] = tile.contract %[[Q]], %{{.*}} over ["e"]
+// CHECK-SAME: <[p: 8, e: 64], f32>, <[e: 64, m: 32], f32>
+// CHECK: tile.map {{.*}} ins(%[[S]]
+// CHECK: %[[C:.*]] = tile.map
+// CHECK: tile.contract %[[C]],
+// CHECK-SAME: <[e: 64], f32>, <[e: 64, m: 32], f32>
+tile.kernel @few grid(%p0 = p: 8) lanes m
+    (%Q: !tile.view<[p, e], bf16>, %K: !tile.view<[m, e], bf16>, %O: !tile.view<[p, m], f32>, %X: !tile.view<[p, m], f32>) attributes {ranks = [#attn.rank<"p", free, 0>, #attn.rank<"m", fixed, 32>, #attn.rank<"e", fixed, 64>]} {
+  %c0 = arith.constant 0 : index
+  %scale = arith.constant 3.000000e+00 : f32
+  %k = tile.load %K[%c0, %c0] dims ["m", "e"] : !tile.view<[m, e], bf16> -> !tile.tile<[e: 64, m: 32], f32>
+  %q = tile.load %Q[%p0, %c0] dims ["p", "e"] : !tile.view<[p, e], bf16> -> !tile.tile<[p: 8, e: 64], f32>
+  %c = tile.map ranks ["p", "e"] sizes [8, 64] at(%p0, %c0) ins(%q : !tile.tile<[p: 8, e: 64], f32>) reducers [] {
+  ^bb0(%a: f32):
+    %x = arith.mulf %a, %scale : f32
+    tile.yield %x : f32
+  } : !tile.tile<[p: 8, e: 64], f32>
+  %s = tile.contract %c, %k over ["e"] : !tile.tile<[p: 8, e: 64], f32>, !tile.tile<[e: 64, m: 32], f32> -> !tile.tile<[p: 8, m: 32], f32>
+  tile.store %s, %O[%p0, %c0] dims ["p", "m"] : !tile.tile<[p: 8, m: 32], f32>, !tile.view<[p, m], f32>
+  %one = tile.load %Q[%p0, %c0] dims ["", "e"] : !tile.view<[p, e], bf16> -> !tile.tile<[e: 64], f32>
+  %d = tile.map ranks ["e"] sizes [64] at(%c0) ins(%one : !tile.tile<[e: 64], f32>) reducers [] {
+  ^bb0(%a: f32):
+    %x = arith.mulf %a, %scale : f32
+    tile.yield %x : f32
+  } : !tile.tile<[e: 64], f32>
+  %t = tile.contract %d, %k over ["e"] : !tile.tile<[e: 64], f32>, !tile.tile<[e: 64, m: 32], f32> -> !tile.tile<[m: 32], f32>
+  tile.store %t, %X[%p0, %c0] dims ["", "m"] : !tile.tile<[m: 32], f32>, !tile.view<[p, m], f32>
+}

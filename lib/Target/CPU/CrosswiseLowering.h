@@ -1,6 +1,7 @@
 //===- CrosswiseLowering.h - A tile's rows as memory has them ---*- C++ -*-===//
 //
-// LowerCrosswise.cpp finds the operations; EmitCrosswise.cpp emits the code.
+// LowerCrosswise.cpp finds the operations; EmitCrosswise.cpp emits the code,
+// and EmitCrosswiseTiles.cpp that for AMX.
 //
 //===----------------------------------------------------------------------===//
 
@@ -14,10 +15,11 @@ namespace attn::cpu {
 class CrosswiseLowering {
 public:
   /// The product or sum of `few`, with the rank `fewRank` or, if that is null,
-  /// one row, and of `tile` as `result`.
+  /// one row, and of `tile` as `result`. `isNarrow` if few's elements may be
+  /// rounded to the type that the tile has in memory.
   CrosswiseLowering(KernelLowering &k, Crosswise place, mlir::Value tile,
                     mlir::Value few, mlir::Value result,
-                    mlir::StringAttr fewRank);
+                    mlir::StringAttr fewRank, bool isNarrow);
   void run(bool isSum);
 
 private:
@@ -25,15 +27,20 @@ private:
   mlir::ImplicitLocOpBuilder &b;
   Crosswise tile;
   mlir::StringAttr columnRank, fewRank;
+  bool isNarrow;
   int64_t rows, columns; ///< of the tile in memory
   int64_t numFew = 1;
   mlir::Value fewEnd; ///< how many of them are used; null for all
+  /// As many of the few as vectors are faster for than AMX: measured, 128
+  /// columns.
+  static constexpr int64_t fewForVectors = 2;
   Buffer few, result;
 
   using FewBody = llvm::function_ref<void(mlir::Value first, int64_t count)>;
 
   mlir::SmallVector<mlir::Value *> getOperands();
-  std::string getKey(bool isSum);
+  std::string getKey(bool isSum, bool onTiles);
+  void call(bool isSum, bool onTiles);
   mlir::Type getRowType() { return k.vectorOf(b.getF32Type()); }
   mlir::Type getMemory() { return getMemoryType(tile.element); }
   mlir::Value getRow(mlir::Value row);
@@ -48,6 +55,20 @@ private:
   void emitSums(mlir::Value firstRow, mlir::Value first, int64_t count);
   llvm::SmallVector<mlir::Value> sumRows(mlir::Value firstRow, int64_t numRows,
                                          mlir::Value first, int64_t count);
+  bool hasTiles();
+  mlir::Value makeLocal(int64_t vectors);
+  void packFew(mlir::Value packed, int64_t step);
+  void storeSums(mlir::Value sums, mlir::Value firstRow);
+  mlir::Value getLocalRow(mlir::Value local, int64_t row);
+  mlir::Value getRowBytes();
+  mlir::Value roundRow(mlir::Value pointer);
+  void ifInside(int64_t i, llvm::function_ref<void()> body);
+  void emitTileSum();
+  void packPairs(mlir::Value packed, mlir::Value firstRow, int64_t firstStep,
+                 int64_t numSteps);
+  void storeStep(mlir::Value sums, int64_t step);
+  void addSteps(int64_t firstStep, int64_t numSteps);
+  void emitTileAdd();
   void emitAdd();
   void addRows(mlir::Value first, int64_t count, int64_t firstVector,
                int64_t numVectors, bool isWhole);

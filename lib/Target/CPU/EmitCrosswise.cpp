@@ -18,9 +18,9 @@ using namespace attn::cpu;
 
 CrosswiseLowering::CrosswiseLowering(KernelLowering &k, Crosswise place,
                                      Value tile, Value few, Value result,
-                                     StringAttr fewRank)
-    : k(k), b(k.b), tile(place), fewRank(fewRank), few(k.getBuffer(few)),
-      result(k.getBuffer(result)) {
+                                     StringAttr fewRank, bool isNarrow)
+    : k(k), b(k.b), tile(place), fewRank(fewRank), isNarrow(isNarrow),
+      few(k.getBuffer(few)), result(k.getBuffer(result)) {
   auto type = cast<tile::TileType>(tile.getType());
   columnRank = type.getRanks().front();
   columns = type.getSizes()[0];
@@ -245,11 +245,11 @@ SmallVector<Value *> CrosswiseLowering::getOperands() {
 }
 
 /// All that the code depends on.
-std::string CrosswiseLowering::getKey(bool isSum) {
+std::string CrosswiseLowering::getKey(bool isSum, bool onTiles) {
   std::string key;
   llvm::raw_string_ostream os(key);
-  os << "crosswise " << isSum << " " << tile.element << " " << rows << " "
-     << columns << " " << numFew << bool(fewRank) << bool(fewEnd);
+  os << "crosswise " << isSum << onTiles << " " << tile.element << " " << rows
+     << " " << columns << " " << numFew << bool(fewRank) << bool(fewEnd);
   for (Buffer *buffer : {&few, &result}) {
     os << " " << buffer->type.getRankPosition(fewRank);
     for (Value stride : buffer->strides)
@@ -258,8 +258,9 @@ std::string CrosswiseLowering::getKey(bool isSum) {
   return key;
 }
 
-void CrosswiseLowering::run(bool isSum) {
-  std::string key = getKey(isSum);
+/// Calls the routine, which it makes first if there is none.
+void CrosswiseLowering::call(bool isSum, bool onTiles) {
+  std::string key = getKey(isSum, onTiles);
   SmallVector<Value *> operands = getOperands();
   auto values =
       llvm::map_to_vector(operands, [](Value *value) { return *value; });
@@ -269,9 +270,29 @@ void CrosswiseLowering::run(bool isSum) {
         "crosswise", ValueRange(values).getTypes(), [&](ValueRange arguments) {
           for (auto [operand, argument] : llvm::zip(operands, arguments))
             *operand = argument;
+          if (onTiles)
+            return isSum ? emitTileSum() : emitTileAdd();
           isSum ? emitSum() : emitAdd();
         });
     k.routines.add(key, routine);
+    for (auto [operand, value] : llvm::zip(operands, values))
+      *operand = value;
   }
   LLVM::CallOp::create(b, routine, values);
+}
+
+void CrosswiseLowering::run(bool isSum) {
+  if (!hasTiles() || !fewEnd)
+    return call(isSum, hasTiles());
+  Value isMany = k.less(k.constant(fewForVectors), fewEnd);
+  auto branch = [&](bool onTiles) {
+    return [&, onTiles](OpBuilder &inner, Location) {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPoint(inner.getInsertionBlock(), inner.getInsertionPoint());
+      call(isSum, onTiles);
+      scf::YieldOp::create(b);
+    };
+  };
+  scf::IfOp::create(b, isMany, branch(/*onTiles=*/true),
+                    branch(/*onTiles=*/false));
 }

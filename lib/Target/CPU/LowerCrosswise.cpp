@@ -144,8 +144,12 @@ KernelLowering::lowerCrosswise(Operation *op,
                                   /*addThenBlock=*/true, /*addElseBlock=*/true);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToEnd(branch.thenBlock());
+  // S10: what is computed may be rounded to the type that it meets.
+  auto load = operands->few.getDefiningOp<tile::LoadOp>();
+  bool isNarrow =
+      !load || load.getView().getType().getElementType() == it->second.element;
   CrosswiseLowering(*this, it->second, operands->tile, operands->few,
-                    op->getResult(0), operands->rank)
+                    op->getResult(0), operands->rank, isNarrow)
       .run(/*isSum=*/isa<tile::ContractOp>(op));
   scf::YieldOp::create(b);
   b.setInsertionPointToEnd(branch.elseBlock());

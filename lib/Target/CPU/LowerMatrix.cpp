@@ -11,7 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "lib/Target/CPU/KernelLowering.h"
+#include "lib/Target/CPU/TileRegisters.h"
 #include "lib/Target/FusedAccumulator.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -19,14 +19,11 @@ using namespace mlir;
 using namespace attn;
 using namespace attn::cpu;
 
-/// Rows of a tile register, and bytes of one of its rows.
-static constexpr int64_t tileRows = 16, tileBytes = 64;
-
 namespace {
 class MatrixLowering {
 public:
   MatrixLowering(KernelLowering &k, tile::ContractOp op)
-      : k(k), b(k.b), op(op), result(k.getBuffer(op.getResult())),
+      : k(k), b(k.b), registers(k), op(op), result(k.getBuffer(op.getResult())),
         lhs(k.getBuffer(op.getLhs())), rhs(k.getBuffer(op.getRhs())) {}
   LogicalResult run();
 
@@ -35,6 +32,7 @@ private:
 
   KernelLowering &k;
   ImplicitLocOpBuilder &b;
+  TileRegisters registers;
   tile::ContractOp op;
   Buffer result, lhs, rhs;
   /// What the sums start from: 0, or what lies at this tile's place.
@@ -60,15 +58,8 @@ private:
   void emitStep(Position &at, int64_t first, int64_t size, int64_t tiles,
                 int64_t rows, MutableArrayRef<Value> sums);
 
-  Value call(StringRef name, Type type, ValueRange operands);
   Value loadTile(const Buffer &buffer, const Position &at, int64_t extra,
                  int64_t rows, int64_t bytes, int64_t stride);
-  Value number(int64_t n) { return makeInteger(b, b.getI16Type(), n); }
-  StringRef getProductName() const {
-    return lhs.getElementType().isBF16() ? "llvm.x86.tdpbf16ps.internal"
-                                         : "llvm.x86.tdpbssd.internal";
-  }
-  Type getTileType() { return LLVM::LLVMX86AMXType::get(b.getContext()); }
   int64_t getStride(const Buffer &buffer, StringAttr rank) const;
   /// How far the lanes of the register number `v` of a panel are, in elements.
   int64_t getLaneOffset(const Buffer &buffer, int64_t v) const {
@@ -273,16 +264,13 @@ void MatrixLowering::emitBlock(Position &at, int64_t tiles, int64_t rows) {
     for (int64_t v = 0; v != vectors; ++v)
       sums.push_back(
           acc ? loadTile(*acc, at, getExtra(t, v), rows, tileBytes, stride)
-              : call("llvm.x86.tilezero.internal", getTileType(),
-                     {number(rows), number(tileBytes)}));
+              : registers.zero(rows));
   sums = emitSums(at, 0, tiles, rows, std::move(sums));
   for (int64_t t = 0; t != tiles; ++t)
     for (int64_t v = 0; v != vectors; ++v)
-      call("llvm.x86.tilestored64.internal", Type(),
-           {number(rows), number(tileBytes),
-            k.address(result, at, getExtra(t, v)),
-            k.constant(stride * result.layout.elementBytes),
-            sums[t * vectors + v]});
+      registers.store(sums[t * vectors + v],
+                      k.address(result, at, getExtra(t, v)),
+                      k.constant(stride * result.layout.elementBytes), rows);
 }
 
 /// The loops over the contracted ranks, the walked one innermost.
@@ -323,21 +311,10 @@ void MatrixLowering::emitStep(Position &at, int64_t first, int64_t size,
                  rows, bytes, rowStride);
     for (int64_t v = 0; v != vectors; ++v) {
       Value &sum = sums[t * vectors + v];
-      sum = call(getProductName(), getTileType(),
-                 {number(rows), number(tileBytes), number(bytes), sum, left,
-                  right[v]});
+      sum = registers.multiply(sum, left, right[v], lhs.getElementType(), rows,
+                               bytes);
     }
   }
-}
-
-Value MatrixLowering::call(StringRef name, Type type, ValueRange operands) {
-  StringAttr intrinsic = b.getStringAttr(name);
-  if (!type) {
-    LLVM::CallIntrinsicOp::create(b, intrinsic, operands);
-    return {};
-  }
-  return LLVM::CallIntrinsicOp::create(b, type, intrinsic, operands)
-      .getResult(0);
 }
 
 /// A register of `rows` rows of `bytes` bytes, `stride` elements apart, from
@@ -345,9 +322,9 @@ Value MatrixLowering::call(StringRef name, Type type, ValueRange operands) {
 Value MatrixLowering::loadTile(const Buffer &buffer, const Position &at,
                                int64_t extra, int64_t rows, int64_t bytes,
                                int64_t stride) {
-  return call("llvm.x86.tileloadd64.internal", getTileType(),
-              {number(rows), number(bytes), k.address(buffer, at, extra),
-               k.constant(stride * buffer.layout.elementBytes)});
+  return registers.load(k.address(buffer, at, extra),
+                        k.constant(stride * buffer.layout.elementBytes), rows,
+                        bytes);
 }
 
 LogicalResult KernelLowering::lowerMatrix(tile::ContractOp op) {
