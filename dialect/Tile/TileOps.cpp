@@ -214,6 +214,44 @@ LogicalResult StoreOp::verify() {
 }
 
 //===----------------------------------------------------------------------===//
+// tile.bounds
+//===----------------------------------------------------------------------===//
+
+/// The offset of `rank` in the box of an operation; null for another rank.
+template <typename BoxOp> static Value findOffset(BoxOp op, StringAttr rank) {
+  for (auto [offset, name] : llvm::zip(op.getOffsets(), op.getRanks()))
+    if (name == rank)
+      return offset;
+  return {};
+}
+
+attn::tile::YieldOp BoundsOp::getYield() {
+  return cast<attn::tile::YieldOp>(getBody().front().getTerminator());
+}
+
+Value BoundsOp::getOffset(StringAttr rank) { return findOffset(*this, rank); }
+
+LogicalResult BoundsOp::verify() {
+  if (getSizes().size() != getRanks().size() ||
+      getOffsets().size() != getRanks().size())
+    return emitOpError("has ")
+           << getRanks().size() << " ranks, " << getSizes().size()
+           << " sizes and " << getOffsets().size() << " offsets";
+  return success();
+}
+
+LogicalResult BoundsOp::verifyRegions() {
+  Value value = getYield().getValue();
+  if (!value)
+    return emitOpError("region must yield a value");
+  Type type = value.getType();
+  if (!type.isIndex() && !type.isInteger(32) && !type.isInteger(64))
+    return emitOpError("bounds values of type ")
+           << type << ", expected i32, i64 or index";
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
 // tile.map and tile.contract
 //===----------------------------------------------------------------------===//
 
@@ -226,12 +264,7 @@ attn::tile::YieldOp MapOp::getYield() {
   return cast<attn::tile::YieldOp>(getBody().front().getTerminator());
 }
 
-Value MapOp::getOffset(StringAttr rank) {
-  for (auto [offset, name] : llvm::zip(getOffsets(), getRanks()))
-    if (name == rank)
-      return offset;
-  return {};
-}
+Value MapOp::getOffset(StringAttr rank) { return findOffset(*this, rank); }
 
 /// A map that gives an input as it is.
 OpFoldResult MapOp::fold(FoldAdaptor) {

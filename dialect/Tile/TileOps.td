@@ -202,7 +202,8 @@ def Tile_CoordOp : Tile_Op<"coord", [Pure]> {
 }
 
 def Tile_YieldOp : Tile_Op<"yield", [Pure, Terminator,
-    AttrSizedOperandSegments, ParentOneOf<["MapOp", "RangeOp", "TestOp"]>]> {
+    AttrSizedOperandSegments,
+    ParentOneOf<["MapOp", "RangeOp", "TestOp", "BoundsOp"]>]> {
   let summary = "an element's value, and whether it counts";
   let arguments = (ins Optional<AnyType>:$value, Optional<I1>:$filter);
   let assemblyFormat = "($value^ `:` type($value))? (`where` $filter^)? attr-dict";
@@ -256,6 +257,36 @@ def Tile_TestOp : Tile_BoxOp<"test"> {
   }];
 }
 
+def Tile_BoundsOp : Tile_BoxOp<"bounds"> {
+  let summary = "the least and the greatest value of an integer in a box";
+  let description = [{
+    ```mlir
+    %lo, %hi = tile.bounds ranks ["p"] sizes [128] at(%p0) {
+      %p = tile.coord "p"
+      %value, %inside = tile.read %start[%b, %p] : <[b, p], i32> -> i32
+      tile.yield %value : i32 where %inside
+    }
+    ```
+    What a filter compares a coordinate with, where that is read from tensors
+    (Intervals). Only the points whose coordinates are inside their ranks'
+    extents and whose filter is true count; where there is none, `lo` is the
+    greatest integer of the type and `hi` the least. The type is i32, i64 or
+    index.
+  }];
+  let arguments = (ins StrArrayAttr:$ranks, DenseI64ArrayAttr:$sizes,
+                       Variadic<Index>:$offsets);
+  let results = (outs Index:$lo, Index:$hi);
+  let assemblyFormat = [{
+    `ranks` $ranks `sizes` $sizes `at` `(` $offsets `)` $body attr-dict
+  }];
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    ::mlir::Value getOffset(::mlir::StringAttr rank);
+    YieldOp getYield();
+  }];
+}
+
 //===----------------------------------------------------------------------===//
 // Moving
 //===----------------------------------------------------------------------===//
@@ -306,8 +337,8 @@ def Tile_ConvertOp : Tile_Op<"convert", [Pure]> {
 def Tile_ReadOp : Tile_Op<"read", [Pure]> {
   let summary = "one element of a view: the general access, and a gather";
   let description = [{
-    Inside a `tile.map`. `valid` is false outside the view's extents, where the
-    value is 0.
+    At a point of a `tile.map` or of a box. `valid` is false outside the view's
+    extents, where the value is 0.
   }];
   let arguments = (ins Tile_View:$view, Variadic<Index>:$indices);
   let results = (outs AnyType:$result, I1:$valid);

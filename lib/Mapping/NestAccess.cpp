@@ -325,13 +325,66 @@ Value NestEmitter::readAt(EinsumOp owner, ReadOp read, const Coordinates &at,
       .getResult();
 }
 
+/// What `read`, in the region of `map`, gives at each of its points, made in
+/// front of it where fewer of its ranks say which element that is: a tile along
+/// those, or one value. Null where an index is more than a coordinate.
+Value NestEmitter::readAhead(tile::MapOp map, tile::ReadOp read) {
+  SmallVector<Value> offsets;
+  SmallVector<Attribute> dims;
+  SmallVector<Dim> own;
+  int64_t elements = 1;
+  for (Value index : read.getIndices()) {
+    if (auto coord = index.getDefiningOp<tile::CoordOp>()) {
+      StringAttr rank = coord.getRankAttr();
+      auto *it = llvm::find(map.getRanks(), rank);
+      if (it == map.getRanks().end() || llvm::is_contained(dims, rank))
+        return {};
+      int64_t size = map.getSizes()[it - map.getRanks().begin()];
+      elements *= size;
+      own.push_back({rank, size, map.getOffset(rank)});
+      offsets.push_back(own.back().offset);
+      dims.push_back(rank);
+      continue;
+    }
+    if (map.getBody().isAncestor(index.getParentRegion()))
+      return {};
+    offsets.push_back(index);
+    dims.push_back(builder.getStringAttr(""));
+  }
+  if (own.size() == map.getRanks().size() || elements > sizes.maxElements)
+    return {};
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(map);
+  Type type = read.getResult().getType();
+  if (own.empty())
+    return builder.clone(*read)->getResult(0);
+  if (type.isInteger(1))
+    return {};
+  // The lanes come last.
+  llvm::stable_sort(own, [&](const Dim &a, const Dim &b) {
+    return (a.rank == grid.lanes) < (b.rank == grid.lanes);
+  });
+  Value tile =
+      tile::LoadOp::create(builder, read.getLoc(), getTileType(own, type),
+                           read.getView(), offsets, builder.getArrayAttr(dims));
+  map.getInputsMutable().append(tile);
+  return map.getBody().front().addArgument(type, read.getLoc());
+}
+
 /// An element of a tile at the point of `map`, or of a view at indices that may
 /// be elements of either.
 Value NestEmitter::readTileOrView(tile::MapOp map, EinsumOp owner, ReadOp read,
                                   const Coordinates &at) {
   if (Value made = readTile(map, owner, read, at))
     return made;
-  return readAt(owner, read, at, [&](ReadOp index) {
+  Value element = readAt(owner, read, at, [&](ReadOp index) {
     return readTileOrView(map, owner, index, at);
   });
+  if (!element)
+    return {};
+  auto found = cast<tile::ReadOp>(element.getDefiningOp());
+  Value ahead = readAhead(map, found);
+  if (ahead)
+    found.erase();
+  return ahead ? ahead : element;
 }

@@ -178,6 +178,7 @@ private:
   /// `map`; null where it is something else.
   mlir::Value readTile(tile::MapOp map, EinsumOp owner, ReadOp read,
                        const Coordinates &at);
+  mlir::Value readAhead(tile::MapOp map, tile::ReadOp read);
   mlir::Value readTileOrView(tile::MapOp map, EinsumOp owner, ReadOp read,
                              const Coordinates &at);
   /// A map over `dims`, less what `reducers` reduce, whose region has the

@@ -92,10 +92,11 @@ SmallVector<NestEmitter::Dim> NestEmitter::getBox(StreamOp stream) {
 Value NestEmitter::emitReduction(EinsumOp einsum, StringAttr streamed,
                                  const Coordinates &coordinates,
                                  BoxFilter &filter) {
-  // Only what is the same all over the box can be read here.
+  // Only what is the same in all tiles of the stream can be read here.
   auto read = [&](EinsumOp owner, ReadOp op, const Coordinates &at) -> Value {
     Value element = readAt(owner, op, at);
-    return element && getCoordinateVars(element).empty() ? element : Value();
+    return element && !getCoordinateVars(element).contains(streamed) ? element
+                                                                     : Value();
   };
   PresenceEmitter presence = createPresence(read);
   Value all;

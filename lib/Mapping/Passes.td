@@ -40,6 +40,26 @@ def Intervals : Pass<"tile-intervals", "::attn::tile::KernelOp"> {
     range of tiles that the filter may leave and whether it holds somewhere or
     everywhere in one: no mask in memory at any length. `and` intersects, `or`
     takes the hull, so the answers are conservative.
+
+    ```mlir
+    %lo, %hi = tile.range "m" step 64 ranks ["p"] sizes [128] at(%p0) {
+      ..
+      %s, %valid = tile.read %start[%p] : !tile.view<[p], i32> -> i32
+      %c = arith.cmpi sge, %m, %s : i32
+      tile.yield where %c
+    }
+    ```
+    Values that tensors hold at the box's coordinates have the bounds that a
+    reduction over the box finds at run time (BoxEvaluator.h):
+
+    ```mlir
+    %least, %greatest = tile.bounds ranks ["p"] sizes [128] at(%p0) {
+      %p = tile.coord "p"
+      %s, %valid = tile.read %start[%p] : !tile.view<[p], i32> -> i32
+      tile.yield %s : i32 where %valid
+    }
+    %first = arith.maxsi %least, %c0 : index
+    ```
   }];
 }
 

@@ -151,3 +151,117 @@ tile.kernel @ranged grid(%p0 = p: 16) lanes p (%A: !tile.view<[p], f32>)
   }
   tile.store %t, %A[%p0] dims ["p"] : !tile.tile<[p: 16], f32>, !tile.view<[p], f32>
 }
+
+// -----
+
+/// What a tensor holds at the rows of the tile bounds the keys: at the least
+/// for the loop, at the greatest for where the filter holds everywhere. One
+/// reduction serves both, in front of the loop.
+// CHECK-LABEL: tile.kernel @values
+//  CHECK-SAME:   %[[P0:.*]] = p: 16
+//       CHECK:   %[[LO:.*]], %[[HI:.*]] = tile.bounds ranks ["p"] sizes [16] at(%[[P0]]) {
+//       CHECK:     %[[P:.*]] = tile.coord "p"
+//       CHECK:     %[[START:.*]], %[[VALID:.*]] = tile.read %{{.*}}[%[[P]]]
+//       CHECK:     tile.yield %[[START]] : i32 where %[[VALID]]
+//       CHECK:   %[[FIRST:.*]] = arith.maxsi %[[LO]], %c0
+//       CHECK:   %[[REST:.*]] = arith.remsi %[[FIRST]], %c64
+//       CHECK:   %[[FROM:.*]] = arith.subi %[[FIRST]], %[[REST]]
+//       CHECK:   scf.for %[[M0:.*]] = %[[FROM]] to %{{.*}}
+//   CHECK-NOT:     tile.bounds {{.*}}"m"
+//       CHECK:     %[[EVERY:.*]] = arith.cmpi sge, %[[M0]], %{{.*}}
+//       CHECK:     scf.if %[[EVERY]]
+tile.kernel @values grid(%p0 = p: 16) lanes p (%A: !tile.view<[p], f32>, %start: !tile.view<[p], i32>)
+    attributes {ranks = [#attn.rank<"p", free, 0>, #attn.rank<"m", free, 0>]} {
+  %c64 = arith.constant 64 : index
+  %lo, %hi = tile.range "m" step 64 ranks ["p"] sizes [16] at(%p0) {
+    %m = tile.coord "m"
+    %p = tile.coord "p"
+    %n = attn.cast %m to i32 {implicit} : index -> i32
+    %s, %valid = tile.read %start[%p] : !tile.view<[p], i32> -> i32
+    %c = arith.cmpi sge, %n, %s : i32
+    tile.yield where %c
+  }
+  scf.for %m0 = %lo to %hi step %c64 {
+    %some, %every = tile.test ranks ["p", "m"] sizes [16, 64] at(%p0, %m0) {
+      %m = tile.coord "m"
+      %p = tile.coord "p"
+      %n = attn.cast %m to i32 {implicit} : index -> i32
+      %s, %valid = tile.read %start[%p] : !tile.view<[p], i32> -> i32
+      %c = arith.cmpi sge, %n, %s : i32
+      tile.yield where %c
+    } {ranged = "m"}
+    scf.if %every {
+      %z = tile.fill 0.0 : f32 : !tile.tile<[p: 16], f32>
+      tile.store %z, %A[%p0] dims ["p"] : !tile.tile<[p: 16], f32>, !tile.view<[p], f32>
+    }
+  }
+}
+
+// -----
+
+/// A sum of a key and a value wraps where it leaves i32, and says nothing then:
+/// the loop goes from 0 to the extent. Of i64 it never says anything.
+// CHECK-LABEL: tile.kernel @wrapping
+//       CHECK:   tile.bounds ranks ["p"]
+//   CHECK-DAG:   %[[IN:.*]] = arith.cmpi sge, %{{.*}}, %c-2147483648
+//   CHECK-DAG:   %[[UNDER:.*]] = arith.cmpi sle, %{{.*}}, %c2147483647
+//       CHECK:   %[[HOLDS:.*]] = arith.andi %[[IN]], %[[UNDER]]
+//       CHECK:   arith.select %[[HOLDS]], %{{.*}}, %c0
+//   CHECK-NOT:   tile.bounds
+//       CHECK:   scf.for
+//       CHECK:   scf.for %{{.*}} = %c0 to
+tile.kernel @wrapping grid(%p0 = p: 16) lanes p (%A: !tile.view<[p], f32>, %i: !tile.view<[p], i32>, %l: !tile.view<[p], i64>)
+    attributes {ranks = [#attn.rank<"p", free, 0>, #attn.rank<"m", free, 0>]} {
+  %c16 = arith.constant 16 : index
+  %c3 = arith.constant 3 : i32
+  %c3_i64 = arith.constant 3 : i64
+  %lo, %hi = tile.range "m" step 16 ranks ["p"] sizes [16] at(%p0) {
+    %m = tile.coord "m"
+    %p = tile.coord "p"
+    %n = attn.cast %m to i32 {implicit} : index -> i32
+    %s, %valid = tile.read %i[%p] : !tile.view<[p], i32> -> i32
+    %d = arith.subi %n, %s : i32
+    %c = arith.cmpi sge, %d, %c3 : i32
+    tile.yield where %c
+  }
+  %from, %to = tile.range "m" step 16 ranks ["p"] sizes [16] at(%p0) {
+    %m = tile.coord "m"
+    %p = tile.coord "p"
+    %n = attn.cast %m to i64 {implicit} : index -> i64
+    %s, %valid = tile.read %l[%p] : !tile.view<[p], i64> -> i64
+    %d = arith.subi %n, %s : i64
+    %c = arith.cmpi sge, %d, %c3_i64 : i64
+    tile.yield where %c
+  }
+  scf.for %m0 = %lo to %hi step %c16 {
+    %z = tile.fill 0.0 : f32 : !tile.tile<[p: 16], f32>
+    tile.store %z, %A[%m0] dims ["p"] : !tile.tile<[p: 16], f32>, !tile.view<[p], f32>
+  }
+  scf.for %m0 = %from to %to step %c16 {
+    %z = tile.fill 1.0 : f32 : !tile.tile<[p: 16], f32>
+    tile.store %z, %A[%m0] dims ["p"] : !tile.tile<[p: 16], f32>, !tile.view<[p], f32>
+  }
+}
+
+// -----
+
+/// What is read at the key itself bounds no loop over keys.
+// CHECK-LABEL: tile.kernel @negative_read_at_key
+//   CHECK-NOT:   tile.bounds
+//       CHECK:   scf.for %{{.*}} = %c0 to %{{.*}} step
+tile.kernel @negative_read_at_key grid(%p0 = p: 16) lanes p (%A: !tile.view<[p], f32>, %end: !tile.view<[m], i32>)
+    attributes {ranks = [#attn.rank<"p", free, 0>, #attn.rank<"m", free, 0>]} {
+  %c16 = arith.constant 16 : index
+  %lo, %hi = tile.range "m" step 16 ranks ["p"] sizes [16] at(%p0) {
+    %m = tile.coord "m"
+    %p = tile.coord "p"
+    %q = attn.cast %p to i32 {implicit} : index -> i32
+    %e, %valid = tile.read %end[%m] : !tile.view<[m], i32> -> i32
+    %c = arith.cmpi slt, %q, %e : i32
+    tile.yield where %c
+  }
+  scf.for %m0 = %lo to %hi step %c16 {
+    %z = tile.fill 0.0 : f32 : !tile.tile<[p: 16], f32>
+    tile.store %z, %A[%m0] dims ["p"] : !tile.tile<[p: 16], f32>, !tile.view<[p], f32>
+  }
+}

@@ -88,3 +88,33 @@ func.func @contract_types(%a: !tile.tile<[m: 4, e: 4], bf16>, %b: !tile.tile<[e:
   %x = tile.contract %a, %b over ["e"] : !tile.tile<[m: 4, e: 4], bf16>, !tile.tile<[e: 4, p: 4], f32> -> !tile.tile<[m: 4, p: 4], f32>
   return
 }
+
+// -----
+
+func.func @bounds_sizes(%i: index) {
+  // expected-error @+1 {{has 1 ranks, 2 sizes and 1 offsets}}
+  %lo, %hi = tile.bounds ranks ["p"] sizes [4, 4] at(%i) {
+    %p = tile.coord "p"
+    tile.yield %p : index
+  }
+  return
+}
+
+// -----
+
+func.func @bounds_value(%i: index) {
+  // expected-error @+1 {{region must yield a value}}
+  %lo, %hi = tile.bounds ranks ["p"] sizes [4] at(%i) {
+  }
+  return
+}
+
+// -----
+
+func.func @bounds_type(%i: index, %x: f32) {
+  // expected-error @+1 {{bounds values of type 'f32', expected i32, i64 or index}}
+  %lo, %hi = tile.bounds ranks ["p"] sizes [4] at(%i) {
+    tile.yield %x : f32
+  }
+  return
+}

@@ -201,6 +201,7 @@ public:
                   const Buffer &buffer, const Position &at);
   mlir::LogicalResult lowerLoad(tile::LoadOp op);
   mlir::LogicalResult lowerStore(tile::StoreOp op);
+  mlir::LogicalResult lowerBounds(tile::BoundsOp op);
   void lowerFill(tile::FillOp op);
   /// An element of a view and whether it is inside; 0 where it is not.
   std::pair<mlir::Value, mlir::Value> readElement(tile::ReadOp op,

@@ -277,6 +277,7 @@ LogicalResult KernelLowering::lowerOp(Operation *op) {
         lowerFill(fill);
         return success();
       })
+      .Case([&](tile::BoundsOp bounds) { return lowerBounds(bounds); })
       .Case([&](tile::MapOp map) {
         placeResult(map);
         return lowerCrosswise(map, [&] { return lowerMap(map); });

@@ -2,6 +2,7 @@
 
 #include "lib/Target/NVPTX/Fragment.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Transforms/RegionUtils.h"
 
 using namespace mlir;
 using namespace attn;
@@ -115,10 +116,16 @@ nvptx::getProducerSlice(tile::KernelOp kernel) {
                     llvm::none_of(op->getOperandTypes(), [](Type type) {
                       return isa<tile::TileType>(type);
                     });
-    if (!isScalar)
+    // Both roles have what stands in front of all loops.
+    bool isCommon = isa<tile::BoundsOp>(op) && op->getParentOp() == kernel;
+    if (!isScalar && !isCommon)
       return failure();
-    if (slice.insert(op).second)
-      llvm::append_range(worklist, op->getOperands());
+    if (!slice.insert(op).second)
+      continue;
+    llvm::append_range(worklist, op->getOperands());
+    SetVector<Value> captured;
+    getUsedValuesDefinedAbove(op->getRegions(), captured);
+    llvm::append_range(worklist, captured);
   }
   return slice;
 }

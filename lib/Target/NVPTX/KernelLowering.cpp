@@ -32,6 +32,8 @@ Value KernelLowering::both(Value x, Value y) {
 }
 
 Value KernelLowering::toInt(Value value) {
+  if (value.getType().isInteger(64))
+    return value;
   if (value.getType().isInteger(32))
     return b.createOrFold<arith::ExtSIOp>(b.getI64Type(), value);
   return b.createOrFold<arith::IndexCastOp>(b.getI64Type(), value);

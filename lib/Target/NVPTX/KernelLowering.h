@@ -132,7 +132,7 @@ public:
   mlir::Value add(mlir::Value x, mlir::Value y);
   mlir::Value mul(mlir::Value x, mlir::Value y);
   mlir::Value both(mlir::Value x, mlir::Value y);
-  /// `index` or i32 as i64; i64 or i32 as `index`.
+  /// An integer as i64; i64 or i32 as `index`.
   mlir::Value toInt(mlir::Value value);
   mlir::Value toIndex(mlir::Value integer);
   mlir::Value getValue(mlir::Value value) {
@@ -190,6 +190,7 @@ public:
 
   //===--- Operations -----------------------------------------------------===//
 
+  mlir::LogicalResult lowerBounds(tile::BoundsOp op);
   mlir::LogicalResult lowerMap(tile::MapOp op);
   mlir::LogicalResult lowerContract(tile::ContractOp op);
   mlir::LogicalResult lowerLoad(tile::LoadOp op);
@@ -268,6 +269,8 @@ private:
   llvm::DenseMap<mlir::Block *, mlir::Value> phases;
   /// The place of which turn a load's tile is in.
   llvm::DenseMap<mlir::Operation *, mlir::Value> turnsOfTiles;
+  /// What has been emitted for both roles.
+  llvm::DenseSet<mlir::Operation *> commonBounds;
   /// What the producer computes; set while that is emitted.
   const llvm::DenseSet<mlir::Operation *> *producerSlice = nullptr;
   /// Of all the producer's loads; none where a tile's has no map.
@@ -282,6 +285,9 @@ private:
   mlir::LogicalResult lowerRoles();
   /// Sets what is known of this thread, the block's one of that number.
   void bindThread(mlir::Value number);
+  /// Emits the bounds that both roles' loops have, and what these need, once
+  /// for both.
+  mlir::LogicalResult lowerCommonBounds(mlir::Block &block);
   /// Emits `body` for each task of the block.
   mlir::LogicalResult
   lowerTasks(llvm::function_ref<mlir::LogicalResult()> body);

@@ -438,6 +438,7 @@ LogicalResult KernelLowering::lowerOp(Operation *op) {
         lowerFill(fill);
         return success();
       })
+      .Case([&](tile::BoundsOp bounds) { return lowerBounds(bounds); })
       .Case([&](tile::MapOp map) { return lowerMap(map); })
       .Case([&](tile::ContractOp contract) { return lowerContract(contract); })
       .Case([&](tile::ConvertOp convert) { return lowerConvert(convert); })

@@ -7,6 +7,9 @@
 // the other when all that compute have read it. Both roles count the turns; the
 // count gives the place, and the parity of the barriers' phase.
 //
+// Bounds that are read from tensors (LowerBounds) take whole warps, and of the
+// producer one thread may run: both roles have them from before they part.
+//
 // A tile comes by TMA, a box for each 64 of its columns, where its tensors'
 // strides allow tensor maps, which the runtime finds at each launch; else all
 // threads of the producer copy it.
@@ -422,6 +425,9 @@ LogicalResult KernelLowering::lowerRoles() {
   Value member = arith::RemUIOp::create(b, thread, small(groupThreads));
   isFirstOfGroup = isZero(member);
   when(isZero(thread), [&] { initBarriers(); });
+  Block &body = kernel.getBody().front();
+  if (failed(lowerCommonBounds(body)))
+    return failure();
   emitBarrier(b);
   auto begin = [&] {
     for (tile::LoadOp load : ringLoads)
@@ -429,7 +435,6 @@ LogicalResult KernelLowering::lowerRoles() {
   };
   auto roles = scf::IfOp::create(b, isZero(group), /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(b);
-  Block &body = kernel.getBody().front();
 
   b.setInsertionPointToStart(roles.thenBlock());
   emitSetRegisters(b, (*kernel.getRoles())[0], /*isMore=*/false);

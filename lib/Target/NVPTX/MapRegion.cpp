@@ -1,4 +1,4 @@
-//===- MapRegion.cpp - A tile.map at one of its points --------------------===//
+//===- MapRegion.cpp - A map or a box at one of its points ----------------===//
 
 #include "lib/Target/NVPTX/MapRegion.h"
 #include "lib/Target/Scalar.h"
@@ -12,25 +12,31 @@ using namespace attn::nvptx;
 namespace {
 class RegionEmitter {
 public:
-  RegionEmitter(KernelLowering &k, tile::MapOp op, const Position &at)
-      : k(k), op(op), at(at) {}
+  template <typename BoxOp>
+  RegionEmitter(KernelLowering &k, BoxOp op, const Position &at)
+      : k(k), op(op), body(op.getBody().front()), at(at) {
+    for (auto [rank, offset] : llvm::zip(op.getRanks(), op.getOffsets()))
+      offsets[cast<StringAttr>(rank)] = offset;
+  }
 
   FailureOr<PointValue> emit(ValueRange arguments) {
-    values.map(op.getBody().getArguments(), arguments);
-    for (Operation &inner : op.getBody().front().without_terminator()) {
+    values.map(body.getArguments(), arguments);
+    for (Operation &inner : body.without_terminator()) {
       k.b.setLoc(inner.getLoc());
       if (failed(emitOp(&inner)))
         return failure();
     }
-    tile::YieldOp yield = op.getYield();
+    auto yield = cast<tile::YieldOp>(body.getTerminator());
     return PointValue{get(yield.getValue()),
                       yield.getFilter() ? get(yield.getFilter()) : Value()};
   }
 
 private:
   KernelLowering &k;
-  tile::MapOp op;
+  Operation *op;
+  Block &body;
   const Position &at;
+  llvm::SmallDenseMap<StringAttr, Value, 4> offsets;
   IRMapping values;
 
   /// An integer: what an element's place in the tile adds to what is the same
@@ -55,10 +61,15 @@ private:
 RegionEmitter::Split RegionEmitter::split(Value value) {
   Operation *op = value.getDefiningOp();
   if (op && op->getParentOp() == this->op) {
+    // What a coordinate is compared with may be narrower than an index.
+    if (auto cast = dyn_cast<CastOp>(op);
+        cast && isa<IntegerType>(cast.getType()) &&
+        cast.getInput().getDefiningOp<tile::CoordOp>())
+      return split(cast.getInput());
     if (auto coord = dyn_cast<tile::CoordOp>(op)) {
       StringAttr rank = coord.getRankAttr();
-      Split split{k.toInt(k.getValue(this->op.getOffset(rank))),
-                  at.lookup(rank), 0, /*isOfPlace=*/true};
+      Split split{k.toInt(k.getValue(offsets.lookup(rank))), at.lookup(rank), 0,
+                  /*isOfPlace=*/true};
       APInt constant;
       if (auto sum = split.place.getDefiningOp<arith::AddIOp>();
           sum && matchPattern(sum.getRhs(), m_ConstantInt(&constant))) {
@@ -67,7 +78,7 @@ RegionEmitter::Split RegionEmitter::split(Value value) {
       }
       return split;
     }
-    if (isa<arith::AddIOp, arith::SubIOp>(op)) {
+    if (isa<arith::AddIOp, arith::SubIOp>(op) && value.getType().isIndex()) {
       Split a = split(op->getOperand(0)), b = split(op->getOperand(1));
       bool adds = isa<arith::AddIOp>(op);
       auto combine = [&](Value x, Value y) -> Value {
@@ -109,7 +120,7 @@ Value RegionEmitter::emitCompare(arith::CmpIOp compare) {
 static bool comparesCoordinates(Operation *op) {
   using P = arith::CmpIPredicate;
   auto compare = dyn_cast<arith::CmpIOp>(op);
-  return compare && compare.getLhs().getType().isIndex() &&
+  return compare && !compare.getLhs().getType().isInteger(1) &&
          llvm::is_contained({P::eq, P::ne, P::slt, P::sle, P::sgt, P::sge},
                             compare.getPredicate());
 }
@@ -119,8 +130,9 @@ LogicalResult RegionEmitter::emitOp(Operation *inner) {
     Value position = at.lookup(coord.getRankAttr());
     if (!position)
       return coord.emitOpError("is of rank `")
-             << coord.getRank() << "`, which the map doesn't iterate over";
-    Value offset = k.getValue(op.getOffset(coord.getRankAttr()));
+             << coord.getRank() << "`, which `" << op->getName()
+             << "` doesn't iterate over";
+    Value offset = k.getValue(offsets.lookup(coord.getRankAttr()));
     values.map(coord.getResult(), k.add(offset, k.toIndex(k.toInt(position))));
     return success();
   }
@@ -157,6 +169,11 @@ FailureOr<PointValue> nvptx::emitRegion(KernelLowering &k, tile::MapOp op,
                                         const Position &at,
                                         ValueRange arguments) {
   return RegionEmitter(k, op, at).emit(arguments);
+}
+
+FailureOr<PointValue> nvptx::emitRegion(KernelLowering &k, tile::BoundsOp op,
+                                        const Position &at) {
+  return RegionEmitter(k, op, at).emit({});
 }
 
 FailureOr<PointValue> nvptx::emitPoint(KernelLowering &k, tile::MapOp op,

@@ -1,4 +1,4 @@
-//===- MapRegion.h - A tile.map at one of its points ------------*- C++ -*-===//
+//===- MapRegion.h - A map or a box at one of its points --------*- C++ -*-===//
 
 #ifndef LIB_TARGET_NVPTX_MAPREGION_H
 #define LIB_TARGET_NVPTX_MAPREGION_H
@@ -8,7 +8,7 @@
 
 namespace attn::nvptx {
 
-/// What a map computes at a point: `filter` is null where it has none.
+/// What a region computes at a point: `filter` is null where it has none.
 struct PointValue {
   mlir::Value value, filter;
 };
@@ -18,7 +18,9 @@ struct PointValue {
 mlir::FailureOr<PointValue> emitRegion(KernelLowering &k, tile::MapOp op,
                                        const Position &at,
                                        mlir::ValueRange arguments);
-/// The same with the inputs read from shared memory.
+mlir::FailureOr<PointValue> emitRegion(KernelLowering &k, tile::BoundsOp op,
+                                       const Position &at);
+/// The first with the inputs read from shared memory.
 mlir::FailureOr<PointValue> emitPoint(KernelLowering &k, tile::MapOp op,
                                       const Position &at);
 

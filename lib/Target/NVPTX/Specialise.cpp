@@ -176,7 +176,9 @@ void Specialiser::run() {
     load.setStages(isSwizzled(load.getResult()) && isInLoop ? stages : 1);
   });
   kernel.setRoles(budget);
-  kernel.setPersistent(isPersistent);
+  // Bounds read from tensors are a task's, and are found before the roles part.
+  bool readsBounds = !kernel.getOps<tile::BoundsOp>().empty();
+  kernel.setPersistent(isPersistent && !readsBounds);
 }
 
 namespace {
