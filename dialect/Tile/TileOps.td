@@ -230,12 +230,16 @@ def Tile_RangeOp : Tile_BoxOp<"range"> {
     Bounds, multiples of `step` below the rank's extent rounded up, such that
     the filter is false outside `[lo, hi)` for every point of the box that
     `ranks`, `sizes` and `offsets` give. Expanded by Intervals.
+
+    Where the filter has an `or`, as of a window and the first keys, there may
+    be a gap: `%lo, %hi, %at, %gap` say that a coordinate `x` of `[lo, hi)`
+    stands for `x`, from `at` on for `x + gap`.
   }];
   let arguments = (ins StrAttr:$rank, I64Attr:$step, StrArrayAttr:$ranks,
                        DenseI64ArrayAttr:$sizes, Variadic<Index>:$offsets);
-  let results = (outs Index:$lo, Index:$hi);
+  let results = (outs Index:$lo, Index:$hi, Variadic<Index>:$gap);
   let assemblyFormat = [{
-    $rank `step` $step `ranks` $ranks `sizes` $sizes `at` `(` $offsets `)` $body attr-dict
+    $rank `step` $step `ranks` $ranks `sizes` $sizes `at` `(` $offsets `)` (`gap` type($gap)^)? $body attr-dict
   }];
 }
 

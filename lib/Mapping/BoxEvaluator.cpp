@@ -253,20 +253,31 @@ static bool isOrder(P predicate) {
   return llvm::is_contained({P::slt, P::sle, P::sgt, P::sge}, predicate);
 }
 
-Truth BoxEvaluator::getTruthWithin(Value condition, StringAttr rank) {
+/// Whether ranges of `rank` say all of `condition` that a box can say.
+bool BoxEvaluator::isRanged(Value condition, StringAttr rank) {
+  Operation *op = condition.getDefiningOp();
+  if (isa_and_nonnull<arith::AndIOp, arith::OrIOp>(op))
+    return isRanged(op->getOperand(0), rank) &&
+           isRanged(op->getOperand(1), rank);
+  auto cmp = dyn_cast_or_null<arith::CmpIOp>(op);
+  if (!cmp || !isOrder(cmp.getPredicate()))
+    return false;
+  std::optional<Linear> left = splitLinear(cmp.getLhs(), rank);
+  std::optional<Linear> right = splitLinear(cmp.getRhs(), rank);
+  return left && right && std::abs(left->sign - right->sign) == 1;
+}
+
+Truth BoxEvaluator::getTruthWithin(Value condition, StringAttr rank,
+                                   bool isExact) {
   Operation *op = condition.getDefiningOp();
   if (isa_and_nonnull<arith::AndIOp>(op)) {
-    Truth a = getTruthWithin(op->getOperand(0), rank);
-    Truth b = getTruthWithin(op->getOperand(1), rank);
+    Truth a = getTruthWithin(op->getOperand(0), rank, isExact);
+    Truth b = getTruthWithin(op->getOperand(1), rank, isExact);
     return {both(a.some, b.some), both(a.every, b.every)};
   }
   Truth truth = getTruth(condition);
-  auto cmp = dyn_cast_or_null<arith::CmpIOp>(op);
-  if (!cmp || !isOrder(cmp.getPredicate()))
-    return truth;
-  std::optional<Linear> left = splitLinear(cmp.getLhs(), rank);
-  std::optional<Linear> right = splitLinear(cmp.getRhs(), rank);
-  if (left && right && std::abs(left->sign - right->sign) == 1)
+  if ((isExact || !isa_and_nonnull<arith::OrIOp>(op)) &&
+      isRanged(condition, rank))
     truth.some = boolean(true);
   return truth;
 }
@@ -380,23 +391,54 @@ RankRange BoxEvaluator::solve(P predicate, const Linear &left,
   }
 }
 
-RankRange BoxEvaluator::getRange(Value condition, StringAttr rank) {
+RankRange BoxEvaluator::intersect(RankRange a, RankRange b) {
+  return {a.lo && b.lo ? max(a.lo, b.lo)
+          : a.lo       ? a.lo
+                       : b.lo,
+          a.hi && b.hi ? min(a.hi, b.hi)
+          : a.hi       ? a.hi
+                       : b.hi};
+}
+
+RankRange BoxEvaluator::getHull(RankRange a, RankRange b) {
+  return {a.lo && b.lo ? min(a.lo, b.lo) : Value(),
+          a.hi && b.hi ? max(a.hi, b.hi) : Value()};
+}
+
+RankRanges BoxEvaluator::getRanges(Value condition, StringAttr rank) {
   Operation *op = condition.getDefiningOp();
-  if (isa_and_nonnull<arith::AndIOp, arith::OrIOp>(op)) {
-    RankRange a = getRange(op->getOperand(0), rank);
-    RankRange b = getRange(op->getOperand(1), rank);
-    bool isAnd = isa<arith::AndIOp>(op);
-    // The intersection, or the hull.
-    auto combine = [&](Value x, Value y, bool wantsMax) -> Value {
-      if (!x || !y)
-        return isAnd ? (x ? x : y) : Value();
-      return wantsMax ? max(x, y) : min(x, y);
-    };
-    return {combine(a.lo, b.lo, isAnd), combine(a.hi, b.hi, !isAnd)};
+  if (auto cmp = dyn_cast_or_null<arith::CmpIOp>(op))
+    return {{getRange(cmp, rank)}};
+  if (!isa_and_nonnull<arith::AndIOp, arith::OrIOp>(op))
+    return {{RankRange()}};
+  RankRanges a = getRanges(op->getOperand(0), rank),
+             b = getRanges(op->getOperand(1), rank), all;
+  all.isExact = a.isExact && b.isExact;
+  auto add = [&](RankRange range) {
+    for (RankRange &other : all.ranges) {
+      // Nothing lies between two that have no lower bound, or no upper one.
+      bool isWhole = (!range.lo && !other.lo) || (!range.hi && !other.hi);
+      bool isFull = all.ranges.size() == 2;
+      if (!isWhole && !isFull)
+        continue;
+      all.isExact &= isWhole;
+      other = getHull(other, range);
+      return;
+    }
+    all.ranges.push_back(range);
+  };
+  if (isa<arith::OrIOp>(op)) {
+    llvm::for_each(a.ranges, add);
+    llvm::for_each(b.ranges, add);
+  } else {
+    for (RankRange x : a.ranges)
+      for (RankRange y : b.ranges)
+        add(intersect(x, y));
   }
-  auto cmp = dyn_cast_or_null<arith::CmpIOp>(op);
-  if (!cmp)
-    return {};
+  return all;
+}
+
+RankRange BoxEvaluator::getRange(arith::CmpIOp cmp, StringAttr rank) {
   std::optional<Linear> left = splitLinear(cmp.getLhs(), rank);
   std::optional<Linear> right = splitLinear(cmp.getRhs(), rank);
   if (!left || !right)

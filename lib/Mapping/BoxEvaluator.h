@@ -32,6 +32,14 @@ struct RankRange {
   mlir::Value lo, hi;
 };
 
+/// Ranges of a rank, outside all of which a condition is false.
+struct RankRanges {
+  llvm::SmallVector<RankRange, 2> ranges;
+  /// Whether they came of every part of the condition; else some `or` was
+  /// taken for all that lies between.
+  bool isExact = true;
+};
+
 /// Emits what the box of a `tile.range` or `tile.test` says of its filter,
 /// before that operation.
 class BoxEvaluator {
@@ -41,11 +49,15 @@ public:
                mlir::ValueRange offsets);
 
   Truth getTruth(mlir::Value condition);
-  /// The same of a tile of `rank` that is not outside `getRange`.
-  Truth getTruthWithin(mlir::Value condition, mlir::StringAttr rank);
-  /// The range of `rank`, which is none of the box, outside which `condition`
-  /// is false.
-  RankRange getRange(mlir::Value condition, mlir::StringAttr rank);
+  /// The same of a tile of `rank` that is in one of `getRanges`, which are
+  /// exact or not.
+  Truth getTruthWithin(mlir::Value condition, mlir::StringAttr rank,
+                       bool isExact);
+  /// The ranges of `rank`, which is none of the box, outside which `condition`
+  /// is false: one or two.
+  RankRanges getRanges(mlir::Value condition, mlir::StringAttr rank);
+  /// All that two ranges have, and what lies between.
+  RankRange getHull(RankRange a, RankRange b);
 
 private:
   /// Inclusive bounds of an integer over the box.
@@ -75,6 +87,9 @@ private:
   std::optional<Bounds> narrow(mlir::Type type, Bounds bounds);
   mlir::Value isIn(mlir::Type type, mlir::Value lo, mlir::Value hi);
   std::optional<Linear> splitLinear(mlir::Value value, mlir::StringAttr rank);
+  bool isRanged(mlir::Value condition, mlir::StringAttr rank);
+  RankRange getRange(mlir::arith::CmpIOp cmp, mlir::StringAttr rank);
+  RankRange intersect(RankRange a, RankRange b);
   Truth compareBounds(mlir::arith::CmpIPredicate predicate, const Bounds &a,
                       const Bounds &b);
   RankRange solve(mlir::arith::CmpIPredicate predicate, const Linear &left,

@@ -73,6 +73,7 @@ private:
     bool hasFilter = false;
     /// Whether some condition could not be said.
     bool isOpen = false;
+    bool hasOr = false; ///< in one of the filters
   };
 
   /// How an Einsum's reads reach its map: as input tiles, or as values that

@@ -132,6 +132,7 @@ NestEmitter::BoxFilter NestEmitter::emitBoxFilter(StreamOp stream,
 
   Value joined;
   bool unfiltered = false;
+  int64_t numJoins = 0;
   // A point of a reduction, or one that a list may choose, needs all of
   // `einsums` to be present.
   auto join = [&](ArrayRef<EinsumOp> einsums) {
@@ -146,7 +147,7 @@ NestEmitter::BoxFilter NestEmitter::emitBoxFilter(StreamOp stream,
     else if (ofAll)
       joined = arith::AndIOp::create(builder, loc, joined, mine);
     else
-      joined = arith::OrIOp::create(builder, loc, joined, mine);
+      joined = arith::OrIOp::create(builder, loc, joined, mine), ++numJoins;
   };
   stream.getStep().walk([&](Operation *op) {
     auto einsum = dyn_cast<EinsumOp>(op);
@@ -162,6 +163,7 @@ NestEmitter::BoxFilter NestEmitter::emitBoxFilter(StreamOp stream,
   if (unfiltered && !ofAll)
     joined = {};
   filter.hasFilter = joined != nullptr;
+  filter.hasOr = llvm::range_size(region.getOps<arith::OrIOp>()) > numJoins;
   Value extent =
       tile::ExtentOp::create(builder, loc, builder.getIndexType(), streamed);
   Value inside = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt,
@@ -314,14 +316,19 @@ LogicalResult NestEmitter::emitStream(StreamOp stream, StreamPart part) {
     extents.push_back(dim.size);
     offsets.push_back(dim.offset);
   }
+  Region body;
+  BoxFilter filter = emitBoxFilter(stream, body, /*ofAll=*/false);
+  bool collects = stream.getNumResults() > stream.getNumStates();
+  // Either part of an `or` may leave coordinates, and none between them.
+  bool hasGap = !collects && filter.hasOr;
+  SmallVector<Type> gapTypes(hasGap ? 2 : 0, builder.getIndexType());
   auto range = tile::RangeOp::create(
-      builder, loc, builder.getIndexType(), builder.getIndexType(), rank,
-      builder.getI64IntegerAttr(size), builder.getArrayAttr(ranks),
+      builder, loc, builder.getIndexType(), builder.getIndexType(), gapTypes,
+      rank, builder.getI64IntegerAttr(size), builder.getArrayAttr(ranks),
       builder.getDenseI64ArrayAttr(extents), offsets);
-  BoxFilter filter = emitBoxFilter(stream, range.getBody(), /*ofAll=*/false);
+  range.getBody().takeBody(body);
   Value lo = range.getLo(), hi = range.getHi();
   Value step = constant(size);
-  bool collects = stream.getNumResults() > stream.getNumStates();
   if (collects) {
     // Every coordinate of what is collected is stored.
     lo = constant(0);
@@ -346,6 +353,14 @@ LogicalResult NestEmitter::emitStream(StreamOp stream, StreamPart part) {
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(loop.getBody());
   Value coordinate = loop.getInductionVar();
+  if (hasGap) {
+    Value isBefore = arith::CmpIOp::create(
+        builder, loc, arith::CmpIPredicate::slt, coordinate, range.getGap()[0]);
+    Value behind =
+        arith::AddIOp::create(builder, loc, coordinate, range.getGap()[1]);
+    coordinate =
+        arith::SelectOp::create(builder, loc, isBefore, coordinate, behind);
+  }
   bool walks = containsStream(stream);
   if (walks) {
     origins[rank] = coordinate;

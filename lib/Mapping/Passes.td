@@ -38,8 +38,9 @@ def Intervals : Pass<"tile-intervals", "::attn::tile::KernelOp"> {
     `tile.range` and `tile.test` hold a filter as an expression of coordinates.
     Interval arithmetic over the box gives, in a few integer operations, the
     range of tiles that the filter may leave and whether it holds somewhere or
-    everywhere in one: no mask in memory at any length. `and` intersects, `or`
-    takes the hull, so the answers are conservative.
+    everywhere in one: no mask in memory at any length. `and` intersects; `or`
+    makes two ranges, with a gap that the loop leaves out, or the hull of more,
+    so the answers are conservative.
 
     ```mlir
     %lo, %hi = tile.range "m" step 64 ranks ["p"] sizes [128] at(%p0) {

@@ -102,6 +102,101 @@ tile.kernel @sinks grid(%p0 = p: 16) lanes p (%A: !tile.view<[p], f32>)
 
 // -----
 
+/// Two ranges and what lies between them: whole tiles, an empty range at 0. A
+/// tile between the bounds needs no test of either.
+// CHECK-LABEL: tile.kernel @gap
+//       CHECK:   arith.remsi
+//       CHECK:   %[[FIRST:.*]] = arith.cmpi sge
+//  CHECK-NEXT:   %[[LO:.*]] = arith.select %[[FIRST]]
+//  CHECK-NEXT:   %[[AT:.*]] = arith.select %[[FIRST]]
+//  CHECK-NEXT:   %[[NEXT:.*]] = arith.select %[[FIRST]]
+//  CHECK-NEXT:   %[[BETWEEN:.*]] = arith.subi %[[NEXT]], %[[AT]]
+//  CHECK-NEXT:   %[[GAP:.*]] = arith.maxsi %[[BETWEEN]], %c0
+//  CHECK-NEXT:   %[[END:.*]] = arith.select %[[FIRST]]
+//  CHECK-NEXT:   %[[LEFT:.*]] = arith.subi %[[END]], %[[GAP]]
+//  CHECK-NEXT:   %[[HI:.*]] = arith.maxsi %[[AT]], %[[LEFT]]
+//       CHECK:   scf.for %[[X:.*]] = %[[LO]] to %[[HI]]
+//       CHECK:     %[[NEAR:.*]] = arith.cmpi slt, %[[X]], %[[AT]]
+//       CHECK:     %[[FAR:.*]] = arith.addi %[[X]], %[[GAP]]
+//       CHECK:     arith.select %[[NEAR]], %[[X]], %[[FAR]]
+//   CHECK-NOT:     scf.if
+tile.kernel @gap grid(%p0 = p: 16) lanes p (%A: !tile.view<[p], f32>)
+    attributes {ranks = [#attn.rank<"p", free, 0>, #attn.rank<"m", free, 0>]} {
+  %c4 = arith.constant 4 : index
+  %c16 = arith.constant 16 : index
+  %lo, %hi, %gap:2 = tile.range "m" step 16 ranks ["p"] sizes [16] at(%p0) gap index, index {
+    %m = tile.coord "m"
+    %p = tile.coord "p"
+    %sink = arith.cmpi slt, %m, %c4 : index
+    %d = arith.subi %p, %m : index
+    %near = arith.cmpi slt, %d, %c16 : index
+    %either = arith.ori %sink, %near : i1
+    %before = arith.cmpi sle, %m, %p : index
+    %all = arith.andi %either, %before : i1
+    tile.yield where %all
+  }
+  scf.for %x = %lo to %hi step %c16 {
+    %isNear = arith.cmpi slt, %x, %gap#0 : index
+    %far = arith.addi %x, %gap#1 : index
+    %m0 = arith.select %isNear, %x, %far : index
+    %some, %every = tile.test ranks ["p", "m"] sizes [16, 16] at(%p0, %m0) {
+      %m = tile.coord "m"
+      %p = tile.coord "p"
+      %sink = arith.cmpi slt, %m, %c4 : index
+      %d = arith.subi %p, %m : index
+      %near = arith.cmpi slt, %d, %c16 : index
+      %either = arith.ori %sink, %near : i1
+      %before = arith.cmpi sle, %m, %p : index
+      %all = arith.andi %either, %before : i1
+      tile.yield where %all
+    } {ranged = "m"}
+    scf.if %some {
+      %z = tile.fill 0.0 : f32 : !tile.tile<[p: 16], f32>
+      tile.store %z, %A[%m0] dims ["p"] : !tile.tile<[p: 16], f32>, !tile.view<[p], f32>
+    }
+  }
+}
+
+// -----
+
+/// Two parts that both have no lower bound leave nothing between them.
+// CHECK-LABEL: tile.kernel @prefix
+//   CHECK-NOT:   arith.select
+//       CHECK:   scf.for
+//   CHECK-NOT:     scf.if
+tile.kernel @prefix grid(%p0 = p: 16) lanes p (%A: !tile.view<[p], f32>)
+    attributes {ranks = [#attn.rank<"p", free, 0>, #attn.rank<"m", free, 0>]} {
+  %c40 = arith.constant 40 : index
+  %c16 = arith.constant 16 : index
+  %lo, %hi, %gap:2 = tile.range "m" step 16 ranks ["p"] sizes [16] at(%p0) gap index, index {
+    %m = tile.coord "m"
+    %p = tile.coord "p"
+    %known = arith.cmpi slt, %m, %c40 : index
+    %before = arith.cmpi sle, %m, %p : index
+    %either = arith.ori %known, %before : i1
+    tile.yield where %either
+  }
+  scf.for %x = %lo to %hi step %c16 {
+    %isNear = arith.cmpi slt, %x, %gap#0 : index
+    %far = arith.addi %x, %gap#1 : index
+    %m0 = arith.select %isNear, %x, %far : index
+    %some, %every = tile.test ranks ["p", "m"] sizes [16, 16] at(%p0, %m0) {
+      %m = tile.coord "m"
+      %p = tile.coord "p"
+      %known = arith.cmpi slt, %m, %c40 : index
+      %before = arith.cmpi sle, %m, %p : index
+      %either = arith.ori %known, %before : i1
+      tile.yield where %either
+    } {ranged = "m"}
+    scf.if %some {
+      %z = tile.fill 0.0 : f32 : !tile.tile<[p: 16], f32>
+      tile.store %z, %A[%m0] dims ["p"] : !tile.tile<[p: 16], f32>, !tile.view<[p], f32>
+    }
+  }
+}
+
+// -----
+
 /// What a box can't say is true somewhere and false somewhere.
 // CHECK-LABEL: tile.kernel @negative_open
 //       CHECK:   tile.fill 0.000000e+00

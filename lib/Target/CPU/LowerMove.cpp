@@ -227,7 +227,10 @@ KernelLowering::getNextPlace(tile::LoadOp op) {
   int64_t moved = -1;
   for (auto [index, offset] : llvm::enumerate(op.getOffsets())) {
     Value place = toInt(getValue(offset));
-    if (loop && offset == loop.getInductionVar()) {
+    // A loop leaves coordinates out but once.
+    auto select = offset.getDefiningOp<arith::SelectOp>();
+    Value coordinate = select ? select.getTrueValue() : offset;
+    if (loop && coordinate == loop.getInductionVar()) {
       moved = index;
       place = add(place, toInt(getValue(loop.getStep())));
     }

@@ -321,7 +321,8 @@ void KernelLowering::startStage(scf::ForOp op, ArrayRef<tile::LoadOp> loads,
   when(isTurn, [&] {
     for (tile::LoadOp load : loads) {
       // Computed anew at their own places in the body.
-      for (Operation *offset : *getOffsetSlice(load, op))
+      SmallVector<Operation *> slice = *getOffsetSlice(load, op);
+      for (Operation *offset : slice)
         values.map(offset->getResult(0),
                    emitScalar(offset, flatten(offset->getOperands())));
       stages[load] = stage;
