@@ -7,6 +7,12 @@
 // exponential's own argument (Scalar.h, `hasExp2`). Both together leave nothing
 // of the scaled scores but one multiply-add.
 //
+//   exp(x - g) where f, else 0 = exp(y - g)         with y = x where f, else
+//   -inf
+//
+// A maximum has that y, too; so a filter is asked once, of the scores, and what
+// is added up or multiplied needs none.
+//
 //===----------------------------------------------------------------------===//
 
 #include "lib/Target/NVPTX/Fragment.h"
@@ -36,31 +42,180 @@ static bool isPositive(Value value) {
 }
 
 /// `value` as x * c with a positive c; no factor where it is no such product.
-static std::pair<Value, Value> splitFactor(Value value) {
+/// x * c + u * y, with a u from outside of `map`, is (x + u / c * y) * c: what
+/// is added takes a multiply-add, as it did, and the factor none.
+static std::pair<Value, Value> splitFactor(Value value, tile::MapOp map) {
   if (auto product = value.getDefiningOp<arith::MulFOp>()) {
     if (isPositive(product.getRhs()))
       return {product.getLhs(), product.getRhs()};
     if (isPositive(product.getLhs()))
       return {product.getRhs(), product.getLhs()};
   }
+  auto sum = value.getDefiningOp<arith::AddFOp>();
+  if (!sum)
+    return {value, Value()};
+  for (auto [scaled, rest] : {std::pair(sum.getLhs(), sum.getRhs()),
+                              std::pair(sum.getRhs(), sum.getLhs())}) {
+    auto product = rest.getDefiningOp<arith::MulFOp>();
+    if (!scaled.getDefiningOp<arith::MulFOp>() || !product)
+      continue;
+    auto [x, factor] = splitFactor(scaled, map);
+    Value steady = product.getLhs(), varying = product.getRhs();
+    if (map.getBody().isAncestor(steady.getParentRegion()))
+      std::swap(steady, varying);
+    if (!factor || map.getBody().isAncestor(steady.getParentRegion()))
+      continue;
+    ImplicitLocOpBuilder b(sum.getLoc(), sum);
+    Value ratio = arith::DivFOp::create(b, steady, factor);
+    Value left = arith::MulFOp::create(b, ratio, varying);
+    return {arith::AddFOp::create(b, x, left), factor};
+  }
   return {value, Value()};
 }
 
+//===----------------------------------------------------------------------===//
+// Filters
+//===----------------------------------------------------------------------===//
+
+/// Whether two maps' values are the same function of coordinates, extents and
+/// what is outside of them.
+static bool isSameCondition(Value a, Value b, tile::MapOp inA,
+                            tile::MapOp inB) {
+  Operation *opA = a.getDefiningOp(), *opB = b.getDefiningOp();
+  bool isInside = opA && inA.getBody().isAncestor(opA->getParentRegion());
+  if (!isInside)
+    return a == b && a.getParentBlock() != &inA.getBody().front();
+  if (!opB || !inB.getBody().isAncestor(opB->getParentRegion()) ||
+      !isa<tile::CoordOp, tile::ExtentOp, arith::ConstantOp, arith::CmpIOp,
+           arith::AddIOp, arith::SubIOp, arith::AndIOp, arith::OrIOp,
+           arith::XOrIOp, CastOp>(opA))
+    return false;
+  return opA->getName() == opB->getName() &&
+         opA->getAttrDictionary() == opB->getAttrDictionary() &&
+         opA->getResultTypes() == opB->getResultTypes() &&
+         llvm::equal(
+             opA->getOperands(), opB->getOperands(),
+             [&](Value x, Value y) { return isSameCondition(x, y, inA, inB); });
+}
+
+/// A map that takes elements of one tile of the same place as they are, or 0
+/// where a filter doesn't hold.
+struct FilteredUse {
+  tile::MapOp map;
+  Value filter;
+  bool isSum; ///< of the elements; else a tile of them
+};
+
+static std::optional<FilteredUse> getFilteredUse(OpOperand &use,
+                                                 tile::MapOp weights) {
+  auto map = dyn_cast<tile::MapOp>(use.getOwner());
+  if (!map || map.getAcc() || map.getInputs().size() != 1 ||
+      map.getRanks() != weights.getRanks() ||
+      map.getSizes() != weights.getSizes() ||
+      map.getOffsets() != weights.getOffsets())
+    return std::nullopt;
+  Value element = map.getBody().getArgument(0);
+  tile::YieldOp yield = map.getYield();
+  if (map.getReducers().size() == 1 && yield.getFilter() &&
+      yield.getValue() == element &&
+      cast<ReduceAttr>(map.getReducers()[0]).getReducer() ==
+          ReducerName(ReducerKind::Add))
+    return FilteredUse{map, yield.getFilter(), /*isSum=*/true};
+  auto select = yield.getValue().getDefiningOp<arith::SelectOp>();
+  if (map.getReducers().empty() && select && select.getTrueValue() == element &&
+      matchPattern(select.getFalseValue(), m_PosZeroFloat()))
+    return FilteredUse{map, select.getCondition(), /*isSum=*/false};
+  return std::nullopt;
+}
+
+/// A copy of what `value` is made of in `from`, in front of `b`'s place.
+static Value cloneInto(ImplicitLocOpBuilder &b, Value value, tile::MapOp from,
+                       IRMapping &mapping) {
+  Operation *op = value.getDefiningOp();
+  if (!op || !from.getBody().isAncestor(op->getParentRegion()))
+    return mapping.lookupOrDefault(value);
+  if (!mapping.contains(value)) {
+    for (Value operand : op->getOperands())
+      cloneInto(b, operand, from, mapping);
+    b.clone(*op, mapping);
+  }
+  return mapping.lookup(value);
+}
+
+/// What uses `map`, where all of it asks the same filter; else nothing.
+static SmallVector<FilteredUse> getFilteredUses(tile::MapOp map) {
+  SmallVector<FilteredUse> uses;
+  for (OpOperand &use : map.getResult().getUses()) {
+    std::optional<FilteredUse> filtered = getFilteredUse(use, map);
+    if (!filtered ||
+        !isSameCondition(uses.empty() ? filtered->filter : uses.front().filter,
+                         filtered->filter,
+                         uses.empty() ? filtered->map : uses.front().map,
+                         filtered->map))
+      return {};
+    uses.push_back(*filtered);
+  }
+  return uses;
+}
+
+/// The filter that all which uses `map` asks, in front of `b`'s place in the
+/// map, and asks no more; null where they don't.
+static Value takeFilter(ImplicitLocOpBuilder &b, tile::MapOp map) {
+  SmallVector<FilteredUse> uses = getFilteredUses(map);
+  if (uses.empty())
+    return {};
+  IRMapping mapping;
+  Value filter = cloneInto(b, uses.front().filter, uses.front().map, mapping);
+  for (FilteredUse &use : uses)
+    if (use.isSum)
+      use.map.getYield().getFilterMutable().clear();
+    else
+      use.map.getResult().replaceAllUsesWith(map.getResult());
+  return filter;
+}
+
+/// A sum of what a filter leaves is one of the tile that is 0 elsewhere.
+static void shareFiltered(tile::MapOp map) {
+  SmallVector<FilteredUse> uses = getFilteredUses(map);
+  auto *tile =
+      llvm::find_if(uses, [](const FilteredUse &use) { return !use.isSum; });
+  if (tile == uses.end())
+    return;
+  for (FilteredUse &use : uses) {
+    if (!use.isSum || use.map->getBlock() != tile->map->getBlock())
+      continue;
+    if (use.map->isBeforeInBlock(tile->map))
+      tile->map->moveBefore(use.map);
+    use.map.getYield().getFilterMutable().clear();
+    use.map.getInputsMutable().assign(tile->map.getResult());
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Factors
+//===----------------------------------------------------------------------===//
+
 /// In f32, where what is subtracted is no -inf (S6) nor becomes it.
-static void foldExponential(math::ExpOp op) {
+static void foldExponential(math::ExpOp op, tile::MapOp map) {
   auto difference = op.getOperand().getDefiningOp<arith::SubFOp>();
   if (!op.getType().isF32() || !difference || !difference->hasOneUse())
     return;
   ImplicitLocOpBuilder b(op.getLoc(), op);
   Value log2e = makeConstant(b, b.getF32Type(), 1 / std::log(2.0));
   Value lowest = makeConstant(b, b.getF32Type(), -FLT_MAX);
-  auto [x, factor] = splitFactor(difference.getLhs());
+  auto [x, factor] = splitFactor(difference.getLhs(), map);
   Value scale =
       factor ? arith::MulFOp::create(b, factor, log2e).getResult() : log2e;
   Value guard = arith::MulFOp::create(b, difference.getRhs(), log2e);
   Value isLow =
       arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, lowest, guard);
   guard = arith::SelectOp::create(b, isLow, lowest, guard);
+  Value filter;
+  if (map.getYield().getValue() == op.getResult())
+    filter = takeFilter(b, map);
+  if (filter)
+    x = arith::SelectOp::create(b, filter, x,
+                                makeConstant(b, b.getF32Type(), -INFINITY));
   Value exponent =
       math::FmaOp::create(b, x, scale, arith::NegFOp::create(b, guard));
   op.replaceAllUsesWith(math::Exp2Op::create(b, exponent).getResult());
@@ -78,7 +233,7 @@ static void foldExtremum(tile::MapOp map) {
   if (name != ReducerKind::Max && name != ReducerKind::Min)
     return;
   tile::YieldOp yield = map.getYield();
-  auto [x, factor] = splitFactor(yield.getValue());
+  auto [x, factor] = splitFactor(yield.getValue(), map);
   if (!factor)
     return;
   yield.getValueMutable().assign(x);
@@ -97,16 +252,8 @@ static void foldExtremum(tile::MapOp map) {
   Block *body =
       b.createBlock(&scaled.getBody(), {}, {b.getF32Type()}, {map.getLoc()});
   IRMapping mapping;
-  auto clone = [&](auto &&self, Value value) -> Value {
-    Operation *op = value.getDefiningOp();
-    if (!op || !map.getBody().isAncestor(op->getParentRegion()))
-      return value;
-    for (Value operand : op->getOperands())
-      mapping.map(operand, self(self, operand));
-    return b.clone(*op, mapping)->getResult(0);
-  };
-  Value product =
-      arith::MulFOp::create(b, body->getArgument(0), clone(clone, factor));
+  Value product = arith::MulFOp::create(b, body->getArgument(0),
+                                        cloneInto(b, factor, map, mapping));
   tile::YieldOp::create(b, product, Value());
 }
 
@@ -123,8 +270,12 @@ struct FoldExponents : nvptx::impl::FoldExponentsBase<FoldExponents> {
       foldExtremum(map);
       for (auto op : llvm::make_early_inc_range(
                map.getBody().front().getOps<math::ExpOp>()))
-        foldExponential(op);
+        foldExponential(op, map);
+      shareFiltered(map);
     }
+    for (tile::MapOp map : llvm::reverse(maps))
+      if (map.getResult().use_empty())
+        map.erase();
   }
 };
 } // namespace

@@ -46,14 +46,35 @@ private:
     Value steady; ///< i64
     Value place;  ///< i32, of the thread; null: nothing
     int64_t constant = 0;
+    int64_t columns = 0; ///< how often the place's column is in it
     bool isOfPlace = false;
   };
+
+  /// A condition: `constant` compared with `limit`, an i32. Of those that order
+  /// them there are two, slt and sge.
+  struct Bound {
+    arith::CmpIPredicate predicate;
+    int64_t constant;
+    Value limit;
+    bool isOfColumn; ///< whether `constant` has a column, and that once
+  };
+  /// Part of a condition: a bound, or any other value.
+  struct Part {
+    std::optional<Bound> bound;
+    Value value;
+  };
+  /// What conditions of the region are made of: by `and`, by `or`, or one part.
+  DenseMap<Value, SmallVector<Part>> parts;
 
   Value get(Value value) {
     return values.contains(value) ? values.lookup(value) : k.getValue(value);
   }
   Split split(Value value);
-  Value emitCompare(arith::CmpIOp compare);
+  std::optional<Bound> getBound(arith::CmpIOp compare);
+  Value emitBound(const Bound &bound);
+  bool join(Bound &a, const Bound &b, bool isAnd);
+  bool emitCondition(Operation *op);
+  Value emitNumber(CastOp cast);
   LogicalResult emitOp(Operation *inner);
 };
 } // namespace
@@ -61,14 +82,10 @@ private:
 RegionEmitter::Split RegionEmitter::split(Value value) {
   Operation *op = value.getDefiningOp();
   if (op && op->getParentOp() == this->op) {
-    // What a coordinate is compared with may be narrower than an index.
-    if (auto cast = dyn_cast<CastOp>(op);
-        cast && isa<IntegerType>(cast.getType()) &&
-        cast.getInput().getDefiningOp<tile::CoordOp>())
-      return split(cast.getInput());
     if (auto coord = dyn_cast<tile::CoordOp>(op)) {
       StringAttr rank = coord.getRankAttr();
       Split split{k.toInt(k.getValue(offsets.lookup(rank))), at.lookup(rank), 0,
+                  rank != k.getLaneRank(),
                   /*isOfPlace=*/true};
       APInt constant;
       if (auto sum = split.place.getDefiningOp<arith::AddIOp>();
@@ -78,6 +95,11 @@ RegionEmitter::Split RegionEmitter::split(Value value) {
       }
       return split;
     }
+    // What a coordinate is compared with may be narrower than an index.
+    if (auto cast = dyn_cast<CastOp>(op); cast && cast.getImplicit() &&
+                                          isa<IntegerType>(cast.getType()) &&
+                                          cast.getInput().getType().isIndex())
+      return split(cast.getInput());
     if (isa<arith::AddIOp, arith::SubIOp>(op) && value.getType().isIndex()) {
       Split a = split(op->getOperand(0)), b = split(op->getOperand(1));
       bool adds = isa<arith::AddIOp>(op);
@@ -89,6 +111,7 @@ RegionEmitter::Split RegionEmitter::split(Value value) {
         a.place = combine(a.place ? a.place : k.small(0), b.place);
       a.steady = combine(a.steady, b.steady);
       a.constant += adds ? b.constant : -b.constant;
+      a.columns += adds ? b.columns : -b.columns;
       a.isOfPlace |= b.isOfPlace;
       return a;
     }
@@ -99,11 +122,13 @@ RegionEmitter::Split RegionEmitter::split(Value value) {
 /// A comparison of coordinates as one of places, in 32 bits: these are small,
 /// and what is far away compares with them as the farthest such number. What
 /// differs from register to register is a constant.
-Value RegionEmitter::emitCompare(arith::CmpIOp compare) {
+std::optional<RegionEmitter::Bound>
+RegionEmitter::getBound(arith::CmpIOp compare) {
+  using P = arith::CmpIPredicate;
   constexpr int64_t farthest = 1 << 30;
   Split left = split(compare.getLhs()), right = split(compare.getRhs());
   if (!left.isOfPlace && !right.isOfPlace)
-    return {};
+    return std::nullopt;
   Value limit = arith::SubIOp::create(k.b, right.steady, left.steady);
   limit = arith::MaxSIOp::create(k.b, limit, k.constant(-farthest));
   limit = arith::MinSIOp::create(k.b, limit, k.constant(farthest));
@@ -112,17 +137,114 @@ Value RegionEmitter::emitCompare(arith::CmpIOp compare) {
     limit = k.add(limit, right.place);
   if (left.place)
     limit = k.b.createOrFold<arith::SubIOp>(limit, left.place);
-  return arith::CmpIOp::create(k.b, compare.getPredicate(),
-                               k.small(left.constant - right.constant), limit);
+  P predicate = compare.getPredicate();
+  int64_t constant = left.constant - right.constant,
+          columns = left.columns - right.columns;
+  if (predicate == P::sle || predicate == P::sgt) {
+    limit = k.add(limit, k.small(1));
+    predicate = predicate == P::sle ? P::slt : P::sge;
+  }
+  if (columns < 0) {
+    // The same of the negative numbers: -c < l where c >= 1 - l.
+    bool isOrdered = predicate == P::slt || predicate == P::sge;
+    constant = -constant;
+    limit = arith::SubIOp::create(k.b, k.small(isOrdered), limit);
+    if (isOrdered)
+      predicate = predicate == P::slt ? P::sge : P::slt;
+  }
+  return Bound{predicate, constant, limit, std::abs(columns) == 1};
+}
+
+Value RegionEmitter::emitBound(const Bound &bound) {
+  return arith::CmpIOp::create(k.b, bound.predicate, k.small(bound.constant),
+                               bound.limit);
+}
+
+/// Makes `a`, of two upper or two lower bounds, what `and` or `or` makes of
+/// them: for all registers of a row the same.
+bool RegionEmitter::join(Bound &a, const Bound &b, bool isAnd) {
+  using P = arith::CmpIPredicate;
+  if (a.predicate != b.predicate || !a.isOfColumn || !b.isOfColumn ||
+      (a.predicate != P::slt && a.predicate != P::sge))
+    return false;
+  Value other = k.add(b.limit, k.small(a.constant - b.constant));
+  if (isAnd == (a.predicate == P::slt))
+    a.limit = arith::MinSIOp::create(k.b, a.limit, other);
+  else
+    a.limit = arith::MaxSIOp::create(k.b, a.limit, other);
+  return true;
 }
 
 /// Whether places, less than the farthest of them, may be compared instead.
-static bool comparesCoordinates(Operation *op) {
+static bool comparesCoordinates(arith::CmpIOp compare) {
   using P = arith::CmpIPredicate;
-  auto compare = dyn_cast<arith::CmpIOp>(op);
-  return compare && !compare.getLhs().getType().isInteger(1) &&
+  return !compare.getLhs().getType().isInteger(1) &&
          llvm::is_contained({P::eq, P::ne, P::slt, P::sle, P::sgt, P::sge},
                             compare.getPredicate());
+}
+
+/// A comparison of coordinates, or an `and` or `or` of such. False for others.
+bool RegionEmitter::emitCondition(Operation *op) {
+  Value condition = op->getResult(0);
+  if (auto compare = dyn_cast<arith::CmpIOp>(op)) {
+    std::optional<Bound> bound;
+    if (comparesCoordinates(compare))
+      bound = getBound(compare);
+    if (!bound)
+      return false;
+    parts[condition].push_back({bound, Value()});
+    values.map(condition, emitBound(*bound));
+    return true;
+  }
+  if (!condition.getType().isInteger(1) ||
+      !isa<arith::AndIOp, arith::OrIOp>(op))
+    return false;
+  SmallVector<Part> joined;
+  auto add = [&](const Part &part) {
+    for (Part &other : joined)
+      if (other.bound && part.bound &&
+          join(*other.bound, *part.bound, isa<arith::AndIOp>(op)))
+        return;
+    joined.push_back(part);
+  };
+  for (Value operand : op->getOperands()) {
+    auto known = parts.find(operand);
+    bool isSame = known != parts.end() &&
+                  (known->second.size() == 1 ||
+                   operand.getDefiningOp()->getName() == op->getName());
+    if (isSame)
+      llvm::for_each(known->second, add);
+    else
+      add({std::nullopt, get(operand)});
+  }
+  Value all;
+  for (const Part &part : joined) {
+    Value value = part.bound ? emitBound(*part.bound) : part.value;
+    all = !all ? value
+          : isa<arith::AndIOp>(op)
+              ? arith::AndIOp::create(k.b, all, value).getResult()
+              : arith::OrIOp::create(k.b, all, value).getResult();
+  }
+  values.map(condition, all);
+  parts[condition] = std::move(joined);
+  return true;
+}
+
+/// A coordinate as a float: what differs from register to register is added as
+/// one, exactly below 2^24, so that only a row or a column is converted.
+Value RegionEmitter::emitNumber(CastOp cast) {
+  if (!cast.getImplicit() || !cast.getType().isF32() ||
+      !cast.getInput().getType().isIndex())
+    return {};
+  Split number = split(cast.getInput());
+  if (!number.isOfPlace)
+    return {};
+  Value steady = number.steady;
+  if (number.place)
+    steady = k.add(steady, k.toInt(number.place));
+  Value base = arith::SIToFPOp::create(k.b, cast.getType(), steady);
+  return arith::AddFOp::create(
+      k.b, base, makeConstant(k.b, cast.getType(), number.constant));
 }
 
 LogicalResult RegionEmitter::emitOp(Operation *inner) {
@@ -143,9 +265,11 @@ LogicalResult RegionEmitter::emitOp(Operation *inner) {
     values.map(extent.getResult(), k.toIndex(value));
     return success();
   }
-  if (comparesCoordinates(inner))
-    if (Value result = emitCompare(cast<arith::CmpIOp>(inner))) {
-      values.map(inner->getResult(0), result);
+  if (emitCondition(inner))
+    return success();
+  if (auto cast = dyn_cast<CastOp>(inner))
+    if (Value number = emitNumber(cast)) {
+      values.map(inner->getResult(0), number);
       return success();
     }
   SmallVector<Value> operands;

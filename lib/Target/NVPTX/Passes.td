@@ -49,7 +49,8 @@ def FoldExponents : Pass<"nvptx-fold-exponents", "::attn::tile::KernelOp"> {
     %w = tile.map ins(%s, %g) { yield exp2(fma(s, 0.125 * log2 e, -(g * log2 e))) }
     ```
     for tiles in registers, where an exponential is one instruction. A factor
-    that may be 0 or negative stays where it is.
+    that may be 0 or negative stays where it is. A filter that all uses of the
+    exponentials ask is asked of `s` instead, which is -inf elsewhere.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::math::MathDialect"];

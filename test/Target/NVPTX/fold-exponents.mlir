@@ -50,3 +50,107 @@ tile.kernel @negative_factor grid(%p0 = p: 64) lanes p (%R: !tile.view<[p], f32>
   } : <[p: 64], f32, register>
   tile.store %g, %R[%p0] dims ["p"] : <[p: 64], f32, register>, <[p], f32>
 }
+
+/// What uses exponentials where a filter holds: the filter is asked of the score,
+/// whose exponential is 0 elsewhere.
+// CHECK-LABEL: tile.kernel @filtered
+//       CHECK:   %[[W:.*]] = tile.map {{.*}} reducers [] {
+//       CHECK:     %[[KEPT:.*]] = arith.cmpi sle
+//       CHECK:     %[[X:.*]] = arith.select %[[KEPT]], %{{.*}}, %{{.*}} : f32
+//       CHECK:     math.fma %[[X]]
+//       CHECK:     math.exp2
+//       CHECK:   %[[SUM:.*]] = tile.map {{.*}} ins(%[[W]] {{.*}} reducers [#attn.reduce<add "m">] {
+//  CHECK-NEXT:   ^bb0(%[[E:.*]]: f32):
+//  CHECK-NEXT:     tile.yield %[[E]] : f32{{$}}
+//   CHECK-NOT:   tile.map
+//       CHECK:   tile.store %[[W]]
+tile.kernel @filtered grid(%p0 = p: 64) lanes p (%R: !tile.view<[m, p], f32>, %S: !tile.view<[p], f32>)
+    attributes {ranks = []} {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : f32
+  %s = tile.fill 1.0 : f32 : <[m: 64, p: 64], f32, register>
+  %g = tile.fill 2.0 : f32 : <[p: 64], f32, register>
+  %e = tile.map ranks ["m", "p"] sizes [64, 64] at(%c0, %p0) ins(%s, %g : !tile.tile<[m: 64, p: 64], f32, register>, !tile.tile<[p: 64], f32, register>) reducers [] {
+  ^bb0(%x: f32, %z: f32):
+    %d = arith.subf %x, %z : f32
+    %y = math.exp %d : f32
+    tile.yield %y : f32
+  } : <[m: 64, p: 64], f32, register>
+  %sum = tile.map ranks ["m", "p"] sizes [64, 64] at(%c0, %p0) ins(%e : !tile.tile<[m: 64, p: 64], f32, register>) reducers [#attn.reduce<add "m">] {
+  ^bb0(%x: f32):
+    %m = tile.coord "m"
+    %p = tile.coord "p"
+    %f = arith.cmpi sle, %m, %p : index
+    tile.yield %x : f32 where %f
+  } : <[p: 64], f32, register>
+  %w = tile.map ranks ["m", "p"] sizes [64, 64] at(%c0, %p0) ins(%e : !tile.tile<[m: 64, p: 64], f32, register>) reducers [] {
+  ^bb0(%x: f32):
+    %m = tile.coord "m"
+    %p = tile.coord "p"
+    %f = arith.cmpi sle, %m, %p : index
+    %y = arith.select %f, %x, %zero : f32
+    tile.yield %y : f32
+  } : <[m: 64, p: 64], f32, register>
+  tile.store %w, %R[%c0, %p0] dims ["m", "p"] : <[m: 64, p: 64], f32, register>, <[m, p], f32>
+  tile.store %sum, %S[%p0] dims ["p"] : <[p: 64], f32, register>, <[p], f32>
+}
+
+/// Two filters that differ stay where they are.
+// CHECK-LABEL: tile.kernel @negative_filters
+//       CHECK:     math.exp2
+//       CHECK:     tile.yield {{.*}} where
+//       CHECK:     arith.select
+tile.kernel @negative_filters grid(%p0 = p: 64) lanes p (%R: !tile.view<[m, p], f32>, %S: !tile.view<[p], f32>)
+    attributes {ranks = []} {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : f32
+  %s = tile.fill 1.0 : f32 : <[m: 64, p: 64], f32, register>
+  %g = tile.fill 2.0 : f32 : <[p: 64], f32, register>
+  %e = tile.map ranks ["m", "p"] sizes [64, 64] at(%c0, %p0) ins(%s, %g : !tile.tile<[m: 64, p: 64], f32, register>, !tile.tile<[p: 64], f32, register>) reducers [] {
+  ^bb0(%x: f32, %z: f32):
+    %d = arith.subf %x, %z : f32
+    %y = math.exp %d : f32
+    tile.yield %y : f32
+  } : <[m: 64, p: 64], f32, register>
+  %sum = tile.map ranks ["m", "p"] sizes [64, 64] at(%c0, %p0) ins(%e : !tile.tile<[m: 64, p: 64], f32, register>) reducers [#attn.reduce<add "m">] {
+  ^bb0(%x: f32):
+    %m = tile.coord "m"
+    %p = tile.coord "p"
+    %f = arith.cmpi sle, %m, %p : index
+    tile.yield %x : f32 where %f
+  } : <[p: 64], f32, register>
+  %w = tile.map ranks ["m", "p"] sizes [64, 64] at(%c0, %p0) ins(%e : !tile.tile<[m: 64, p: 64], f32, register>) reducers [] {
+  ^bb0(%x: f32):
+    %m = tile.coord "m"
+    %p = tile.coord "p"
+    %f = arith.cmpi slt, %m, %p : index
+    %y = arith.select %f, %x, %zero : f32
+    tile.yield %y : f32
+  } : <[m: 64, p: 64], f32, register>
+  tile.store %w, %R[%c0, %p0] dims ["m", "p"] : <[m: 64, p: 64], f32, register>, <[m, p], f32>
+  tile.store %sum, %S[%p0] dims ["p"] : <[p: 64], f32, register>, <[p], f32>
+}
+
+/// A factor of one part of a sum is taken out where the other part has one that
+/// is the same all over the tile.
+// CHECK-LABEL: tile.kernel @sum
+//  CHECK-NEXT:   %[[SLOPE:[a-z]+]]: f32)
+//       CHECK:     %[[RATIO:.*]] = arith.divf %[[SLOPE]]
+//       CHECK:     %[[PART:.*]] = arith.mulf %[[RATIO]]
+//       CHECK:     %[[SUM:.*]] = arith.addf %{{.*}}, %[[PART]]
+//  CHECK-NEXT:     tile.yield %[[SUM]]
+tile.kernel @sum grid(%p0 = p: 64) lanes p (%R: !tile.view<[p], f32>, %slope: f32)
+    attributes {ranks = []} {
+  %c0 = arith.constant 0 : index
+  %c = arith.constant 0.125 : f32
+  %s = tile.fill 1.0 : f32 : <[m: 64, p: 64], f32, register>
+  %b = tile.fill 3.0 : f32 : <[m: 64, p: 64], f32, register>
+  %g = tile.map ranks ["m", "p"] sizes [64, 64] at(%c0, %p0) ins(%s, %b : !tile.tile<[m: 64, p: 64], f32, register>, !tile.tile<[m: 64, p: 64], f32, register>) reducers [#attn.reduce<max "m">] {
+  ^bb0(%x: f32, %z: f32):
+    %y = arith.mulf %x, %c : f32
+    %t = arith.mulf %slope, %z : f32
+    %d = arith.addf %y, %t : f32
+    tile.yield %d : f32
+  } : <[p: 64], f32, register>
+  tile.store %g, %R[%p0] dims ["p"] : <[p: 64], f32, register>, <[p], f32>
+}
