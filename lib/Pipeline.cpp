@@ -164,6 +164,7 @@ static void buildLLVMStage(OpPassManager &pm, const PipelineOptions &options) {
   lower.prefetchDistance = processor.prefetchDistance;
   lower.prefetchBytes = processor.prefetchBytes;
   lower.tiles = processor.hasTiles;
+  lower.dots = processor.hasDots;
   lower.accurate = options.accurateMath;
   lower.processor = processor.processor;
   lower.features = processor.features;
@@ -398,7 +399,8 @@ LogicalResult LevelCompiler::compile(const CpuDescription &cpu, bool isOnly) {
   if (failed(run(*clone, lastCascadeStage, Stage::Bind, cpu.name)))
     return failure();
   // A level with a matrix unit that nothing uses would be the next one again.
-  if (cpu.processor->hasTiles && !isOnly && !usesMatrixUnit(*clone))
+  bool hasMatrixUnit = cpu.processor->hasTiles || cpu.processor->hasDots;
+  if (hasMatrixUnit && !isOnly && !usesMatrixUnit(*clone))
     return success();
   LoweredLevel level{cpu.name, cpu.processor->isa};
   if (failed(checkRanks(*clone, level)) ||

@@ -107,7 +107,8 @@ struct CommandLine {
   cl::list<std::string> targets{
       "target", cl::CommaSeparated, cl::value_desc("name,..."),
       cl::cat(category),
-      cl::desc("host, x86-64-v3, x86-64-v4, sapphirerapids, sm_80, sm_90, "
+      cl::desc("host, x86-64-v3, x86-64-v4, x86-64-v4-vnni, sapphirerapids, "
+               "sm_80, sm_90, "
                "sm_90a (code: all of the CPU's; IR: host)")};
   cl::list<std::string> extents{
       "set", cl::CommaSeparated, cl::value_desc("rank=extent"),
@@ -221,10 +222,10 @@ static LogicalResult addTarget(StringRef name, Targets &targets) {
   else if (name == "host")
     return fail("this machine does not run x86-64-v3");
   else
-    return fail(
-        "unknown target `" + name +
-        "`; expected host, x86-64-v3, x86-64-v4, sapphirerapids, sm_80, sm_90 "
-        "or sm_90a");
+    return fail("unknown target `" + name +
+                "`; expected host, x86-64-v3, x86-64-v4, x86-64-v4-vnni, "
+                "sapphirerapids, sm_80, sm_90 "
+                "or sm_90a");
   return success();
 }
 

@@ -16,7 +16,8 @@ struct CpuLevels {
 
   CpuLevels() {
     // Ours, and tested: a mistake in them is no user's.
-    for (StringRef name : {"sapphirerapids", "x86-64-v4", "x86-64-v3"})
+    for (StringRef name :
+         {"sapphirerapids", "x86-64-v4-vnni", "x86-64-v4", "x86-64-v3"})
       machines.push_back(llvm::cantFail(loadMachine(name)));
     for (const MachineDescription &machine : machines)
       cpus.push_back({machine.name, &*machine.processor, &machine});
@@ -35,6 +36,7 @@ std::optional<CpuDescription> attn::lookupCpu(StringRef name) {
     features = llvm::sys::getHostCPUFeatures();
   for (const CpuDescription &cpu : getCpuDescriptions()) {
     if (isHost ? features.lookup(cpu.processor->hasTiles      ? "amx-bf16"
+                                 : cpu.processor->hasDots     ? "avx512vnni"
                                  : cpu.processor->lanes == 16 ? "avx512vl"
                                                               : "avx2")
                : cpu.name == name)
@@ -48,8 +50,8 @@ int64_t CpuModel::getMaxTileElements() const {
 }
 
 bool CpuModel::hasMatrixUnit(Type element, int64_t contracted) const {
-  if (!cpu.processor->hasTiles)
-    return false;
-  return (element.isBF16() && contracted % 2 == 0) ||
-         (element.isSignlessInteger(8) && contracted % 4 == 0);
+  const ProcessorDescription &processor = *cpu.processor;
+  if (element.isSignlessInteger(8))
+    return (processor.hasTiles || processor.hasDots) && contracted % 4 == 0;
+  return processor.hasTiles && element.isBF16() && contracted % 2 == 0;
 }

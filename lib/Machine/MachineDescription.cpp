@@ -201,6 +201,7 @@ static bool fromJSON(const json::Value &value, ProcessorDescription &processor,
   members.read("sweep_rows", processor.sweepRows);
   members.read("prefetch_bytes", processor.prefetchBytes);
   members.readIf("has_tiles", processor.hasTiles);
+  members.readIf("has_dots", processor.hasDots);
   return members.finish();
 }
 

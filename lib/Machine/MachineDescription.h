@@ -111,6 +111,8 @@ struct ProcessorDescription {
   int64_t prefetchBytes;
   /// Whether it has AMX.
   bool hasTiles = false;
+  /// Whether it has AVX-512 VNNI.
+  bool hasDots = false;
 };
 
 /// A GPU's target whose instructions are for this capability alone: groups of

@@ -24,6 +24,8 @@ static std::optional<uint64_t> getRuntimeFeatures(const LoweredLevel &level) {
   return llvm::StringSwitch<std::optional<uint64_t>>(level.target)
       .Case("x86-64-v3", ATTNRT_CPU_X86_64_V3)
       .Case("x86-64-v4", ATTNRT_CPU_X86_64_V3 | ATTNRT_CPU_X86_64_V4)
+      .Case("x86-64-v4-vnni", ATTNRT_CPU_X86_64_V3 | ATTNRT_CPU_X86_64_V4 |
+                                  ATTNRT_CPU_AVX512_VNNI)
       .Case("sapphirerapids", ATTNRT_CPU_X86_64_V3 | ATTNRT_CPU_X86_64_V4 |
                                   ATTNRT_CPU_AVX512_BF16 |
                                   ATTNRT_CPU_AVX512_VNNI | ATTNRT_CPU_AMX_BF16 |

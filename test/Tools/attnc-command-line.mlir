@@ -45,7 +45,7 @@
 // RUN: FileCheck %s --check-prefix=BEFORE < %t.h
 
 // MISSING: attnc: error: cannot open input file '{{.*}}-missing.mlir': No such file
-// TARGET: attnc: error: unknown target `pdp11`; expected host, x86-64-v3, x86-64-v4, sapphirerapids, sm_80, sm_90 or sm_90a
+// TARGET: attnc: error: unknown target `pdp11`; expected host, x86-64-v3, x86-64-v4, x86-64-v4-vnni, sapphirerapids, sm_80, sm_90 or sm_90a
 // TARGETS: attnc: error: the IR after `bind` is that of one target; --target names 2
 // STOP: attnc: error: --stop-after writes IR, so it excludes --emit=llvm, asm, ptx, obj, so and header
 // STAGES: attnc: error: --emit=nests is the IR after `one-pass`, --stop-after asks for that after `bind`

@@ -39,6 +39,7 @@ struct VectorUnit {
   /// How far ahead memory is asked for what is read once.
   int64_t prefetchBytes = 8192;
   bool hasTiles = false;   ///< AMX
+  bool hasDots = false;    ///< AVX-512 VNNI
   bool isAccurate = false; ///< no function rougher for what is rounded anyway
 
   /// Vectors in a panel of a tile of `count`: as many as loads a sum of

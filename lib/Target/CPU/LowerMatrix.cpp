@@ -11,62 +11,13 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "lib/Target/CPU/TileRegisters.h"
+#include "lib/Target/CPU/MatrixLowering.h"
 #include "lib/Target/FusedAccumulator.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
 using namespace attn;
 using namespace attn::cpu;
-
-namespace {
-class MatrixLowering {
-public:
-  MatrixLowering(KernelLowering &k, tile::ContractOp op)
-      : k(k), b(k.b), registers(k), op(op), result(k.getBuffer(op.getResult())),
-        lhs(k.getBuffer(op.getLhs())), rhs(k.getBuffer(op.getRhs())) {}
-  LogicalResult run();
-
-private:
-  using Rank = std::pair<StringAttr, int64_t>;
-
-  KernelLowering &k;
-  ImplicitLocOpBuilder &b;
-  TileRegisters registers;
-  tile::ContractOp op;
-  Buffer result, lhs, rhs;
-  /// What the sums start from: 0, or what lies at this tile's place.
-  std::optional<Buffer> acc;
-  StringAttr rowRank;
-  int64_t numRows = 1;
-  StringAttr walked; ///< the contracted rank that lies innermost on the left
-  int64_t walkedSize = 1;
-  SmallVector<Rank> outer, contracted;
-  bool isInline = false; ///< not in a routine
-
-  LogicalResult classifyRanks();
-  std::string getKey();
-  SmallVector<Buffer *> getOperands();
-  void callRoutine(int64_t first, int64_t count, int64_t rows);
-  void emit(int64_t first, int64_t count, int64_t rows);
-  void emitRows(Position &at, int64_t first, int64_t count, int64_t tiles,
-                int64_t rows);
-  void emitBlock(Position &at, int64_t tiles, int64_t rows);
-  void prefetchNext(const Position &at, int64_t rows);
-  SmallVector<Value> emitSums(Position &at, unsigned depth, int64_t tiles,
-                              int64_t rows, SmallVector<Value> sums);
-  void emitStep(Position &at, int64_t first, int64_t size, int64_t tiles,
-                int64_t rows, MutableArrayRef<Value> sums);
-
-  Value loadTile(const Buffer &buffer, const Position &at, int64_t extra,
-                 int64_t rows, int64_t bytes, int64_t stride);
-  int64_t getStride(const Buffer &buffer, StringAttr rank) const;
-  /// How far the lanes of the register number `v` of a panel are, in elements.
-  int64_t getLaneOffset(const Buffer &buffer, int64_t v) const {
-    return v * k.unit.lanes * buffer.layout.pack;
-  }
-};
-} // namespace
 
 int64_t MatrixLowering::getStride(const Buffer &buffer, StringAttr rank) const {
   int64_t position = rank ? buffer.type.getRankPosition(rank) : -1;
@@ -133,7 +84,9 @@ std::string MatrixLowering::getKey() {
 
 LogicalResult MatrixLowering::run() {
   Type element = lhs.getElementType();
-  if (!k.unit.hasTiles || !(element.isBF16() || element.isSignlessInteger(8)))
+  bool isByte = element.isSignlessInteger(8);
+  if (!(k.unit.hasTiles && (element.isBF16() || isByte)) &&
+      !(k.unit.hasDots && isByte))
     return op.emitOpError("multiplies ")
            << element << ", which this CPU has no unit for";
   if (failed(classifyRanks()))
@@ -146,6 +99,10 @@ LogicalResult MatrixLowering::run() {
   } else if (op.getAcc()) {
     acc = k.getBuffer(op.getAcc());
   }
+  if (!k.unit.hasTiles) {
+    callRoutine("dots", [&] { emitDots(); });
+    return success();
+  }
   // One panel's work is too short for a call, which would set up the registers.
   // Where a kernel had registers of several shapes, LLVM would run out of them.
   isInline = k.getPanel() && numRows % tileRows == 0 &&
@@ -155,17 +112,19 @@ LogicalResult MatrixLowering::run() {
     emit(0, whole, tileRows);
     return success();
   }
-  callRoutine(0, whole, tileRows);
-  callRoutine(whole, numRows - whole, numRows - whole);
+  // LLVM lets no register have two shapes in one function.
+  int64_t rest = numRows - whole;
+  if (whole)
+    callRoutine("whole", [&] { emit(0, whole, tileRows); });
+  if (rest)
+    callRoutine("rest", [&] { emit(whole, rest, rest); });
   return success();
 }
 
-/// Multiplies `count` rows from `first` on, `rows` to a register, in a routine
-/// of their own: LLVM lets no register have two shapes in one function.
-void MatrixLowering::callRoutine(int64_t first, int64_t count, int64_t rows) {
-  if (count == 0)
-    return;
-  std::string key = getKey() + "from " + std::to_string(first);
+/// Calls the routine of this kind, which `body` emits.
+void MatrixLowering::callRoutine(StringRef kind,
+                                 llvm::function_ref<void()> body) {
+  std::string key = getKey() + kind.str();
   LLVM::LLVMFuncOp routine = k.routines.lookup(key);
   auto pointers = llvm::map_to_vector(
       getOperands(), [](Buffer *buffer) { return buffer->pointer; });
@@ -174,7 +133,7 @@ void MatrixLowering::callRoutine(int64_t first, int64_t count, int64_t rows) {
         "matrix", ValueRange(pointers).getTypes(), [&](ValueRange arguments) {
           for (auto [buffer, pointer] : llvm::zip(getOperands(), arguments))
             buffer->pointer = pointer;
-          emit(first, count, rows);
+          body();
         });
     k.routines.add(key, routine);
     for (auto [buffer, pointer] : llvm::zip(getOperands(), pointers))

@@ -75,10 +75,10 @@ LogicalResult LowerTiles::run() {
     FailureOr<KernelOperands> operands = findOperands(kernel, module);
     if (failed(operands))
       return failure();
-    KernelLowering lowering(
-        kernel, *operands,
-        {lanes, registers, prefetchDistance, prefetchBytes, tiles, accurate},
-        routines);
+    KernelLowering lowering(kernel, *operands,
+                            {lanes, registers, prefetchDistance, prefetchBytes,
+                             tiles, dots, accurate},
+                            routines);
     if (failed(lowering.run()))
       return failure();
     kernels[kernel.getSymName()] = kernel;
@@ -151,6 +151,7 @@ struct TileToLLVMOptions : PassPipelineOptions<TileToLLVMOptions> {
   Option<int64_t> prefetchBytes{*this, "prefetch-bytes", llvm::cl::init(8192)};
   Option<bool> accurate{*this, "accurate-math", llvm::cl::init(false)};
   Option<bool> tiles{*this, "tiles", llvm::cl::init(false)};
+  Option<bool> dots{*this, "dots", llvm::cl::init(false)};
   Option<std::string> processor{*this, "cpu", llvm::cl::init("x86-64-v4")};
   Option<std::string> features{*this, "features"};
   Option<std::string> suffix{*this, "suffix"};
@@ -169,6 +170,7 @@ void cpu::registerPasses() {
         lower.prefetchDistance = options.prefetchDistance;
         lower.prefetchBytes = options.prefetchBytes;
         lower.tiles = options.tiles;
+        lower.dots = options.dots;
         lower.accurate = options.accurate;
         lower.processor = options.processor;
         lower.features = options.features;

@@ -34,6 +34,7 @@ def LowerTiles : Pass<"cpu-lower-tiles", "::mlir::ModuleOp"> {
     Option<"accurate", "accurate-math", "bool", "false",
            "exact exponentials of what is rounded to bf16, too">,
     Option<"tiles", "tiles", "bool", "false", "whether to use AMX">,
+    Option<"dots", "dots", "bool", "false", "whether to use AVX-512 VNNI">,
     Option<"processor", "cpu", "std::string", "\"x86-64-v4\"",
            "the processor that LLVM compiles for">,
     Option<"features", "features", "std::string", "\"\"",
