@@ -308,8 +308,9 @@ def Tile_LoadOp : Tile_Op<"load", [Pure]> {
     rank of another name (`g` along `h = k * g`). Narrow types widen (S8), unless the tile's elements have the
     view's type. Inputs never change during a kernel, so a load may move.
 
-    A load in a loop with `stages = 2` has two places, which turns of the loop
-    use by turns: the next turn's tile is on its way while this one's is used.
+    A load in a loop with `stages = n` has n places, which turns of the loop use
+    by turns: the next n - 1 turns' tiles are on their way while this one's is
+    used.
     `inside` says that no element is outside the view.
   }];
   let arguments = (ins Tile_View:$view, Variadic<Index>:$offsets,

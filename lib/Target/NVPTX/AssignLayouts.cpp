@@ -2,13 +2,15 @@
 //
 // In four steps: what the matrix unit multiplies is loaded as memory has it;
 // each tile gets its space; conversions are put where an operation needs a tile
-// in the other one; the loads of a loop get a second place each.
+// in the other one; the loads of a loop get places for turns ahead.
 //
 //===----------------------------------------------------------------------===//
 
 #include "lib/Target/FusedAccumulator.h"
 #include "lib/Target/NVPTX/Fragment.h"
 #include "lib/Target/NVPTX/Passes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Matchers.h"
 
 namespace attn::nvptx {
 #define GEN_PASS_DEF_ASSIGNLAYOUTS
@@ -25,6 +27,9 @@ static constexpr int64_t maxColumns = 256;
 /// registers and the addresses of what is loaded may take so many of a thread's
 /// 255 words; the rest is for values on their way and for bounds.
 static constexpr int64_t maxLiveWords = 144, addressWords = 6;
+/// Places for what a loop loads. While warps of a block take turns, one turn
+/// ahead is enough; a single warp loads two ahead (docs/bench.md).
+static constexpr int64_t blockPlaces = 2, warpPlaces = 3;
 
 static tile::TileType withSpace(tile::TileType type, tile::Space space) {
   return tile::TileType::get(type.getContext(), type.getRanks(),
@@ -167,6 +172,46 @@ static tile::TileType getStoredType(tile::LoadOp load, Type element) {
                              tile::Space::Scratch);
 }
 
+/// The load of which `map` keeps some elements and makes the others 0; null
+/// where it is no such map.
+static tile::LoadOp getMaskedLoad(tile::MapOp map) {
+  if (!map || !map.getReducers().empty() || map.getAcc() ||
+      map.getInputs().size() != 1 || !map->hasOneUse() ||
+      map.getYield().getFilter())
+    return {};
+  BlockArgument element = map.getBody().getArgument(0);
+  auto select = map.getYield().getValue().getDefiningOp<arith::SelectOp>();
+  if (!select || select.getTrueValue() != element || !element.hasOneUse() ||
+      !matchPattern(select.getFalseValue(), m_AnyZeroFloat()))
+    return {};
+  return map.getInputs().front().getDefiningOp<tile::LoadOp>();
+}
+
+/// `map`, of a masked load, over elements as memory has them: what is kept is
+/// rounded to nothing else.
+static Value maskStored(tile::MapOp map, Value stored) {
+  OpBuilder builder(map);
+  Type element = cast<tile::TileType>(stored.getType()).getElementType();
+  tile::TileType type = map.getResult().getType();
+  auto clone = cast<tile::MapOp>(builder.clone(*map));
+  clone.getInputsMutable().assign(stored);
+  clone.getResult().setType(
+      tile::TileType::get(type.getContext(), type.getRanks(), type.getSizes(),
+                          element, tile::Space::Scratch));
+  BlockArgument argument = clone.getBody().getArgument(0);
+  argument.setType(element);
+  tile::YieldOp yield = clone.getYield();
+  auto select = yield.getValue().getDefiningOp<arith::SelectOp>();
+  builder.setInsertionPoint(select);
+  Value zero = arith::ConstantOp::create(builder, map.getLoc(),
+                                         builder.getZeroAttr(element));
+  Value kept = arith::SelectOp::create(builder, map.getLoc(),
+                                       select.getCondition(), argument, zero);
+  yield.getValueMutable().assign(kept);
+  select.erase();
+  return clone.getResult();
+}
+
 /// Makes an operand of the matrix unit that memory holds in its type a load of
 /// what memory holds; the one with the lanes goes on to registers, where they
 /// suffice.
@@ -174,6 +219,10 @@ void LayoutAssigner::loadAsStored(OpOperand &operand) {
   auto convert = operand.get().getDefiningOp<tile::ConvertOp>();
   auto load = (convert ? convert.getInput() : operand.get())
                   .getDefiningOp<tile::LoadOp>();
+  auto map =
+      convert ? convert.getInput().getDefiningOp<tile::MapOp>() : nullptr;
+  if (tile::LoadOp masked = getMaskedLoad(map))
+    load = masked;
   Type element = cast<tile::TileType>(operand.get().getType()).getElementType();
   if (!load || load.getView().getType().getElementType() != element)
     return;
@@ -184,13 +233,19 @@ void LayoutAssigner::loadAsStored(OpOperand &operand) {
     tile = tile::LoadOp::create(builder, load.getLoc(), type, load.getView(),
                                 load.getOffsets(), load.getDims());
     tile::TileType fragment = withSpace(type, tile::Space::Register);
-    if (type.getRankPosition(lanes) >= 0 &&
+    if (!map && type.getRankPosition(lanes) >= 0 &&
         getNumWords(fragment, lanes) <= freeWords) {
       freeWords -= getNumWords(fragment, lanes);
       tile = tile::ConvertOp::create(builder, load.getLoc(), fragment, tile);
     }
   }
-  operand.set(tile);
+  if (!map)
+    return operand.set(tile);
+  operand.set(maskStored(map, tile));
+  if (convert->use_empty()) {
+    convert.erase();
+    map.erase();
+  }
 }
 
 void LayoutAssigner::assignSpace(Operation *op) {
@@ -269,7 +324,7 @@ void LayoutAssigner::insertConversions() {
   }
 }
 
-/// Moves a load out of the branches around it and gives it two places, if its
+/// Moves a load out of the branches around it and gives it places, if its
 /// loop's own coordinate and what the loop does not change say what it loads.
 void LayoutAssigner::loadAhead(tile::LoadOp load) {
   auto loop = load->getParentOfType<scf::ForOp>();
@@ -287,7 +342,7 @@ void LayoutAssigner::loadAhead(tile::LoadOp load) {
     return;
   if (at != load)
     load->moveBefore(at);
-  load.setStages(2);
+  load.setStages(numLanes == Layout::rowsPerWarp ? warpPlaces : blockPlaces);
 }
 
 /// What the operands were before.

@@ -136,8 +136,8 @@ void nvptx::emitCommitCopies(ImplicitLocOpBuilder &b) {
   NVVM::CpAsyncCommitGroupOp::create(b);
 }
 
-void nvptx::emitWaitForCopies(ImplicitLocOpBuilder &b) {
-  NVVM::CpAsyncWaitGroupOp::create(b, uint32_t(0));
+void nvptx::emitWaitForCopies(ImplicitLocOpBuilder &b, int64_t pending) {
+  NVVM::CpAsyncWaitGroupOp::create(b, uint32_t(pending));
 }
 
 //===----------------------------------------------------------------------===//

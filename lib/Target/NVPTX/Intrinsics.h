@@ -54,7 +54,8 @@ void emitCopyAsync(mlir::ImplicitLocOpBuilder &b, mlir::Value target,
                    mlir::Value source, mlir::Value bytes);
 /// Ends a group of copies; waits for all groups of this thread.
 void emitCommitCopies(mlir::ImplicitLocOpBuilder &b);
-void emitWaitForCopies(mlir::ImplicitLocOpBuilder &b);
+/// Until at most `pending` of the groups committed last are on their way.
+void emitWaitForCopies(mlir::ImplicitLocOpBuilder &b, int64_t pending = 0);
 
 //===----------------------------------------------------------------------===//
 // Hopper: roles, rings, warpgroups

@@ -188,6 +188,8 @@ void KernelLowering::storeElement(Value value, const Buffer &buffer,
                                   const Position &at) {
   if (value.getType().isInteger(1))
     value = arith::ExtUIOp::create(b, b.getI8Type(), value);
+  if (value.getType().isBF16())
+    value = arith::BitcastOp::create(b, b.getI16Type(), value);
   LLVM::StoreOp::create(b, value, address(buffer, at),
                         buffer.layout.elementBytes);
 }

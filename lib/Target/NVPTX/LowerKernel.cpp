@@ -312,7 +312,7 @@ void KernelLowering::copyTiles(Operation *at) {
 }
 
 /// Starts the copies of the turn of `op` at `coordinate` to their place
-/// `stage`, if there is such a turn.
+/// `stage`, if there is such a turn; without it, they are a group of none.
 void KernelLowering::startStage(scf::ForOp op, ArrayRef<tile::LoadOp> loads,
                                 Value coordinate, Value stage) {
   Value isTurn = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, coordinate,
@@ -328,13 +328,13 @@ void KernelLowering::startStage(scf::ForOp op, ArrayRef<tile::LoadOp> loads,
       stages[load] = stage;
       startCopy(load, getBuffer(load.getResult()));
     }
-    emitCommitCopies(b);
   });
+  emitCommitCopies(b);
 }
 
 /// A loop with loads ahead carries the place that this turn's are in. At the
 /// top of a turn they have come; all threads have left the turn before, whose
-/// place the next ones go to.
+/// place is that of the farthest turn whose copies start now.
 LogicalResult KernelLowering::lowerFor(scf::ForOp op) {
   if (isOverlapped(op))
     return lowerOverlappedFor(op);
@@ -346,9 +346,15 @@ LogicalResult KernelLowering::lowerFor(scf::ForOp op) {
   SmallVector<Value> inits = flatten(op.getInitArgs());
   llvm::append_range(inits, getTurns(op));
   Value lower = getValue(op.getLowerBound()), step = getValue(op.getStep());
+  int64_t places = ahead.empty() ? 1 : ahead.front().getStages();
+  auto after = [&](Value coordinate, int64_t turns) {
+    Value count = arith::ConstantIndexOp::create(b, turns);
+    return add(coordinate, mul(step, count));
+  };
   if (!ahead.empty()) {
     beginWrite();
-    startStage(op, ahead, lower, small(0));
+    for (int64_t turn = 0; turn != places - 1; ++turn)
+      startStage(op, ahead, after(lower, turn), small(turn));
     inits.push_back(small(0));
   }
   auto lowered =
@@ -367,15 +373,17 @@ LogicalResult KernelLowering::lowerFor(scf::ForOp op) {
     hasPendingReads = mayHaveReads;
     if (!ahead.empty()) {
       Value stage = lowered.getRegionIterArgs().back();
-      Value other = arith::SubIOp::create(b, small(1), stage);
-      emitWaitForCopies(b);
+      auto placeAfter = [&](int64_t turns) -> Value {
+        return arith::RemUIOp::create(b, add(stage, small(turns)),
+                                      small(places));
+      };
+      emitWaitForCopies(b, places - 2);
       barrier();
-      startStage(op, ahead,
-                 arith::AddIOp::create(b, lowered.getInductionVar(), step),
-                 other);
+      startStage(op, ahead, after(lowered.getInductionVar(), places - 1),
+                 placeAfter(places - 1));
       for (tile::LoadOp load : ahead)
         stages[load] = stage;
-      nextStages[op] = other;
+      nextStages[op] = placeAfter(1);
     }
     values.map(op.getInductionVar(), lowered.getInductionVar());
     if (failed(lowerBlock(*op.getBody())))

@@ -303,8 +303,13 @@ FailureOr<PointValue> nvptx::emitRegion(KernelLowering &k, tile::BoundsOp op,
 FailureOr<PointValue> nvptx::emitPoint(KernelLowering &k, tile::MapOp op,
                                        const Position &at) {
   SmallVector<Value> arguments;
-  for (Value input : op.getInputs())
-    arguments.push_back(k.loadElement(k.getBuffer(input), at));
+  for (auto [input, argument] :
+       llvm::zip(op.getInputs(), op.getBody().getArguments())) {
+    Value element = k.loadElement(k.getBuffer(input), at);
+    if (argument.getType().isBF16()) // loaded as its bits
+      element = arith::BitcastOp::create(k.b, argument.getType(), element);
+    arguments.push_back(element);
+  }
   return emitRegion(k, op, at, arguments);
 }
 

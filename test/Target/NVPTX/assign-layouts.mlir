@@ -103,3 +103,58 @@ tile.kernel @negative_few_lanes grid(%j0 = j: 8) lanes j
   %s = tile.contract %a, %bn over ["c"] : <[i: 16, c: 16], f16>, <[c: 16, j: 8], f16> -> <[i: 16, j: 8], f32>
   tile.store %s, %R[%c0, %j0] dims ["i", "j"] : <[i: 16, j: 8], f32>, <[i, j], f32>
 }
+
+// -----
+
+/// A single warp has places for two turns ahead. What a filter makes 0 is taken
+/// from the tile that is there, in the type that memory has.
+// CHECK-LABEL: tile.kernel @warp
+//       CHECK:   scf.for
+//       CHECK:     %[[V:.*]] = tile.load %V{{.*}} {stages = 3 : i64} : {{.*}} -> <[m: 16, f: 64], bf16>
+//   CHECK-NOT:     tile.load %V
+//       CHECK:     %[[KEPT:.*]] = tile.map ranks ["f", "m"] {{.*}} ins(%[[V]] : !tile.tile<[m: 16, f: 64], bf16>)
+//  CHECK-NEXT:     ^bb0(%[[X:.*]]: bf16):
+//       CHECK:       %[[ZERO:.*]] = arith.constant 0.000000e+00 : bf16
+//       CHECK:       arith.select {{.*}}, %[[X]], %[[ZERO]] : bf16
+//       CHECK:     } : <[f: 64, m: 16], bf16>
+//       CHECK:     tile.contract %[[KEPT]],
+/// Not so what is scaled first.
+//       CHECK:     %[[WIDE:.*]] = tile.load %V{{.*}} -> <[m: 16, f: 64], f32>
+//       CHECK:     %[[SCALED:.*]] = tile.map {{.*}} ins(%[[WIDE]]
+//       CHECK:     tile.convert %[[SCALED]]
+tile.kernel @warp grid(%p0 = p: 16) lanes p
+    (%W: !tile.view<[m, p], bf16>, %V: !tile.view<[m, f], bf16>, %R: !tile.view<[p, f], f32>)
+    attributes {ranks = []} {
+  %c0 = arith.constant 0 : index
+  %c16 = arith.constant 16 : index
+  %m = tile.extent "m"
+  %zero = tile.fill 0.0 : f32 : <[f: 64, p: 16], f32>
+  %o = scf.for %m0 = %c0 to %m step %c16 iter_args(%acc = %zero) -> (!tile.tile<[f: 64, p: 16], f32>) {
+    %w = tile.load %W[%m0, %p0] dims ["m", "p"] : <[m, p], bf16> -> <[m: 16, p: 16], bf16>
+    %v = tile.load %V[%m0, %c0] dims ["m", "f"] : <[m, f], bf16> -> <[m: 16, f: 64], f32>
+    %kept = tile.map ranks ["f", "m"] sizes [64, 16] at(%c0, %m0) ins(%v : !tile.tile<[m: 16, f: 64], f32>) reducers [] {
+    ^bb0(%x: f32):
+      %none = arith.constant 0.0 : f32
+      %at = tile.coord "m"
+      %is = arith.cmpi slt, %at, %p0 : index
+      %y = arith.select %is, %x, %none : f32
+      tile.yield %y : f32
+    } : <[f: 64, m: 16], f32>
+    %keptn = tile.convert %kept : <[f: 64, m: 16], f32> -> <[f: 64, m: 16], bf16>
+    %sum = tile.contract %keptn, %w, %acc over ["m"] {unit = #tile.unit<matrix>} : <[f: 64, m: 16], bf16>, <[m: 16, p: 16], bf16>, !tile.tile<[f: 64, p: 16], f32> -> <[f: 64, p: 16], f32>
+    %u = tile.load %V[%m0, %c0] dims ["m", "f"] : <[m, f], bf16> -> <[m: 16, f: 64], f32>
+    %scaled = tile.map ranks ["f", "m"] sizes [64, 16] at(%c0, %m0) ins(%u : !tile.tile<[m: 16, f: 64], f32>) reducers [] {
+    ^bb0(%x: f32):
+      %none = arith.constant 0.0 : f32
+      %at = tile.coord "m"
+      %is = arith.cmpi slt, %at, %p0 : index
+      %twice = arith.addf %x, %x : f32
+      %y = arith.select %is, %twice, %none : f32
+      tile.yield %y : f32
+    } : <[f: 64, m: 16], f32>
+    %scaledn = tile.convert %scaled : <[f: 64, m: 16], f32> -> <[f: 64, m: 16], bf16>
+    %both = tile.contract %scaledn, %w, %sum over ["m"] {unit = #tile.unit<matrix>} : <[f: 64, m: 16], bf16>, <[m: 16, p: 16], bf16>, !tile.tile<[f: 64, p: 16], f32> -> <[f: 64, p: 16], f32>
+    scf.yield %both : !tile.tile<[f: 64, p: 16], f32>
+  }
+  tile.store %o, %R[%p0, %c0] dims ["p", "f"] : <[f: 64, p: 16], f32>, <[p, f], f32>
+}
