@@ -30,6 +30,10 @@ if wants variants; then
     done
   done
 fi
+# Filters by integers of tensors (value_bounds.py --gpu FOLDER).
+if wants variants; then
+  compile ../Integration/value-bounds "$folder/value-bounds" --target="$target"
+fi
 # What is timed beside PyTorch.
 if wants bench; then
   mkdir -p "$folder/bench"

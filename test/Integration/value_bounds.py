@@ -1,6 +1,7 @@
 """Compares filters by integers of tensors with the reference: value-bounds.mlir.
 
-  value_bounds.py SPEC
+  value_bounds.py SPEC            (on the CPU, compiled here)
+  value_bounds.py --gpu FOLDER    (that of gpu.py)
 
 The integers of a row are drawn of several kinds, some of which wrap when
 anything is added to them; rows near each other are alike, or not at all.
@@ -52,12 +53,27 @@ def draw(random, shape, type, keys):
     return np.choose(mixed, kinds).astype(type)
 
 
-def main(spec):
+def list_objects(arguments):
+    """What is run, with which options of attn-run and which environment."""
+    if arguments[0] == "--gpu":
+        folder = os.path.abspath(arguments[1])
+        library = dict(os.environ, LD_LIBRARY_PATH=folder)
+        yield (os.path.join(folder, "attn-run"),
+               os.path.join(folder, "value-bounds.so"),
+               itertools.cycle([["--device=cuda"]]), library)
+        return
+    for flags in ([], ["--options=lane-tile=16 stream-tile=8"]):
+        object = compiled.compile(arguments[0], *flags)
+        isas = compiled.Kernel(object, "range").isas
+        yield ("attn-run", object,
+               itertools.cycle([f"--isa={isa}", "--threads=2"]
+                               for isa in isas), None)
+
+
+def main(arguments):
     failures, runs, present = [], 0, 0
     with tempfile.TemporaryDirectory() as folder:
-        for flags in ([], ["--options=lane-tile=16 stream-tile=8"]):
-            object = compiled.compile(spec, *flags)
-            isas = itertools.cycle(compiled.Kernel(object, "range").isas)
+        for tool, object, devices, environment in list_objects(arguments):
             for seed, (p, m), name in itertools.product(SEEDS, SIZES,
                                                         CASCADES):
                 random = np.random.default_rng([seed, p, m, runs])
@@ -72,10 +88,11 @@ def main(spec):
                 size = f"p={p},m={m}"
                 if any("b" in r for r in CASCADES[name].values()):
                     size += ",b=2"
-                command = ["attn-run", object, f"--cascade={name}", "--check",
+                command = [tool, object, f"--cascade={name}", "--check",
                            "--size", size, "--inputs", ",".join(inputs),
-                           f"--isa={next(isas)}", "--threads=2"]
-                done = subprocess.run(command, capture_output=True, text=True)
+                           *next(devices)]
+                done = subprocess.run(command, capture_output=True, text=True,
+                                      env=environment)
                 runs += 1
                 present += "ok: max error" in done.stdout
                 if done.returncode:
@@ -87,4 +104,4 @@ def main(spec):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(sys.argv[1:]))

@@ -178,7 +178,9 @@ bool RegionEmitter::join(Bound &a, const Bound &b, bool isAnd) {
 /// Whether places, less than the farthest of them, may be compared instead.
 static bool comparesCoordinates(arith::CmpIOp compare) {
   using P = arith::CmpIPredicate;
-  return !compare.getLhs().getType().isInteger(1) &&
+  // The difference of others may wrap.
+  Type type = compare.getLhs().getType();
+  return (type.isIndex() || type.isInteger(32)) &&
          llvm::is_contained({P::eq, P::ne, P::slt, P::sle, P::sgt, P::sge},
                             compare.getPredicate());
 }
