@@ -88,6 +88,8 @@ features = {
              shutil.which("ptxas") is not None,
     "avx2": {"avx2", "fma", "f16c"} <= flags,
     "avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl"} <= flags,
+    "avx512vnni": "avx512_vnni" in flags,
+    "amx": {"amx_tile", "amx_int8", "amx_bf16"} <= flags,
     "sanitized": config.sanitized,
 }
 # A tool is a feature too: its tests wait for it.

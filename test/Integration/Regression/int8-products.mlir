@@ -3,6 +3,7 @@
 // -128 times -128; AMX multiplies signed ones. Tails of rows, keys and steps,
 // two ranks that are summed, sums that go on.
 
+// REQUIRES: avx512vnni, amx
 // RUN: attnc %s --emit=so -o %t.so
 // RUN: attn-run %t.so --cascade=scores --size b=2,p=33,m=37 --fill Q=const:-128,K=const:-128 --isa=avx512vnni | FileCheck %s
 // RUN: attn-run %t.so --cascade=scores --size b=2,p=33,m=37 --fill Q=const:127,K=const:-128 --isa=avx512vnni | FileCheck %s
