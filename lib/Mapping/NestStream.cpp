@@ -321,10 +321,13 @@ LogicalResult NestEmitter::emitStream(StreamOp stream, StreamPart part) {
   bool collects = stream.getNumResults() > stream.getNumStates();
   // Either part of an `or` may leave coordinates, and none between them.
   bool hasGap = !collects && filter.hasOr;
+  // Tiles begin at the first coordinate that is left; in parts of a stream, and
+  // before and after a gap, at multiples of their size.
+  int64_t alignment = part.split || hasGap ? size : 1;
   SmallVector<Type> gapTypes(hasGap ? 2 : 0, builder.getIndexType());
   auto range = tile::RangeOp::create(
       builder, loc, builder.getIndexType(), builder.getIndexType(), gapTypes,
-      rank, builder.getI64IntegerAttr(size), builder.getArrayAttr(ranks),
+      rank, builder.getI64IntegerAttr(alignment), builder.getArrayAttr(ranks),
       builder.getDenseI64ArrayAttr(extents), offsets);
   range.getBody().takeBody(body);
   Value lo = range.getLo(), hi = range.getHi();
