@@ -2,6 +2,7 @@
 // lanes: any number of them up to the most, in blocks of powers of two; tails,
 // strides, split keys, features that are no whole vectors; a filter.
 
+// REQUIRES: avx512
 // RUN: attnc %s --emit=so -o %t.so
 // RUN: attn-run %t.so --cascade=few --size b=2,h=3,p=2,m=256
 // RUN: attn-run %t.so --cascade=few --size b=1,h=2,p=3,m=333

@@ -3,6 +3,7 @@
 // elements, tails, few keys, features that are no whole vectors); split keys; a
 // filter; two outputs.
 
+// REQUIRES: avx512
 // RUN: attnc %s --emit=so -o %t.so
 // RUN: attn-run %t.so --cascade=decode --size b=2,h=3,p=1,m=333
 // RUN: attn-run %t.so --cascade=decode --size b=1,h=2,p=1,m=130 --pad=3 --isa=avx2
