@@ -48,14 +48,21 @@ fi
 # What a sanitizer must find clean, and what it must not.
 if wants sanitize; then
   mkdir -p "$folder/sanitize"
-  for fault in none barrier tail unwritten divergent delay; do
-    assembler=$(dirname "$0")/faulty_ptxas.py
+  faulty=$(dirname "$0")/faulty_ptxas.py
+  # The faults are those of kernels whose threads all do the same.
+  for fault in none barrier tail unwritten divergent; do
+    assembler=$faulty
     [ $fault = none ] && assembler=
-    # The faults are those of kernels whose threads all do the same; roles wait
-    # for each other.
-    arch=${target%a} options=
-    [ $fault = delay ] && arch=$target options="--set e=128 --set f=128"
     FAULT=$fault compile causal "$folder/sanitize/causal.$fault" \
-      --target="$arch" --type=f32=bf16 --ptxas="$assembler" $options
+      --target="${target%a}" --type=f32=bf16 --ptxas="$assembler"
+  done
+  # Roles wait for each other, with delays and without. In the same tiles, which
+  # have registers to spare: the sums are rounded alike.
+  for fault in delay prompt; do
+    assembler=$faulty
+    [ $fault = prompt ] && assembler=
+    FAULT=$fault compile causal "$folder/sanitize/causal.$fault" \
+      --target="$target" --type=f32=bf16 --ptxas="$assembler" \
+      --set e=128 --set f=128 --options=lane-tile=128 --options=stream-tile=128
   done
 fi

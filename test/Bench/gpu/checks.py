@@ -88,9 +88,9 @@ def check_loading(runtime, folder):
 def check_delays(runtime, folder):
     """1000 runs with random delays before whatever roles tell each other
     (FAULT=delay of faulty_ptxas.py): the same bits each time, and those of the
-    object without delays."""
+    object without delays in the same tiles."""
     q, k, v, av = make(2, 4, 1111, 1500, 128)
-    Kernel(runtime, os.path.join(folder, "bench", "causal.128.so"),
+    Kernel(runtime, os.path.join(folder, "sanitize", "causal.prompt.so"),
            "causal")(q, k, v, av)
     expected = av.clone()
     run = Kernel(runtime, os.path.join(folder, "sanitize", "causal.delay.so"),
