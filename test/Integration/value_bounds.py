@@ -32,8 +32,9 @@ CASCADES = {
 WIDE = {("wide", "start"), ("wide", "end"), ("sums", "wide")}
 
 
-def draw(random, shape, type, keys):
-    """Integers of one kind, or of all kinds, from row to row."""
+def draw(random, shape, type, keys, turn):
+    """Integers of one kind, each in its turn, or of all kinds from row to
+    row."""
     info = np.iinfo(type)
     # The reference holds an element in a double.
     grain = 1 if type == np.int32 else 2048
@@ -46,7 +47,7 @@ def draw(random, shape, type, keys):
         info.min + grain * random.integers(0, 9, shape),
         info.max - (grain - 1) - grain * random.integers(0, 9, shape),
     ]
-    which = random.integers(0, 2 * len(kinds))
+    which = turn % (2 * len(kinds))
     if which < len(kinds):
         return kinds[which].astype(type)
     mixed = random.integers(0, len(kinds), shape)
@@ -74,16 +75,17 @@ def main(arguments):
     failures, runs, present = [], 0, 0
     with tempfile.TemporaryDirectory() as folder:
         for tool, object, devices, environment in list_objects(arguments):
-            for seed, (p, m), name in itertools.product(SEEDS, SIZES,
-                                                        CASCADES):
+            for (turn, (seed, (p, m))), name in itertools.product(
+                    enumerate(itertools.product(SEEDS, SIZES)), CASCADES):
                 random = np.random.default_rng([seed, p, m, runs])
                 extents = {"b": 2, "p": p, "m": m}
                 inputs = []
-                for tensor, ranks in CASCADES[name].items():
+                for i, (tensor, ranks) in enumerate(CASCADES[name].items()):
                     wide = (name, tensor) in WIDE
                     file = os.path.join(folder, f"{tensor}.npy")
                     np.save(file, draw(random, [extents[r] for r in ranks],
-                                       np.int64 if wide else np.int32, m))
+                                       np.int64 if wide else np.int32, m,
+                                       turn + 5 * i))
                     inputs.append(f"{tensor}={file}")
                 size = f"p={p},m={m}"
                 if any("b" in r for r in CASCADES[name].values()):
