@@ -26,16 +26,22 @@ attn.cascade @wide(%X: !attn.tensor<[p, m], f32>, %start: !attn.tensor<[p], i64>
 /// Sums on the key's side of a comparison, and on the other, which wrap.
 attn.cascade @sums(%X: !attn.tensor<[p, m], f32>, %start: !attn.tensor<[p], i32>,
                    %end: !attn.tensor<[p], i32>, %wide: !attn.tensor<[p], i64>)
-    -> (!attn.tensor<[p], f32>, !attn.tensor<[p], f32>, !attn.tensor<[p], f32>,
-        !attn.tensor<[p], f32>) ranks(p, m) {
+    -> (!attn.tensor<[p], f32>, !attn.tensor<[p], f32>, !attn.tensor<[p], f32>)
+    ranks(p, m) {
   %A = attn.einsum [p] = %X[p, m]
       where (m - %start[p] >= 3 and m - %end[p] < 0) reduce(add m)
   %B = attn.einsum [p] = %X[p, m]
       where (m >= %start[p] - 5 and %end[p] + p > m) reduce(add m)
   %C = attn.einsum [p] = %X[p, m]
       where (%wide[p] - m <= 2 or m <= %wide[p] + 5000) reduce(add m)
-  %D = attn.einsum [p] = %X[p, m] where (m - %end[p] < 0) reduce(add m)
-  attn.yield %A, %B, %C, %D
+  attn.yield %A, %B, %C
+}
+
+/// No other filter of the stream keeps what the bounds would leave out.
+attn.cascade @alone(%X: !attn.tensor<[p, m], f32>, %end: !attn.tensor<[p], i32>)
+    -> !attn.tensor<[p], f32> ranks(p, m) {
+  %S = attn.einsum [p] = %X[p, m] where (m - %end[p] < 0) reduce(add m)
+  attn.yield %S
 }
 
 /// What is the same for all rows of a batch wraps alike.

@@ -23,6 +23,7 @@ CASCADES = {
     "range": {"start": "bp", "end": "bp"},
     "wide": {"start": "p", "end": "p"},
     "sums": {"start": "p", "end": "p", "wide": "p"},
+    "alone": {"end": "p"},
     "uniform": {"length": "b"},
     "either": {"start": "p", "end": "p"},
     "absent": {"start": "p", "place": "p"},
@@ -45,6 +46,8 @@ def draw(random, shape, type, keys, turn):
         random.integers(keys - 5, keys + 20, shape),
         np.full(shape, keys // 2),
         info.min + grain * random.integers(0, 9, shape),
+        # The negatives of these don't wrap, but their sums with a coordinate.
+        info.min + grain * random.integers(2, 9, shape),
         info.max - (grain - 1) - grain * random.integers(0, 9, shape),
     ]
     which = turn % (2 * len(kinds))
