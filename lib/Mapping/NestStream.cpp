@@ -142,12 +142,14 @@ NestEmitter::BoxFilter NestEmitter::emitBoxFilter(StreamOp stream,
         mine =
             mine ? arith::AndIOp::create(builder, loc, mine, present) : present;
     unfiltered |= !mine;
-    if (!mine || !joined)
+    if (!mine || !joined) {
       joined = mine ? mine : joined;
-    else if (ofAll)
+    } else if (ofAll) {
       joined = arith::AndIOp::create(builder, loc, joined, mine);
-    else
-      joined = arith::OrIOp::create(builder, loc, joined, mine), ++numJoins;
+    } else {
+      joined = arith::OrIOp::create(builder, loc, joined, mine);
+      ++numJoins;
+    }
   };
   stream.getStep().walk([&](Operation *op) {
     auto einsum = dyn_cast<EinsumOp>(op);
