@@ -285,14 +285,7 @@ void CrosswiseLowering::run(bool isSum) {
   if (!hasTiles() || !fewEnd)
     return call(isSum, hasTiles());
   Value isMany = k.less(k.constant(fewForVectors), fewEnd);
-  auto branch = [&](bool onTiles) {
-    return [&, onTiles](OpBuilder &inner, Location) {
-      OpBuilder::InsertionGuard guard(b);
-      b.setInsertionPoint(inner.getInsertionBlock(), inner.getInsertionPoint());
-      call(isSum, onTiles);
-      scf::YieldOp::create(b);
-    };
-  };
-  scf::IfOp::create(b, isMany, branch(/*onTiles=*/true),
-                    branch(/*onTiles=*/false));
+  k.when(
+      isMany, [&] { call(isSum, /*onTiles=*/true); },
+      [&] { call(isSum, /*onTiles=*/false); });
 }

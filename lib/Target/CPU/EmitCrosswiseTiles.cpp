@@ -69,14 +69,7 @@ Value CrosswiseLowering::roundRow(Value pointer) {
 void CrosswiseLowering::ifInside(int64_t i, llvm::function_ref<void()> body) {
   if (!fewEnd || !result.hasStrides())
     return body();
-  scf::IfOp::create(b, k.less(k.constant(i), fewEnd),
-                    [&](OpBuilder &inner, Location) {
-                      OpBuilder::InsertionGuard guard(b);
-                      b.setInsertionPoint(inner.getInsertionBlock(),
-                                          inner.getInsertionPoint());
-                      body();
-                      scf::YieldOp::create(b);
-                    });
+  k.when(k.less(k.constant(i), fewEnd), body);
 }
 
 //===----------------------------------------------------------------------===//

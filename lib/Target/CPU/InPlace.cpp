@@ -71,14 +71,7 @@ Buffer MoveLowering::choosePlace(Value isInPlace, bool hasStrides) {
 }
 
 void MoveLowering::runUnless(Value condition) {
-  auto branch = scf::IfOp::create(b, TypeRange(), condition,
-                                  /*addThenBlock=*/true, /*addElseBlock=*/true);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToEnd(branch.thenBlock());
-  scf::YieldOp::create(b);
-  b.setInsertionPointToEnd(branch.elseBlock());
-  run();
-  scf::YieldOp::create(b);
+  k.when(condition, [] {}, [&] { run(); });
 }
 
 //===----------------------------------------------------------------------===//
@@ -238,13 +231,10 @@ LogicalResult KernelLowering::lowerStore(tile::StoreOp op) {
   if (Value isInPlace = writtenInPlace.lookup(op))
     isLeft = both(isLeft, arith::XOrIOp::create(
                               b, isInPlace, makeInteger(b, b.getI1Type(), 1)));
-  scf::IfOp::create(b, isLeft, [&](OpBuilder &inner, Location) {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPoint(inner.getInsertionBlock(), inner.getInsertionPoint());
+  when(isLeft, [&] {
     MoveLowering(*this, op.getView(), op.getTile(), op.getOffsets(),
                  op.getDims(), /*isStore=*/true)
         .run();
-    scf::YieldOp::create(b);
   });
   return success();
 }

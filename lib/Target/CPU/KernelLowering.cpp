@@ -70,6 +70,22 @@ void KernelLowering::loop(int64_t count, int64_t step,
        });
 }
 
+void KernelLowering::when(Value condition, llvm::function_ref<void()> body,
+                          llvm::function_ref<void()> otherwise) {
+  auto branch = [&](llvm::function_ref<void()> emit) {
+    return [this, emit](OpBuilder &inner, Location) {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPoint(inner.getInsertionBlock(), inner.getInsertionPoint());
+      emit();
+      scf::YieldOp::create(b);
+    };
+  };
+  if (otherwise)
+    scf::IfOp::create(b, condition, branch(body), branch(otherwise));
+  else
+    scf::IfOp::create(b, condition, branch(body));
+}
+
 void KernelLowering::loopTo(Value first, Value end, int64_t step,
                             llvm::function_ref<void(Value)> body) {
   loopTo(first, end, step, ValueRange(),

@@ -142,6 +142,10 @@ public:
   void loop(int64_t count, int64_t step,
             llvm::function_ref<void(mlir::Value)> body);
   /// Loops over [first, end) by `step`.
+  /// Emits `body` where `condition` holds and, where there is one, `otherwise`
+  /// where it does not.
+  void when(mlir::Value condition, llvm::function_ref<void()> body,
+            llvm::function_ref<void()> otherwise = nullptr);
   void loopTo(mlir::Value first, mlir::Value end, int64_t step,
               llvm::function_ref<void(mlir::Value)> body);
   llvm::SmallVector<mlir::Value> loopTo(mlir::Value first, mlir::Value end,

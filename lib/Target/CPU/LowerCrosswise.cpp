@@ -140,20 +140,18 @@ KernelLowering::lowerCrosswise(Operation *op,
   auto it = operands ? crosswise.find(operands->tile) : crosswise.end();
   if (it == crosswise.end())
     return otherwise();
-  auto branch = scf::IfOp::create(b, TypeRange(), it->second.isInPlace,
-                                  /*addThenBlock=*/true, /*addElseBlock=*/true);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToEnd(branch.thenBlock());
   // S10: what is computed may be rounded to the type that it meets.
   auto load = operands->few.getDefiningOp<tile::LoadOp>();
   bool isNarrow =
       !load || load.getView().getType().getElementType() == it->second.element;
-  CrosswiseLowering(*this, it->second, operands->tile, operands->few,
-                    op->getResult(0), operands->rank, isNarrow)
-      .run(/*isSum=*/isa<tile::ContractOp>(op));
-  scf::YieldOp::create(b);
-  b.setInsertionPointToEnd(branch.elseBlock());
-  LogicalResult lowered = otherwise();
-  scf::YieldOp::create(b);
+  LogicalResult lowered = success();
+  when(
+      it->second.isInPlace,
+      [&] {
+        CrosswiseLowering(*this, it->second, operands->tile, operands->few,
+                          op->getResult(0), operands->rank, isNarrow)
+            .run(/*isSum=*/isa<tile::ContractOp>(op));
+      },
+      [&] { lowered = otherwise(); });
   return lowered;
 }

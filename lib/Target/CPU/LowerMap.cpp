@@ -328,12 +328,7 @@ void MapLowering::emitLanes() {
   Value isNeeded = isScaleNeeded();
   if (!isNeeded)
     return emitAll();
-  scf::IfOp::create(b, isNeeded, [&](OpBuilder &inside, Location) {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPoint(inside.getInsertionBlock(), inside.getInsertionPoint());
-    emitAll();
-    scf::YieldOp::create(b);
-  });
+  k.when(isNeeded, emitAll);
 }
 
 /// Where the map multiplies in place by what is the same along the inner ranks,

@@ -86,12 +86,9 @@ void MoveLowering::moveElement() {
   if (within)
     address = k.advance(address, within, getScratchType(tile.getElementType()));
   if (isStore) {
-    scf::IfOp::create(b, valid, [&](OpBuilder &inner, Location) {
-      OpBuilder::InsertionGuard guard(b);
-      b.setInsertionPoint(inner.getInsertionBlock(), inner.getInsertionPoint());
+    k.when(valid, [&] {
       Value value = k.loadElements(tile.getElementType(), address);
       k.store(narrowElement(b, value, element), pointer, alignment);
-      scf::YieldOp::create(b);
     });
     return;
   }
@@ -151,19 +148,6 @@ void MoveLowering::run() {
 void MoveLowering::emit() {
   if (dimensions.empty())
     return emitElements();
-  auto choose = [&](Value condition, llvm::function_ref<void()> yes,
-                    llvm::function_ref<void()> no) {
-    auto branch = [&](llvm::function_ref<void()> emit) {
-      return [&, emit](OpBuilder &inner, Location) {
-        OpBuilder::InsertionGuard guard(b);
-        b.setInsertionPoint(inner.getInsertionBlock(),
-                            inner.getInsertionPoint());
-        emit();
-        scf::YieldOp::create(b);
-      };
-    };
-    scf::IfOp::create(b, condition, branch(yes), branch(no));
-  };
   auto isContiguous = [&](int64_t dimension) -> Value {
     return arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
                                  dimensions[dimension].stride, k.constant(1));
@@ -172,19 +156,19 @@ void MoveLowering::emit() {
   auto otherwise = [&] {
     if (last < 0 || last == innermost || !hasVectors())
       return emitElements();
-    choose(
+    k.when(
         isContiguous(last),
         [&] {
-          choose(
+          k.when(
               isWhole, [&] { emitSquares(/*isMasked=*/false); },
               [&] { emitSquares(/*isMasked=*/true); });
         },
         [&] { emitElements(); });
   };
-  choose(
+  k.when(
       isContiguous(innermost),
       [&] {
-        choose(
+        k.when(
             isWhole, [&] { emitRows(/*isMasked=*/false); },
             [&] { emitRows(/*isMasked=*/true); });
       },

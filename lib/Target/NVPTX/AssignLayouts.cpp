@@ -10,7 +10,6 @@
 #include "lib/Target/NVPTX/Fragment.h"
 #include "lib/Target/NVPTX/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/IR/Matchers.h"
 
 namespace attn::nvptx {
 #define GEN_PASS_DEF_ASSIGNLAYOUTS
@@ -175,14 +174,8 @@ static tile::TileType getStoredType(tile::LoadOp load, Type element) {
 /// The load of which `map` keeps some elements and makes the others 0; null
 /// where it is no such map.
 static tile::LoadOp getMaskedLoad(tile::MapOp map) {
-  if (!map || !map.getReducers().empty() || map.getAcc() ||
-      map.getInputs().size() != 1 || !map->hasOneUse() ||
-      map.getYield().getFilter())
-    return {};
-  BlockArgument element = map.getBody().getArgument(0);
-  auto select = map.getYield().getValue().getDefiningOp<arith::SelectOp>();
-  if (!select || select.getTrueValue() != element || !element.hasOneUse() ||
-      !matchPattern(select.getFalseValue(), m_AnyZeroFloat()))
+  if (!map || !map->hasOneUse() || !getMask(map) ||
+      !map.getBody().getArgument(0).hasOneUse())
     return {};
   return map.getInputs().front().getDefiningOp<tile::LoadOp>();
 }
@@ -201,7 +194,7 @@ static Value maskStored(tile::MapOp map, Value stored) {
   BlockArgument argument = clone.getBody().getArgument(0);
   argument.setType(element);
   tile::YieldOp yield = clone.getYield();
-  auto select = yield.getValue().getDefiningOp<arith::SelectOp>();
+  arith::SelectOp select = getMask(clone);
   builder.setInsertionPoint(select);
   Value zero = arith::ConstantOp::create(builder, map.getLoc(),
                                          builder.getZeroAttr(element));

@@ -121,10 +121,8 @@ static std::optional<FilteredUse> getFilteredUse(OpOperand &use,
       cast<ReduceAttr>(map.getReducers()[0]).getReducer() ==
           ReducerName(ReducerKind::Add))
     return FilteredUse{map, yield.getFilter(), /*isSum=*/true};
-  auto select = yield.getValue().getDefiningOp<arith::SelectOp>();
-  if (map.getReducers().empty() && select && select.getTrueValue() == element &&
-      matchPattern(select.getFalseValue(), m_PosZeroFloat()))
-    return FilteredUse{map, select.getCondition(), /*isSum=*/false};
+  if (arith::SelectOp mask = getMask(map))
+    return FilteredUse{map, mask.getCondition(), /*isSum=*/false};
   return std::nullopt;
 }
 

@@ -1,7 +1,7 @@
 //===- Fragment.cpp - Tiles in registers ----------------------------------===//
 
 #include "lib/Target/NVPTX/Fragment.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/Transforms/RegionUtils.h"
 
 using namespace mlir;
@@ -10,6 +10,18 @@ using namespace attn::nvptx;
 
 bool nvptx::isOperandElement(Type element) {
   return element.isBF16() || element.isF16();
+}
+
+arith::SelectOp nvptx::getMask(tile::MapOp map) {
+  tile::YieldOp yield = map.getYield();
+  if (!map.getReducers().empty() || map.getAcc() ||
+      map.getInputs().size() != 1 || yield.getFilter())
+    return {};
+  auto select = yield.getValue().getDefiningOp<arith::SelectOp>();
+  bool isMask = select &&
+                select.getTrueValue() == map.getBody().getArgument(0) &&
+                matchPattern(select.getFalseValue(), m_PosZeroFloat());
+  return isMask ? select : arith::SelectOp();
 }
 
 bool nvptx::isMatrixContract(tile::ContractOp op, StringAttr lanes) {

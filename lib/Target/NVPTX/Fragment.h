@@ -10,6 +10,7 @@
 
 #include "dialect/Tile/TileOps.h"
 #include "lib/Target/NVPTX/Layout.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 namespace attn::nvptx {
@@ -37,6 +38,10 @@ inline bool isSwizzled(mlir::Value value) {
   auto type = mlir::dyn_cast<tile::TileType>(value.getType());
   return type && type.getSpace() == tile::Space::Swizzled;
 }
+
+/// The choice of a map that takes each element of its one input as it is or
+/// makes it 0; null for any other map.
+mlir::arith::SelectOp getMask(tile::MapOp map);
 
 /// Whether wgmma does `op`.
 inline bool isWarpgroupContract(mlir::Operation *op) {
