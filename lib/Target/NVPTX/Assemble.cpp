@@ -53,15 +53,25 @@ llvm::Expected<Assembly> nvptx::assemble(StringRef ptx, StringRef arch,
   if (llvm::Error error = input.write(ptx))
     return std::move(error);
   std::string archOption = ("-arch=" + arch).str();
-  StringRef command[] = {ptxas,           archOption, "-O3",           "-v",
-                         input.getPath(), "-o",       output.getPath()};
-  std::optional<StringRef> redirects[] = {StringRef(), messages.getPath(),
-                                          messages.getPath()};
-  std::string error;
-  int result = llvm::sys::ExecuteAndWait(ptxas, command, std::nullopt,
-                                         redirects, /*SecondsToWait=*/0,
-                                         /*MemoryLimit=*/0, &error);
-  std::string text = messages.read();
+  std::string error, text;
+  auto run = [&](ArrayRef<StringRef> extra) {
+    SmallVector<StringRef> command{
+        ptxas,           archOption, "-O3",           "-v",
+        input.getPath(), "-o",       output.getPath()};
+    llvm::append_range(command, extra);
+    std::optional<StringRef> redirects[] = {StringRef(), messages.getPath(),
+                                            messages.getPath()};
+    int result = llvm::sys::ExecuteAndWait(ptxas, command, std::nullopt,
+                                           redirects, /*SecondsToWait=*/0,
+                                           /*MemoryLimit=*/0, &error);
+    text = messages.read();
+    return result;
+  };
+  // Kernels at the same time, which the ptxas of CUDA 12.0 can't.
+  static constexpr StringLiteral split = "--split-compile";
+  int result = run({split, "0"});
+  if (result != 0 && StringRef(text).contains(split))
+    result = run({});
   if (result != 0)
     return llvm::createStringError(
         ptxas.str() +

@@ -1,11 +1,18 @@
 //===- EmitPTX.cpp - From the llvm dialect to PTX -------------------------===//
+//
+// Each kernel is translated in a module and a context of its own, so that those
+// of a program are at the same time; their texts become one.
+//
+//===----------------------------------------------------------------------===//
 
 #include "lib/Target/NVPTX/Device.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/Threading.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/IR/InstIterator.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/LegacyPassManager.h"
@@ -26,12 +33,15 @@ using namespace mlir;
 using namespace attn;
 using namespace attn::nvptx;
 
-static llvm::Expected<std::unique_ptr<llvm::TargetMachine>>
-createTargetMachine(const GpuDescription &gpu) {
+static void initialiseTarget() {
   LLVMInitializeNVPTXTargetInfo();
   LLVMInitializeNVPTXTarget();
   LLVMInitializeNVPTXTargetMC();
   LLVMInitializeNVPTXAsmPrinter();
+}
+
+static llvm::Expected<std::unique_ptr<llvm::TargetMachine>>
+createTargetMachine(const GpuDescription &gpu) {
   llvm::Triple triple("nvptx64-nvidia-cuda");
   std::string message;
   const llvm::Target *target =
@@ -52,7 +62,10 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager graph;
   llvm::ModuleAnalysisManager modules;
-  llvm::PassBuilder builder(&machine);
+  // They find nothing: a thread has scalars.
+  llvm::PipelineTuningOptions tuning;
+  tuning.LoopVectorization = tuning.SLPVectorization = false;
+  llvm::PassBuilder builder(&machine, tuning);
   builder.registerModuleAnalyses(modules);
   builder.registerCGSCCAnalyses(graph);
   builder.registerFunctionAnalyses(functions);
@@ -97,6 +110,111 @@ static llvm::Expected<std::string> emitPTX(llvm::Module &module,
   return text.str().str();
 }
 
+namespace {
+/// A kernel in a module of its own, and its text.
+struct SplitKernel {
+  OwningOpRef<ModuleOp> module;
+  int64_t numOps;
+  std::string ptx;
+};
+} // namespace
+
+/// Moves each kernel of `device` to a module with what else is in there.
+static std::vector<SplitKernel> splitKernels(ModuleOp device) {
+  SmallVector<LLVM::LLVMFuncOp> kernels;
+  for (auto function : device.getOps<LLVM::LLVMFuncOp>())
+    if (!function.isExternal())
+      kernels.push_back(function);
+  for (LLVM::LLVMFuncOp kernel : kernels)
+    kernel->remove();
+  std::vector<SplitKernel> split;
+  for (LLVM::LLVMFuncOp kernel : kernels) {
+    int64_t numOps = 0;
+    kernel.walk([&](Operation *) { ++numOps; });
+    split.push_back({device.clone(), numOps, {}});
+    split.back().module->push_back(kernel);
+  }
+  return split;
+}
+
+static FailureOr<std::string> translateToPTX(ModuleOp module,
+                                             const GpuDescription &gpu) {
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::Module> translated =
+      translateModuleToLLVMIR(module, context, "attnc");
+  if (!translated)
+    return failure();
+  llvm::Expected<std::string> ptx = emitPTX(*translated, gpu);
+  if (!ptx)
+    return module.emitError(llvm::toString(ptx.takeError()));
+  return std::move(*ptx);
+}
+
+namespace {
+/// The text of a module that has one kernel.
+struct KernelText {
+  StringRef header;       ///< version, target and size of addresses
+  StringRef declarations; ///< of what is outside
+  StringRef function;
+};
+} // namespace
+
+static llvm::Expected<KernelText> splitPTX(StringRef ptx) {
+  static constexpr StringLiteral last = ".address_size 64\n",
+                                 entry = "\n.visible .entry ";
+  size_t header = ptx.find(last), function = ptx.find(entry);
+  if (header == StringRef::npos || function == StringRef::npos ||
+      function < header)
+    return llvm::createStringError("LLVM's PTX has no '" + last.trim() +
+                                   "' before '" + entry.trim() + "'");
+  header += last.size();
+  return KernelText{ptx.take_front(header), ptx.slice(header, function),
+                    ptx.drop_front(function)};
+}
+
+/// Makes one module of all: what several declare, shared memory, is declared
+/// once.
+static llvm::Expected<std::string> joinPTX(ArrayRef<SplitKernel> kernels) {
+  std::string joined, functions;
+  llvm::StringSet<> declared;
+  for (const SplitKernel &kernel : kernels) {
+    llvm::Expected<KernelText> text = splitPTX(kernel.ptx);
+    if (!text)
+      return text.takeError();
+    if (joined.empty())
+      joined = text->header;
+    for (StringRef line : llvm::split(text->declarations, '\n'))
+      if (line.starts_with(".") && declared.insert(line).second)
+        joined += "\n" + line.str();
+    functions += text->function;
+  }
+  return joined + "\n" + functions;
+}
+
+/// Translates all kernels, the longest first, so that none of them is alone at
+/// the end for long.
+static FailureOr<std::string> translateKernels(ModuleOp device,
+                                               const GpuDescription &gpu) {
+  std::vector<SplitKernel> kernels = splitKernels(device);
+  SmallVector<SplitKernel *> order =
+      llvm::map_to_vector(kernels, [](SplitKernel &kernel) { return &kernel; });
+  llvm::stable_sort(order, [](SplitKernel *a, SplitKernel *b) {
+    return a->numOps > b->numOps;
+  });
+  auto translate = [&](SplitKernel *kernel) -> LogicalResult {
+    FailureOr<std::string> text = translateToPTX(*kernel->module, gpu);
+    if (succeeded(text))
+      kernel->ptx = std::move(*text);
+    return text;
+  };
+  if (failed(failableParallelForEach(device.getContext(), order, translate)))
+    return failure();
+  llvm::Expected<std::string> joined = joinPTX(kernels);
+  if (!joined)
+    return device.emitError(llvm::toString(joined.takeError()));
+  return std::move(*joined);
+}
+
 FailureOr<DeviceCode> nvptx::takeDeviceCode(ModuleOp module,
                                             const GpuDescription &gpu) {
   auto device = module.lookupSymbol<ModuleOp>(deviceModuleName);
@@ -105,6 +223,7 @@ FailureOr<DeviceCode> nvptx::takeDeviceCode(ModuleOp module,
   registerBuiltinDialectTranslation(*module.getContext());
   registerLLVMDialectTranslation(*module.getContext());
   registerNVVMDialectTranslation(*module.getContext());
+  initialiseTarget();
   DeviceCode code{gpu};
   for (auto function : device.getOps<LLVM::LLVMFuncOp>()) {
     auto getNumber = [&](StringRef name) {
@@ -127,14 +246,9 @@ FailureOr<DeviceCode> nvptx::takeDeviceCode(ModuleOp module,
       map.box.assign(list.begin() + 1 + ranks, list.end());
     }
   }
-  llvm::LLVMContext context;
-  std::unique_ptr<llvm::Module> translated =
-      translateModuleToLLVMIR(device, context, "attnc");
-  if (!translated)
+  FailureOr<std::string> ptx = translateKernels(device, gpu);
+  if (failed(ptx))
     return failure();
-  llvm::Expected<std::string> ptx = emitPTX(*translated, gpu);
-  if (!ptx)
-    return module.emitError(llvm::toString(ptx.takeError()));
   code.ptx = std::move(*ptx);
   device.erase();
   return code;

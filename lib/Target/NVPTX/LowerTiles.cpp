@@ -154,12 +154,17 @@ struct ApproximateMath : nvptx::impl::ApproximateMathBase<ApproximateMath> {
 void nvptx::buildTileToLLVM(OpPassManager &pm,
                             const LowerTilesOptions &options) {
   pm.addPass(createLowerTiles(options));
-  pm.addPass(createApproximateMath());
-  pm.addPass(arith::createArithExpandOpsPass()); // rounded divisions
-  pm.addPass(createCSEPass());
-  pm.addPass(createSCFToControlFlowPass());
-  pm.addPass(createConvertToLLVMPass());
-  pm.addPass(createReconcileUnrealizedCastsPass());
+  // Kernels and functions of the host alike, each by itself.
+  for (OpPassManager *functions :
+       {&pm.nest<ModuleOp>().nest<LLVM::LLVMFuncOp>(),
+        &pm.nest<LLVM::LLVMFuncOp>()}) {
+    functions->addPass(createApproximateMath());
+    functions->addPass(arith::createArithExpandOpsPass()); // rounded divisions
+    functions->addPass(createCSEPass());
+    functions->addPass(createSCFToControlFlowPass());
+    functions->addPass(createConvertToLLVMPass());
+    functions->addPass(createReconcileUnrealizedCastsPass());
+  }
 }
 
 namespace {
