@@ -91,6 +91,8 @@ features = {
     "avx512vnni": "avx512_vnni" in flags,
     "amx": {"amx_tile", "amx_int8", "amx_bf16"} <= flags,
     "sanitized": config.sanitized,
+    "fake-cuda": os.path.exists(os.path.join(
+        config.build_root, "test/Runtime/fake-cuda/libcuda.so.1")),
 }
 # A tool is a feature too: its tests wait for it.
 for tool in ["attn-opt", "attn-lsp", "attnc", "attn-run"]:

@@ -78,6 +78,9 @@ FAKE(cuDeviceGetAttribute, int *value, int attribute, int) {
   case 16:
     *value = 132;
     return 0;
+  case 38:
+    *value = 50 << 20;
+    return 0;
   case 75:
     *value = fake.major;
     return 0;
@@ -179,18 +182,45 @@ FAKE(cuPointerGetAttribute, void *value, int, unsigned long long pointer) {
 }
 FAKE(cuThreadExchangeStreamCaptureMode, int *) { return 0; }
 
-// The tools' part: there, but of no use.
-#define UNUSED(name)                                                           \
-  FAKE(name) { return 801; }
-UNUSED(cuMemAlloc_v2)
-UNUSED(cuMemFree_v2)
-UNUSED(cuMemcpyHtoD_v2)
-UNUSED(cuMemcpyDtoH_v2)
-UNUSED(cuMemsetD8Async)
-UNUSED(cuStreamCreate)
-UNUSED(cuStreamDestroy_v2)
-UNUSED(cuStreamSynchronize)
-UNUSED(cuEventCreate)
-UNUSED(cuEventDestroy_v2)
-UNUSED(cuEventRecord)
-UNUSED(cuEventElapsedTime)
+// The tools' part: memory that holds nothing, and a clock by which each launch
+// takes a millisecond.
+struct CUevent_st {
+  size_t numLaunches = 0;
+};
+FAKE(cuMemAlloc_v2, unsigned long long *pointer, size_t bytes) {
+  static std::atomic<unsigned long long> used{0};
+  *pointer = (contexts.back()->device + 1) * kFakeMemory +
+             used.fetch_add((bytes + 255) / 256 * 256);
+  return 0;
+}
+FAKE(cuEventCreate, CUevent_st **event, unsigned) {
+  *event = new CUevent_st;
+  return 0;
+}
+FAKE(cuEventDestroy_v2, CUevent_st *event) {
+  delete event;
+  return 0;
+}
+FAKE(cuEventRecord, CUevent_st *event, void *) {
+  FakeCuda &fake = attn_fake_cuda();
+  std::lock_guard<std::mutex> lock(fake.mutex);
+  event->numLaunches = fake.launches.size();
+  return 0;
+}
+FAKE(cuEventElapsedTime, float *milliseconds, CUevent_st *start,
+     CUevent_st *end) {
+  *milliseconds = end->numLaunches - start->numLaunches;
+  return 0;
+}
+FAKE(cuStreamCreate, void **stream, unsigned) {
+  *stream = nullptr;
+  return 0;
+}
+#define NOTHING(name)                                                          \
+  FAKE(name) { return 0; }
+NOTHING(cuMemFree_v2)
+NOTHING(cuMemcpyHtoD_v2)
+NOTHING(cuMemcpyDtoH_v2)
+NOTHING(cuMemsetD8Async)
+NOTHING(cuStreamDestroy_v2)
+NOTHING(cuStreamSynchronize)
