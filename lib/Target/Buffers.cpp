@@ -34,7 +34,7 @@ static SmallVector<Value> getTilesRead(Operation *op, const MapGroups &groups) {
     if (isFusedAccumulator(map))
       return {};
   if (const MapGroup *group = groups.lookup(op)) {
-    if (group->producer == op)
+    if (group->isUnstored(op))
       return {};
     tile::MapOp producer = group->producer;
     return llvm::to_vector(producer.getInputs());
@@ -99,9 +99,9 @@ private:
   void collect(TileBytes getBytes);
   void number(Block &block);
   void mark(const BitVector &set, unsigned position);
-  bool isProducer(Operation *op) const {
+  bool isUnstored(Operation *op) const {
     const MapGroup *group = groups.lookup(op);
-    return group && group->producer == op;
+    return group && group->isUnstored(op);
   }
   BitVector markBlock(Block &block, ValueRange joined, BitVector after);
   BitVector markLoop(scf::ForOp loop, BitVector after);
@@ -184,7 +184,7 @@ BitVector Planner::markBlock(Block &block, ValueRange joined, BitVector after) {
       continue;
     }
     if (auto map = dyn_cast<tile::MapOp>(&op))
-      if (isFusedAccumulator(map) || isProducer(map))
+      if (isFusedAccumulator(map) || isUnstored(map))
         continue; // it is nowhere
     ValueRange written = op.hasTrait<OpTrait::IsTerminator>()
                              ? joined

@@ -38,7 +38,7 @@ using TileBytes = llvm::function_ref<int64_t(tile::TileType)>;
 /// Gives every tile of `kernel` its place. Tiles that one turns into another
 /// share one where they are not needed at the same time: accumulators, what a
 /// loop carries, and maps from a tile to one of the same type. What a map of
-/// `groups` makes takes none.
+/// `groups` makes for the other members takes none.
 ScratchPlan planScratch(tile::KernelOp kernel, TileBytes getBytes,
                         const MapGroups &groups = {},
                         int64_t alignment = scratchAlignment,

@@ -49,6 +49,16 @@ Value DemandedElements::getOrigin(tile::MapOp map, StringAttr rank) {
   return hasEnd ? map.getOffset(rank) : Value();
 }
 
+Value DemandedElements::getNonzeroFilter(tile::MapOp map) {
+  if (!map || !map.getReducers().empty())
+    return {};
+  auto select = map.getYield().getValue().getDefiningOp<arith::SelectOp>();
+  bool isZero =
+      select && (matchPattern(select.getFalseValue(), m_Zero()) ||
+                 matchPattern(select.getFalseValue(), m_PosZeroFloat()));
+  return isZero ? select.getCondition() : Value();
+}
+
 Value DemandedElements::getOrigin(tile::ContractOp contract, StringAttr rank) {
   // The matrix unit's sums have no end but the tile's.
   Type element = contract.getResult().getType().getElementType();
@@ -56,13 +66,7 @@ Value DemandedElements::getOrigin(tile::ContractOp contract, StringAttr rank) {
     return {};
   for (Value operand : {contract.getLhs(), contract.getRhs()}) {
     auto map = operand.getDefiningOp<tile::MapOp>();
-    if (!map || !map.getReducers().empty())
-      continue;
-    auto select = map.getYield().getValue().getDefiningOp<arith::SelectOp>();
-    bool isZero =
-        select && (matchPattern(select.getFalseValue(), m_Zero()) ||
-                   matchPattern(select.getFalseValue(), m_PosZeroFloat()));
-    if (isZero && isBelowExtent(select.getCondition(), rank))
+    if (isBelowExtent(getNonzeroFilter(map), rank))
       return map.getOffset(rank);
   }
   return {};

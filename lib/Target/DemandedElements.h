@@ -27,6 +27,9 @@ public:
   /// extent or past it must be left out, one factor being undefined there.
   static mlir::Value getOrigin(tile::ContractOp contract,
                                mlir::StringAttr rank);
+  /// Where what `map` makes is not zero, as a condition in its region: what is
+  /// 0 elsewhere. Null for a map that may be anything anywhere, or for none.
+  static mlir::Value getNonzeroFilter(tile::MapOp map);
   /// The same of the points that `map` reduces along `rank`.
   static mlir::Value getOrigin(tile::MapOp map, mlir::StringAttr rank);
 

@@ -6,14 +6,18 @@
 using namespace mlir;
 using namespace attn;
 
-/// Whether `map` sums (or the like) all of `producer`'s ranks but the lanes, at
-/// the same points, and reads nothing else.
+/// Whether `map` is at the points of `producer` and reads nothing else.
+static bool isAtSamePoints(tile::MapOp map, tile::MapOp producer) {
+  return !map.getAcc() && map.getInputs().size() == 1 &&
+         map.getRanks() == producer.getRanks() &&
+         map.getSizes() == producer.getSizes() &&
+         map.getOffsets() == producer.getOffsets();
+}
+
+/// Whether `map` sums (or the like) all of `producer`'s ranks but the lanes.
 static bool isReduction(tile::MapOp map, tile::MapOp producer,
                         StringAttr lanes) {
-  if (map.getReducers().empty() || map.getAcc() ||
-      map.getInputs().size() != 1 || map.getRanks() != producer.getRanks() ||
-      map.getSizes() != producer.getSizes() ||
-      map.getOffsets() != producer.getOffsets())
+  if (map.getReducers().empty() || !isAtSamePoints(map, producer))
     return false;
   ReducerName name = cast<ReduceAttr>(map.getReducers()[0]).getReducer();
   for (auto reducer : map.getReducers().getAsRange<ReduceAttr>())
@@ -21,6 +25,24 @@ static bool isReduction(tile::MapOp map, tile::MapOp producer,
       return false;
   return name.kind != ReducerKind::ArgMax &&
          map.getResult().getType().getRanks() == ArrayRef(lanes);
+}
+
+/// Whether `op` rounds a tile with the ranks of `type`, beside `map`.
+static bool isConversion(Operation *op, tile::MapOp map, tile::TileType type) {
+  auto conversion = dyn_cast<tile::ConvertOp>(op);
+  return conversion && op->getBlock() == map->getBlock() &&
+         conversion.getResult().getType().getRanks() == type.getRanks();
+}
+
+/// Whether `map` makes one element of each of `producer`'s, for conversions.
+static bool isDerived(tile::MapOp map, tile::MapOp producer) {
+  tile::TileType type = producer.getResult().getType();
+  return map.getReducers().empty() && isAtSamePoints(map, producer) &&
+         map.getResult().getType() == type && !map.getYield().getFilter() &&
+         !map->use_empty() &&
+         llvm::all_of(map->getUsers(), [&](Operation *user) {
+           return isConversion(user, map, type);
+         });
 }
 
 /// The members of the group that `map` begins; none unless all that reads it
@@ -31,20 +53,23 @@ static std::optional<MapGroup> findGroup(tile::MapOp map, StringAttr lanes) {
       !type.getElementType().isF32() || type.getRanks().size() < 2 ||
       type.getRanks().back() != lanes || map.getYield().getFilter())
     return std::nullopt;
-  MapGroup group{map, {}, {}, nullptr};
+  MapGroup group{map, {}, {}, {}, nullptr};
   for (Operation *user : map->getUsers()) {
     if (user->getBlock() != map->getBlock())
       return std::nullopt;
-    auto reduction = dyn_cast<tile::MapOp>(user);
-    auto conversion = dyn_cast<tile::ConvertOp>(user);
-    if (reduction && isReduction(reduction, map, lanes))
-      group.reductions.push_back(reduction);
-    else if (conversion &&
-             conversion.getResult().getType().getRanks() == type.getRanks())
-      group.conversions.push_back(conversion);
+    auto reader = dyn_cast<tile::MapOp>(user);
+    if (reader && isReduction(reader, map, lanes))
+      group.reductions.push_back(reader);
+    else if (reader && isDerived(reader, map))
+      group.derived.push_back(reader);
+    else if (isConversion(user, map, type))
+      group.conversions.push_back(cast<tile::ConvertOp>(user));
     else
       return std::nullopt;
   }
+  for (tile::MapOp derived : group.derived)
+    for (Operation *user : derived->getUsers())
+      group.conversions.push_back(cast<tile::ConvertOp>(user));
   if (group.reductions.size() + group.conversions.size() < 2)
     return std::nullopt;
   return group;
@@ -65,6 +90,8 @@ MapGroups::MapGroups(tile::KernelOp kernel) {
     members[map] = groups.size();
     for (tile::MapOp reduction : group->reductions)
       add(reduction);
+    for (tile::MapOp derived : group->derived)
+      add(derived);
     for (tile::ConvertOp conversion : group->conversions)
       add(conversion);
     groups.push_back(*group);

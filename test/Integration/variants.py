@@ -50,7 +50,8 @@ RECURRENCES = ["delta_net", "gated_delta_net", "gated_linear_attention",
 CHUNKS = [16, 64]
 NARROW = {"additive_bias": ["f32=bf16"], "causal_gqa": ["f32=bf16"],
           "key_padding": ["f32=bf16"], "logsumexp": ["f32=bf16"],
-          "sigmoid": ["f32=bf16"], "sliding_window_sinks": ["f32=f16"],
+          "prefix": ["f32=bf16"], "sigmoid": ["f32=bf16"],
+          "sliding_window_sinks": ["f32=f16", "f32=bf16"],
           "softmax_backward": ["f32=bf16"]}
 ALLOWED = re.compile(r"attnrt_\w+|memcpy|memset")
 

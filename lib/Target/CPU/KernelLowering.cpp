@@ -120,6 +120,8 @@ Value KernelLowering::getEnd(StringAttr rank, int64_t size, Value origin) {
 
 Value KernelLowering::getDemandedEnd(Value tile, StringAttr rank) {
   auto type = cast<tile::TileType>(tile.getType());
+  if (Value end = getPanelEnd(rank); end && type.getRankPosition(rank) >= 0)
+    return end;
   Value origin = demanded.getOrigin(tile, rank);
   // A run ends where its panels do.
   if (!origin || (panel && rank == getLaneRank()))

@@ -114,6 +114,11 @@ public:
   /// The one panel that operations work on while a run of them is emitted; else
   /// null. Tiles and maps have one panel then: this one.
   mlir::Value getPanel() const { return panel; }
+  /// How many positions along `rank` the operations of the run need in that
+  /// panel; null for all.
+  mlir::Value getPanelEnd(mlir::StringAttr rank) const {
+    return panelEnds.lookup(rank);
+  }
   /// How many panels the run goes through.
   int64_t getNumPanels() const { return numPanels; }
   /// Where the next turn of the loop around a load loads from, and the index in
@@ -224,6 +229,7 @@ private:
   DemandedElements demanded;
   ScratchPlan plan;
   mlir::Value panel;
+  llvm::SmallDenseMap<mlir::StringAttr, mlir::Value, 2> panelEnds;
   int64_t numPanels = 1;
   mlir::IRMapping values;
   llvm::DenseMap<mlir::Value, ViewOperand> views;
@@ -241,6 +247,7 @@ private:
   mlir::LogicalResult lowerBlock(mlir::Block &block);
   mlir::LogicalResult lowerOp(mlir::Operation *op);
   mlir::LogicalResult lowerRun(const OperationRun &run);
+  void bindPanelEnds(const OperationRun &run, int64_t lanes);
   void takePanel(Buffer &buffer, mlir::Value tile);
   void hoistOffsets();
   void placeResult(mlir::Operation *op);

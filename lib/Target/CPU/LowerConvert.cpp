@@ -96,19 +96,21 @@ LogicalResult KernelLowering::lowerConvert(tile::ConvertOp op) {
   loopNest(ranks, at, [&, packRank = packRank, packSize = packSize] {
     loop(to.layout.numPanels, 1, [&](Value panel) {
       at[getLaneRank()] = panel;
-      loop(packSize, pack, [&](Value first) {
-        at[packRank] = first;
-        for (int64_t v = 0; v != vectors; ++v) {
-          int64_t lane = v * unit.lanes;
-          SmallVector<Value> rows;
-          for (int64_t row = 0; row != pack; ++row)
-            rows.push_back(
-                loadElements(wide, address(from, at, lane + row * next)));
-          Value packed = isCut ? makeFours(*this, rows)
-                               : makePairs(*this, rows[0], rows[1]);
-          store(packed, address(to, at, lane * pack), 64);
-        }
-      });
+      Value end = getPanelEnd(packRank);
+      loopTo(
+          constant(0), end ? end : constant(packSize), pack, [&](Value first) {
+            at[packRank] = first;
+            for (int64_t v = 0; v != vectors; ++v) {
+              int64_t lane = v * unit.lanes;
+              SmallVector<Value> rows;
+              for (int64_t row = 0; row != pack; ++row)
+                rows.push_back(
+                    loadElements(wide, address(from, at, lane + row * next)));
+              Value packed = isCut ? makeFours(*this, rows)
+                                   : makePairs(*this, rows[0], rows[1]);
+              store(packed, address(to, at, lane * pack), 64);
+            }
+          });
     });
   });
   return success();

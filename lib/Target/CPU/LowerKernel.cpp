@@ -184,11 +184,13 @@ LogicalResult KernelLowering::lowerRun(const OperationRun &run) {
   end = isAllUsed || !end ? constant(numPanels) : countPanels(end, layout);
   loopTo(constant(0), end, 1, [&](Value position) {
     panel = position;
+    bindPanelEnds(run, layout.panelVectors * unit.lanes);
     for (Operation *op : run) {
       b.setLoc(op->getLoc());
       hasFailed |= failed(lowerOp(op));
     }
     panel = {};
+    panelEnds.clear();
   });
   return failure(hasFailed);
 }

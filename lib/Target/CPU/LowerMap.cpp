@@ -293,6 +293,8 @@ Value MapLowering::getEnd(Rank rank) {
   Value end;
   if (!op.isReduced(name))
     end = k.getDemandedEnd(op.getResult(), name);
+  else if (Value panelEnd = k.getPanelEnd(name))
+    end = panelEnd;
   else if (Value origin = DemandedElements::getOrigin(op, name))
     end = k.getEnd(name, size, origin);
   return end ? end : k.constant(size);

@@ -28,8 +28,9 @@ private:
   MapRegion region;
   std::vector<MapRegion> reductions;
   std::vector<MapReducer> reducers; ///< of each of `reductions`
-  SmallVector<Rank> ranks;          ///< all but the lanes, the innermost last
-  int64_t step = 1;                 ///< rows at a time
+  std::vector<MapRegion> derived;
+  SmallVector<Rank> ranks; ///< all but the lanes, the innermost last
+  int64_t step = 1;        ///< rows at a time
   Position at;
   bool hasFailed = false;
 
@@ -37,6 +38,7 @@ private:
   SmallVector<Value> emitRows(SmallVector<Value> sums);
   void takeIn(unsigned index, const LaneValue &row,
               MutableArrayRef<Value> sums);
+  LaneValue derive(unsigned index, const LaneValue &row);
 };
 } // namespace
 
@@ -65,11 +67,21 @@ void MapGroupLowering::takeIn(unsigned index, const LaneValue &row,
   }
 }
 
+/// What the derived map number `index` makes of one row.
+LaneValue MapGroupLowering::derive(unsigned index, const LaneValue &row) {
+  derived[index].setInput(0, row);
+  LaneValue filter;
+  FailureOr<LaneValue> value = derived[index].emit(at, filter);
+  hasFailed |= failed(value);
+  return failed(value) ? row : *value;
+}
+
 /// `step` rows from where `at` is.
 SmallVector<Value> MapGroupLowering::emitRows(SmallVector<Value> sums) {
   StringAttr innermost = ranks.back().first;
   Value first = at.lookup(innermost);
-  SmallVector<LaneValue> rows;
+  // What conversions read: the producer's rows, then each derived map's.
+  SmallVector<SmallVector<LaneValue>> rows(1 + derived.size());
   for (int64_t i = 0; i != step; ++i) {
     at[innermost] = k.add(first, k.constant(i));
     LaneValue filter;
@@ -78,15 +90,24 @@ SmallVector<Value> MapGroupLowering::emitRows(SmallVector<Value> sums) {
       hasFailed = true;
       return sums;
     }
-    rows.push_back(*row);
+    rows[0].push_back(*row);
+    for (unsigned d = 0; d != derived.size(); ++d)
+      rows[1 + d].push_back(derive(d, *row));
     int64_t vectors = region.numVectors;
     for (unsigned r = 0; r != group.reductions.size(); ++r)
       takeIn(r, *row, MutableArrayRef(sums).slice(r * vectors, vectors));
   }
   at[innermost] = first;
-  for (tile::ConvertOp conversion : group.conversions)
-    k.storePairs(rows[0].vectors, rows[1].vectors,
+  for (tile::ConvertOp conversion : group.conversions) {
+    auto *source =
+        llvm::find(group.derived, conversion.getInput().getDefiningOp());
+    ArrayRef<LaneValue> pair =
+        source == group.derived.end()
+            ? rows[0]
+            : rows[1 + std::distance(group.derived.begin(), source)];
+    k.storePairs(pair[0].vectors, pair[1].vectors,
                  k.getBuffer(conversion.getResult()), at);
+  }
   return sums;
 }
 
@@ -119,6 +140,8 @@ LogicalResult MapGroupLowering::run() {
     reducers.push_back(**reducer);
     reductions.emplace_back(k, op, k.getBuffers(op.getInputs()));
   }
+  for (tile::MapOp op : group.derived)
+    derived.emplace_back(k, op, k.getBuffers(op.getInputs()));
   Value end = k.getDemandedEnd(group.producer.getResult(), k.getLaneRank());
   Value panels = end ? k.countPanels(end, region.lanes)
                      : k.constant(region.lanes.numPanels);

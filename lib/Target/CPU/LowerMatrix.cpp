@@ -24,17 +24,20 @@ int64_t MatrixLowering::getStride(const Buffer &buffer, StringAttr rank) const {
   return position < 0 ? 0 : buffer.layout.strides[position];
 }
 
+/// Whether `rank` of the result may be that of a register's rows.
+bool MatrixLowering::isRow(tile::ContractOp op, StringAttr rank,
+                           StringAttr lanes) {
+  return rank != lanes && op.getLhs().getType().getRankPosition(rank) >= 0 &&
+         op.getRhs().getType().getRankPosition(rank) < 0;
+}
+
 LogicalResult MatrixLowering::classifyRanks() {
   for (auto [rank, size] :
-       llvm::zip(result.type.getRanks(), result.type.getSizes())) {
-    bool isRow = rank != k.getLaneRank() &&
-                 lhs.type.getRankPosition(rank) >= 0 &&
-                 rhs.type.getRankPosition(rank) < 0;
-    if (isRow && (!rowRank || size > numRows)) {
+       llvm::zip(result.type.getRanks(), result.type.getSizes()))
+    if (isRow(op, rank, k.getLaneRank()) && (!rowRank || size > numRows)) {
       rowRank = rank;
       numRows = size;
     }
-  }
   for (auto [rank, size] :
        llvm::zip(result.type.getRanks(), result.type.getSizes()))
     if (rank != rowRank && rank != k.getLaneRank())
@@ -52,6 +55,25 @@ LogicalResult MatrixLowering::classifyRanks() {
     return op.emitOpError("the matrix unit needs the contracted rank innermost "
                           "on the left and next to the lanes on the right");
   return success();
+}
+
+int64_t MatrixLowering::getStep(tile::ContractOp op) {
+  Type element = op.getLhs().getType().getElementType();
+  return tileBytes * 8 / element.getIntOrFloatBitWidth();
+}
+
+bool MatrixLowering::canEndEarly(tile::ContractOp op, StringAttr rank,
+                                 StringAttr lanes, const VectorUnit &unit) {
+  // What is emitted in place: see `run`.
+  tile::TileType left = op.getLhs().getType(), type = op.getResult().getType();
+  return unit.hasTiles && left.getRanks().back() == rank &&
+         left.getElementType() != type.getElementType() &&
+         left.getSizes().back() % getStep(op) == 0 &&
+         llvm::all_of(llvm::zip(type.getRanks(), type.getSizes()),
+                      [&](auto pair) {
+                        auto [name, size] = pair;
+                        return !isRow(op, name, lanes) || size % tileRows == 0;
+                      });
 }
 
 SmallVector<Buffer *> MatrixLowering::getOperands() {
@@ -166,11 +188,16 @@ void MatrixLowering::emitRows(Position &at, int64_t first, int64_t count,
   if (count == 0)
     return;
   int64_t block = tiles * rows;
-  k.loop(count * block, block, [&](Value row) {
+  auto emitRow = [&](Value row) {
     if (rowRank)
       at[rowRank] = k.add(row, k.constant(first));
     emitBlock(at, tiles, rows);
-  });
+  };
+  Value end = isInline ? k.getPanelEnd(rowRank) : Value();
+  if (!end || first != 0)
+    return k.loop(count * block, block, emitRow);
+  end = arith::MinSIOp::create(b, end, k.constant(count * block));
+  k.loopTo(k.constant(0), end, block, emitRow);
 }
 
 /// Asks for lines of what the next turn of the loop loads as the left operand:
@@ -244,33 +271,47 @@ SmallVector<Value> MatrixLowering::emitSums(Position &at, unsigned depth,
           return emitSums(at, depth + 1, tiles, rows, llvm::to_vector(carried));
         });
   }
-  int64_t step = tileBytes / lhs.layout.elementBytes;
+  int64_t step = getStep(op);
+  if (Value end = isInline ? k.getPanelEnd(walked) : Value())
+    return k.loopTo(k.constant(0), end, step, sums,
+                    [&](Value position, ValueRange carried) {
+                      // The left operand has a panel for each step.
+                      Position left = at, right = at;
+                      left[walked] = b.createOrFold<arith::DivUIOp>(
+                          position, k.constant(step));
+                      right[walked] = position;
+                      auto next = llvm::to_vector(carried);
+                      emitStep(left, right, 0, step, tiles, rows, next);
+                      return next;
+                    });
   for (int64_t first = 0; first < walkedSize; first += step)
-    emitStep(at, first, std::min(step, walkedSize - first), tiles, rows, sums);
+    emitStep(at, at, first, std::min(step, walkedSize - first), tiles, rows,
+             sums);
   return sums;
 }
 
-/// `size` coordinates of the walked rank, from `first` on.
-void MatrixLowering::emitStep(Position &at, int64_t first, int64_t size,
-                              int64_t tiles, int64_t rows,
-                              MutableArrayRef<Value> sums) {
+/// `size` coordinates of the walked rank, from `first` after where `left` and
+/// `right` are in the operands on.
+void MatrixLowering::emitStep(const Position &left, const Position &right,
+                              int64_t first, int64_t size, int64_t tiles,
+                              int64_t rows, MutableArrayRef<Value> sums) {
   int64_t vectors = result.layout.panelVectors;
   int64_t bytes = size * lhs.layout.elementBytes;
   int64_t rowStride = getStride(lhs, rowRank);
-  SmallVector<Value> right;
+  SmallVector<Value> columns;
   for (int64_t v = 0; v != vectors; ++v)
-    right.push_back(loadTile(
-        rhs, at, first * getStride(rhs, walked) + getLaneOffset(rhs, v),
+    columns.push_back(loadTile(
+        rhs, right, first * getStride(rhs, walked) + getLaneOffset(rhs, v),
         size / rhs.layout.pack, tileBytes,
         getStride(rhs, walked) * rhs.layout.pack));
   int64_t panel = first / (tileBytes / lhs.layout.elementBytes);
   for (int64_t t = 0; t != tiles; ++t) {
-    Value left =
-        loadTile(lhs, at, panel * lhs.layout.panelStride + t * rows * rowStride,
-                 rows, bytes, rowStride);
+    Value row = loadTile(lhs, left,
+                         panel * lhs.layout.panelStride + t * rows * rowStride,
+                         rows, bytes, rowStride);
     for (int64_t v = 0; v != vectors; ++v) {
       Value &sum = sums[t * vectors + v];
-      sum = registers.multiply(sum, left, right[v], lhs.getElementType(), rows,
+      sum = registers.multiply(sum, row, columns[v], lhs.getElementType(), rows,
                                bytes);
     }
   }

@@ -21,6 +21,12 @@ public:
         lhs(k.getBuffer(op.getLhs())), rhs(k.getBuffer(op.getRhs())) {}
   mlir::LogicalResult run();
 
+  /// How many coordinates of the contracted rank a product takes at once.
+  static int64_t getStep(tile::ContractOp op);
+  /// Whether, in one panel, the sum along `rank` may end at a multiple of that.
+  static bool canEndEarly(tile::ContractOp op, mlir::StringAttr rank,
+                          mlir::StringAttr lanes, const VectorUnit &unit);
+
 private:
   using Rank = std::pair<mlir::StringAttr, int64_t>;
 
@@ -40,6 +46,8 @@ private:
   bool isInline = false; ///< not in a routine
 
   mlir::LogicalResult classifyRanks();
+  static bool isRow(tile::ContractOp op, mlir::StringAttr rank,
+                    mlir::StringAttr lanes);
   std::string getKey();
   llvm::SmallVector<Buffer *> getOperands();
   void callRoutine(llvm::StringRef kind, llvm::function_ref<void()> body);
@@ -51,8 +59,9 @@ private:
   llvm::SmallVector<mlir::Value> emitSums(Position &at, unsigned depth,
                                           int64_t tiles, int64_t rows,
                                           llvm::SmallVector<mlir::Value> sums);
-  void emitStep(Position &at, int64_t first, int64_t size, int64_t tiles,
-                int64_t rows, mlir::MutableArrayRef<mlir::Value> sums);
+  void emitStep(const Position &left, const Position &right, int64_t first,
+                int64_t size, int64_t tiles, int64_t rows,
+                mlir::MutableArrayRef<mlir::Value> sums);
 
   mlir::Value loadTile(const Buffer &buffer, const Position &at, int64_t extra,
                        int64_t rows, int64_t bytes, int64_t stride);

@@ -43,7 +43,75 @@ tile.kernel @run grid(%p0 = p: 64) lanes p
   }
   tile.store %sum, %O[%p0, %c0] dims ["p", "f"] : !tile.tile<[f: 32, p: 64], f32>, !tile.view<[p, f], f32>
 }
+/// A filter that the lanes' coordinate bounds ends each panel's work: the first
+/// 32 lanes need 32 rows of 64, the last all. Rows of the first product, the
+/// maximum, the weights and the steps of the second go no further. The weights
+/// are masked, summed and rounded as they are made: nothing else stores them.
+// CHECK-LABEL: llvm.func hidden @cut(
+//       CHECK:   scf.for %[[M0:.*]] =
+//       CHECK:     scf.for %[[PANEL:.*]] =
+//       CHECK:       %[[LAST:.*]] = arith.addi %{{.*}}, %c-1_i64
+//       CHECK:       %[[END:.*]] = arith.muli %{{.*}}, %c32_i64
+//       CHECK:       scf.for %{{.*}} = %c0_i64 to %{{.*}} step %c32_i64
+//       CHECK:         tdpbf16ps
+//       CHECK:       scf.for %{{.*}} = %c0_i64 to %[[END]] step %c2_i64
+//   CHECK-NOT:       llvm.store {{.*}} : vector<16xf32>
+//       CHECK:         cvtne2ps2bf16
+//       CHECK:       scf.for %{{.*}} = %c0_i64 to %[[END]] step %c32_i64 iter_args
+//       CHECK:         tdpbf16ps
+tile.kernel @cut grid(%p0 = p: 64) lanes p
+    (%Q: !tile.view<[p, e], bf16>, %K: !tile.view<[m, e], bf16>, %V: !tile.view<[m, f], bf16>, %O: !tile.view<[p, f], f32>)
+    attributes {ranks = [#attn.rank<"p", free, 0>, #attn.rank<"m", free, 0>, #attn.rank<"e", fixed, 32>, #attn.rank<"f", fixed, 32>]} {
+  %c0 = arith.constant 0 : index
+  %c64 = arith.constant 64 : index
+  %none = arith.constant 0.0 : f32
+  %end = tile.extent "m"
+  %zero = tile.fill 0.0 : f32 : !tile.tile<[f: 32, p: 64], f32>
+  %start = tile.fill 0.0 : f32 : !tile.tile<[p: 64], f32>
+  %q = tile.load %Q[%p0, %c0] dims ["p", "e"] : !tile.view<[p, e], bf16> -> !tile.tile<[e: 32, p: 64], f32>
+  %n = tile.convert %q : !tile.tile<[e: 32, p: 64], f32> -> !tile.tile<[e: 32, p: 64], bf16>
+  %sum, %total = scf.for %m0 = %c0 to %end step %c64 iter_args(%o = %zero, %t = %start) -> (!tile.tile<[f: 32, p: 64], f32>, !tile.tile<[p: 64], f32>) {
+    %k = tile.load %K[%m0, %c0] dims ["m", "e"] : !tile.view<[m, e], bf16> -> !tile.tile<[m: 64, e: 32], bf16>
+    %s = tile.contract %k, %n over ["e"] : !tile.tile<[m: 64, e: 32], bf16>, !tile.tile<[e: 32, p: 64], bf16> -> !tile.tile<[m: 64, p: 64], f32>
+    %w = tile.map ranks ["m", "p"] sizes [64, 64] at(%m0, %p0) ins(%s : !tile.tile<[m: 64, p: 64], f32>) reducers [] {
+    ^bb0(%x: f32):
+      %y = arith.mulf %x, %x : f32
+      tile.yield %y : f32
+    } : !tile.tile<[m: 64, p: 64], f32>
+    %r = tile.map ranks ["m", "p"] sizes [64, 64] at(%m0, %p0) ins(%w : !tile.tile<[m: 64, p: 64], f32>) reducers [#attn.reduce<add "m">] {
+    ^bb0(%x: f32):
+      %m = tile.coord "m"
+      %p = tile.coord "p"
+      %holds = arith.cmpi sle, %m, %p : index
+      tile.yield %x : f32 where %holds
+    } : !tile.tile<[p: 64], f32>
+    %kept = tile.map ranks ["m", "p"] sizes [64, 64] at(%m0, %p0) ins(%w : !tile.tile<[m: 64, p: 64], f32>) reducers [] {
+    ^bb0(%x: f32):
+      %m = tile.coord "m"
+      %p = tile.coord "p"
+      %holds = arith.cmpi sle, %m, %p : index
+      %y = arith.select %holds, %x, %none : f32
+      tile.yield %y : f32
+    } : !tile.tile<[m: 64, p: 64], f32>
+    %next = tile.map ranks ["p"] sizes [64] at(%p0) ins(%t, %r : !tile.tile<[p: 64], f32>, !tile.tile<[p: 64], f32>) reducers [] {
+    ^bb0(%x: f32, %y: f32):
+      %z = arith.addf %x, %y : f32
+      tile.yield %z : f32
+    } : !tile.tile<[p: 64], f32>
+    %v = tile.load %V[%m0, %c0] dims ["m", "f"] : !tile.view<[m, f], bf16> -> !tile.tile<[f: 32, m: 64], bf16>
+    %h = tile.convert %kept : !tile.tile<[m: 64, p: 64], f32> -> !tile.tile<[m: 64, p: 64], bf16>
+    %a = tile.contract %v, %h, %o over ["m"] : !tile.tile<[f: 32, m: 64], bf16>, !tile.tile<[m: 64, p: 64], bf16>, !tile.tile<[f: 32, p: 64], f32> -> !tile.tile<[f: 32, p: 64], f32>
+    scf.yield %a, %next : !tile.tile<[f: 32, p: 64], f32>, !tile.tile<[p: 64], f32>
+  }
+  %mean = tile.map ranks ["f", "p"] sizes [32, 64] at(%c0, %p0) ins(%sum, %total : !tile.tile<[f: 32, p: 64], f32>, !tile.tile<[p: 64], f32>) reducers [] {
+  ^bb0(%x: f32, %y: f32):
+    %z = arith.divf %x, %y : f32
+    tile.yield %z : f32
+  } : !tile.tile<[f: 32, p: 64], f32>
+  tile.store %mean, %O[%p0, %c0] dims ["p", "f"] : !tile.tile<[f: 32, p: 64], f32>, !tile.view<[p, f], f32>
+}
 tile.program @p(%Q: !tile.view<[p, e], bf16>, %K: !tile.view<[m, e], bf16>, %V: !tile.view<[m, f], bf16>) -> (%O: !tile.view<[p, f], f32>)
     attributes {ranks = [#attn.rank<"p", free, 0>, #attn.rank<"m", free, 0>, #attn.rank<"e", fixed, 32>, #attn.rank<"f", fixed, 32>]} {
   tile.launch @run(%Q, %K, %V, %O) : !tile.view<[p, e], bf16>, !tile.view<[m, e], bf16>, !tile.view<[m, f], bf16>, !tile.view<[p, f], f32>
+  tile.launch @cut(%Q, %K, %V, %O) : !tile.view<[p, e], bf16>, !tile.view<[m, e], bf16>, !tile.view<[m, f], bf16>, !tile.view<[p, f], f32>
 }
