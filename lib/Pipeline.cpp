@@ -111,8 +111,17 @@ static void buildPartitionStage(OpPassManager &pm,
   pm.addPass(createCSEPass());
 }
 
-static void buildIntervalsStage(OpPassManager &pm) {
-  pm.addNestedPass<tile::KernelOp>(createIntervals());
+static bool hasWarpgroups(const PipelineOptions &options) {
+  std::optional<GpuDescription> gpu = lookupGpu(options.target);
+  return gpu && gpu->hasWarpgroups() && options.warpgroups;
+}
+
+static void buildIntervalsStage(OpPassManager &pm,
+                                const PipelineOptions &options) {
+  IntervalsOptions intervals;
+  if (hasWarpgroups(options))
+    intervals.share = nvptx::groupRows;
+  pm.addNestedPass<tile::KernelOp>(createIntervals(intervals));
 }
 
 /// One role of a kernel loads, the other multiplies and does all else.
@@ -125,6 +134,9 @@ static void buildRoles(OpPassManager &kernels, const PipelineOptions &options) {
   kernels.addPass(nvptx::createMergeBranches());
   if (options.overlap)
     kernels.addPass(nvptx::createOverlapProducts());
+  // Of loops as these passes leave them; kernels without roles lose what
+  // Intervals found for groups.
+  kernels.addPass(nvptx::createShareTurns());
 }
 
 static void buildBindStage(OpPassManager &pm, const PipelineOptions &options) {
@@ -142,7 +154,7 @@ static void buildBindStage(OpPassManager &pm, const PipelineOptions &options) {
   if (gpu && !options.accurateMath)
     pm.addNestedPass<tile::KernelOp>(nvptx::createFoldExponents());
   pm.addPass(createCSEPass());
-  if (gpu && gpu->hasWarpgroups() && options.warpgroups)
+  if (hasWarpgroups(options))
     buildRoles(pm.nest<tile::KernelOp>(), options);
 }
 
@@ -183,7 +195,7 @@ void attn::buildStage(Stage stage, OpPassManager &pm,
   case Stage::Partition:
     return buildPartitionStage(pm, options);
   case Stage::Intervals:
-    return buildIntervalsStage(pm);
+    return buildIntervalsStage(pm, options);
   case Stage::Bind:
     return buildBindStage(pm, options);
   case Stage::LLVM:

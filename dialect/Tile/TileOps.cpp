@@ -251,6 +251,10 @@ LogicalResult BoundsOp::verifyRegions() {
   return success();
 }
 
+OpFoldResult OwnOp::fold(FoldAdaptor) {
+  return getOwn() == getWhole() ? getWhole() : Value();
+}
+
 //===----------------------------------------------------------------------===//
 // tile.map and tile.contract
 //===----------------------------------------------------------------------===//

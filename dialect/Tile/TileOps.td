@@ -16,6 +16,7 @@ include "mlir/IR/OpAsmInterface.td"
 include "mlir/IR/OpBase.td"
 include "mlir/IR/RegionKindInterface.td"
 include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 include "dialect/Attn/AttnBase.td"
 include "dialect/Tile/TileEnums.td"
@@ -440,6 +441,39 @@ def Tile_ContractOp : Tile_Op<"contract", [Pure]> {
     type($lhs) `,` type($rhs) (`,` type($acc)^)? `->` type($result)
   }];
   let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Groups of threads
+//===----------------------------------------------------------------------===//
+
+def Tile_ShareOp : Tile_Op<"share", [Pure]> {
+  let summary = "the first of the lanes that a group of threads computes";
+  let description = [{
+    `%p1 = tile.share %p0 size 64`: a task's lanes, from coordinate `origin` on,
+    are dealt out to groups of threads, `size` to each, in order. What is made
+    of it differs from group to group.
+  }];
+  let arguments = (ins Index:$origin, I64Attr:$size);
+  let results = (outs Index:$result);
+  let assemblyFormat = "$origin `size` $size attr-dict";
+}
+
+def Tile_OwnOp : Tile_Op<"own", [Pure, SameOperandsAndResultType]> {
+  let summary = "what a group of threads may take for what its task has";
+  let description = [{
+    ```mlir
+    %own = tile.own %for_64 of %for_128 : index
+    ```
+    `whole` is right for all lanes of a task, `own` for those of a group. Either
+    is right for the group: as a condition, or as a bound of a loop whose other
+    turns leave all that it carries as it is, in those lanes. Where all groups
+    share what a turn loads, they part only by what they compute (ShareTurns).
+  }];
+  let arguments = (ins AnyType:$own, AnyType:$whole);
+  let results = (outs AnyType:$result);
+  let assemblyFormat = "$own `of` $whole `:` type($result) attr-dict";
+  let hasFolder = 1;
 }
 
 #endif // DIALECT_TILE_TILEOPS_TD

@@ -56,6 +56,8 @@ public:
   /// The ranges of `rank`, which is none of the box, outside which `condition`
   /// is false: one or two.
   RankRanges getRanges(mlir::Value condition, mlir::StringAttr rank);
+  /// The first coordinate of one of the box's ranks.
+  mlir::Value getOffset(mlir::StringAttr rank) { return box[rank].offset; }
   /// All that two ranges have, and what lies between.
   RankRange getHull(RankRange a, RankRange b);
 

@@ -14,6 +14,12 @@ using namespace attn;
 
 namespace {
 struct Intervals : attn::impl::IntervalsBase<Intervals> {
+  using IntervalsBase::IntervalsBase;
+  bool isShared(ArrayAttr ranks, ArrayRef<int64_t> sizes);
+  BoxEvaluator getShare(OpBuilder &builder, Location loc, ArrayAttr ranks,
+                        ArrayRef<int64_t> sizes, ValueRange offsets);
+  void shareLoop(tile::RangeOp range, scf::ForOp loop, ValueRange bounds);
+  void replaceRange(tile::RangeOp range, ValueRange bounds);
   void expandRange(tile::RangeOp range);
   void expandTest(tile::TestOp test);
   /// Ranks of which a loop takes all that lies between two ranges.
@@ -34,6 +40,100 @@ struct Intervals : attn::impl::IntervalsBase<Intervals> {
   }
 };
 } // namespace
+
+/// Whether groups of threads have parts of the box.
+bool Intervals::isShared(ArrayAttr ranks, ArrayRef<int64_t> sizes) {
+  StringAttr lanes = getOperation().getLanesAttr();
+  auto *it = llvm::find(ranks, lanes);
+  if (share == 0 || !lanes || it == ranks.end())
+    return false;
+  int64_t size = sizes[it - ranks.begin()];
+  return size > share && size % share == 0;
+}
+
+/// The box of a group's own lanes.
+BoxEvaluator Intervals::getShare(OpBuilder &builder, Location loc,
+                                 ArrayAttr ranks, ArrayRef<int64_t> sizes,
+                                 ValueRange offsets) {
+  size_t lanes =
+      llvm::find(ranks, getOperation().getLanesAttr()) - ranks.begin();
+  SmallVector<int64_t> ownSizes(sizes);
+  SmallVector<Value> ownOffsets(offsets);
+  ownSizes[lanes] = share;
+  ownOffsets[lanes] = tile::ShareOp::create(
+      builder, loc, builder.getIndexType(), offsets[lanes], share);
+  return BoxEvaluator(builder, loc, ranks, ownSizes, ownOffsets);
+}
+
+/// Bounds of `loop`, whose task has `bounds`, for the lanes of a group: from
+/// the turn that has the first coordinate which these may need.
+void Intervals::shareLoop(tile::RangeOp range, scf::ForOp loop,
+                          ValueRange bounds) {
+  ImplicitLocOpBuilder b(range.getLoc(), loop);
+  BoxEvaluator box = getShare(b, range.getLoc(), range.getRanks(),
+                              range.getSizes(), range.getOffsets());
+  auto yield = cast<tile::YieldOp>(range.getBody().front().getTerminator());
+  Value zero = arith::ConstantIndexOp::create(b, 0);
+  Value extent =
+      tile::ExtentOp::create(b, b.getIndexType(), range.getRankAttr());
+  // All that lies between the ranges that are not empty.
+  RankRange all;
+  RankRanges found = box.getRanges(yield.getFilter(), range.getRankAttr());
+  for (RankRange part : found.ranges) {
+    Value lo = part.lo ? arith::MaxSIOp::create(b, zero, part.lo) : zero;
+    Value hi = part.hi ? arith::MinSIOp::create(b, extent, part.hi) : extent;
+    if (found.ranges.size() > 1) {
+      Value isEmpty =
+          arith::CmpIOp::create(b, arith::CmpIPredicate::sle, hi, lo);
+      lo = arith::SelectOp::create(b, isEmpty, extent, lo);
+      hi = arith::SelectOp::create(b, isEmpty, zero, hi);
+    }
+    all = all.lo ? box.getHull(all, {lo, hi}) : RankRange{lo, hi};
+  }
+  Value first = bounds[0], last = bounds[1], step = loop.getStep();
+  if (bounds.size() > 2) {
+    // What the loop's own coordinate is: without the gap.
+    Value at = bounds[2], gap = bounds[3];
+    auto close = [&](Value coordinate) -> Value {
+      Value isBefore =
+          arith::CmpIOp::create(b, arith::CmpIPredicate::sle, coordinate, at);
+      Value moved = arith::MaxSIOp::create(
+          b, at, arith::SubIOp::create(b, coordinate, gap));
+      return arith::SelectOp::create(b, isBefore, coordinate, moved);
+    };
+    Value rest = arith::RemSIOp::create(b, all.lo, step);
+    all = {close(arith::SubIOp::create(b, all.lo, rest)), close(all.hi)};
+  }
+  // Of whole turns of the task.
+  Value before =
+      arith::SubIOp::create(b, arith::MaxSIOp::create(b, first, all.lo), first);
+  before =
+      arith::SubIOp::create(b, before, arith::RemSIOp::create(b, before, step));
+  Value lo = arith::AddIOp::create(b, first, before);
+  Value hi = arith::MinSIOp::create(b, last, all.hi);
+  // Lanes behind the last one need none.
+  StringAttr lanes = getOperation().getLanesAttr();
+  Value hasLanes =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::slt, box.getOffset(lanes),
+                            tile::ExtentOp::create(b, b.getIndexType(), lanes));
+  hi = arith::SelectOp::create(b, hasLanes, hi, first);
+  loop.setLowerBound(tile::OwnOp::create(b, lo, first));
+  loop.setUpperBound(tile::OwnOp::create(b, hi, last));
+}
+
+/// Replaces the results of `range`, and bounds of loops by those of groups.
+void Intervals::replaceRange(tile::RangeOp range, ValueRange bounds) {
+  SmallVector<scf::ForOp> loops;
+  if (isShared(range.getRanks(), range.getSizes()))
+    for (Operation *user : range.getHi().getUsers())
+      if (auto loop = dyn_cast<scf::ForOp>(user);
+          loop && loop.getLowerBound() == range.getLo())
+        loops.push_back(loop);
+  range.replaceAllUsesWith(bounds);
+  for (scf::ForOp loop : loops)
+    shareLoop(range, loop, bounds);
+  range.erase();
+}
 
 void Intervals::expandRange(tile::RangeOp range) {
   ImplicitLocOpBuilder b(range.getLoc(), range);
@@ -71,9 +171,7 @@ void Intervals::expandRange(tile::RangeOp range) {
     RankRange bounds = getBounds(all);
     SmallVector<Value> values{bounds.lo, bounds.hi};
     values.resize(range.getNumResults(), zero);
-    range.replaceAllUsesWith(values);
-    range.erase();
-    return;
+    return replaceRange(range, values);
   }
   // Two ranges of whole tiles, an empty one at 0; the gap is what lies between
   // the one that begins first and the other.
@@ -99,8 +197,7 @@ void Intervals::expandRange(tile::RangeOp range) {
       b, zero, arith::SubIOp::create(b, pick(parts[1].lo, parts[0].lo), at));
   Value hi = arith::MaxSIOp::create(
       b, at, arith::SubIOp::create(b, pick(parts[1].hi, parts[0].hi), gap));
-  range.replaceAllUsesWith(ValueRange{lo, hi, at, gap});
-  range.erase();
+  replaceRange(range, {lo, hi, at, gap});
 }
 
 void Intervals::expandTest(tile::TestOp test) {
@@ -115,8 +212,14 @@ void Intervals::expandTest(tile::TestOp test) {
   Truth truth = ranged ? box.getTruthWithin(filter, ranged, isExact)
                        : box.getTruth(filter);
   Value every = truth.every;
-  if (test.getOpen())
+  if (test.getOpen()) {
     every = arith::ConstantIntOp::create(builder, test.getLoc(), 0, 1);
+  } else if (isShared(test.getRanks(), test.getSizes())) {
+    BoxEvaluator own = getShare(builder, test.getLoc(), test.getRanks(),
+                                test.getSizes(), test.getOffsets());
+    every = tile::OwnOp::create(builder, test.getLoc(),
+                                own.getTruth(filter).every, every);
+  }
   test.replaceAllUsesWith(ValueRange{truth.some, every});
   test.erase();
 }

@@ -61,7 +61,14 @@ def Intervals : Pass<"tile-intervals", "::attn::tile::KernelOp"> {
     }
     %first = arith.maxsi %least, %c0 : index
     ```
+    With `share`, a kernel of more lanes gets a second answer for the lanes of
+    each group of threads (`tile.own`): the turns of a loop that these need, of
+    those that the task has, and whether a filter holds in all of their rows.
   }];
+  let options = [
+    Option<"share", "share", "int64_t", "0",
+           "lanes of a group of threads that has bounds of its own (0: none)">,
+  ];
 }
 
 

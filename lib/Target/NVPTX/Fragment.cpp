@@ -134,6 +134,11 @@ nvptx::getProducerSlice(tile::KernelOp kernel) {
       return failure();
     if (!slice.insert(op).second)
       continue;
+    // The producer serves all groups.
+    if (auto own = dyn_cast<tile::OwnOp>(op)) {
+      worklist.push_back(own.getWhole());
+      continue;
+    }
     llvm::append_range(worklist, op->getOperands());
     SetVector<Value> captured;
     getUsedValuesDefinedAbove(op->getRegions(), captured);

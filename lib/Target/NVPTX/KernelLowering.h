@@ -324,6 +324,19 @@ private:
   /// Gives back the tiles of a block that nothing has given back yet.
   void endTurn(mlir::Block *block);
 
+  //===--- Turns of a warpgroup's own (LowerShare) ------------------------===//
+
+  bool isShared(mlir::scf::ForOp op);
+  void lowerShare(tile::ShareOp op);
+  void lowerOwn(tile::OwnOp op);
+  void awaitTurns(mlir::Block *block, mlir::Value first, mlir::Value last,
+                  bool releases);
+  mlir::LogicalResult lowerSharedFor(mlir::scf::ForOp op);
+  /// What a warpgroup that ends early has not awaited.
+  void awaitLastTiles();
+  /// By block with turns of a warpgroup's own: how many the task has.
+  llvm::MapVector<mlir::Block *, mlir::Value> lastTurns;
+
   //===--- Products that overlap (LowerOverlap) ---------------------------===//
 
   struct Pending;
@@ -345,6 +358,8 @@ private:
   mlir::LogicalResult lowerBlock(mlir::Block &block);
   mlir::LogicalResult lowerOp(mlir::Operation *op);
   mlir::LogicalResult lowerFor(mlir::scf::ForOp op);
+  /// Between the bounds that this thread has.
+  mlir::LogicalResult lowerOwnFor(mlir::scf::ForOp op);
   mlir::LogicalResult lowerIf(mlir::scf::IfOp op);
   void copyTiles(mlir::Operation *at);
   /// What a value is in a thread: a tile in shared memory nothing, one in

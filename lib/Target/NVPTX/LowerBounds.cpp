@@ -140,17 +140,30 @@ LogicalResult KernelLowering::lowerBounds(tile::BoundsOp op) {
   return success();
 }
 
-LogicalResult KernelLowering::lowerCommonBounds(Block &block) {
+/// `op` and all that it needs.
+static llvm::SetVector<Operation *> getNeeded(Operation *op) {
   llvm::SetVector<Operation *> needed;
-  for (auto op : block.getOps<tile::BoundsOp>())
-    needed.insert(op);
+  needed.insert(op);
   for (unsigned i = 0; i != needed.size(); ++i) {
     llvm::SetVector<Value> used(needed[i]->operand_begin(),
                                 needed[i]->operand_end());
     getUsedValuesDefinedAbove(needed[i]->getRegions(), used);
     for (Value value : used)
-      if (Operation *op = value.getDefiningOp())
-        needed.insert(op);
+      if (Operation *definition = value.getDefiningOp())
+        needed.insert(definition);
+  }
+  return needed;
+}
+
+LogicalResult KernelLowering::lowerCommonBounds(Block &block) {
+  llvm::SetVector<Operation *> needed, common;
+  for (auto bounds : block.getOps<tile::BoundsOp>()) {
+    llvm::SetVector<Operation *> slice = getNeeded(bounds);
+    // Of a warpgroup's own rows only that one needs to know.
+    if (llvm::any_of(slice, llvm::IsaPred<tile::ShareOp>))
+      continue;
+    common.insert(bounds);
+    needed.insert(slice.begin(), slice.end());
   }
   if (needed.empty())
     return success();
@@ -161,7 +174,6 @@ LogicalResult KernelLowering::lowerCommonBounds(Block &block) {
       if (failed(lowerOp(&op)))
         return failure();
     }
-  for (auto op : block.getOps<tile::BoundsOp>())
-    commonBounds.insert(op);
+  commonBounds.insert(common.begin(), common.end());
   return success();
 }

@@ -332,10 +332,14 @@ void KernelLowering::startStage(scf::ForOp op, ArrayRef<tile::LoadOp> loads,
   emitCommitCopies(b);
 }
 
+LogicalResult KernelLowering::lowerFor(scf::ForOp op) {
+  return isShared(op) ? lowerSharedFor(op) : lowerOwnFor(op);
+}
+
 /// A loop with loads ahead carries the place that this turn's are in. At the
 /// top of a turn they have come; all threads have left the turn before, whose
 /// place is that of the farthest turn whose copies start now.
-LogicalResult KernelLowering::lowerFor(scf::ForOp op) {
+LogicalResult KernelLowering::lowerOwnFor(scf::ForOp op) {
   if (isOverlapped(op))
     return lowerOverlappedFor(op);
   copyTiles(op);
@@ -448,6 +452,14 @@ LogicalResult KernelLowering::lowerOp(Operation *op) {
         return success();
       })
       .Case([&](tile::BoundsOp bounds) { return lowerBounds(bounds); })
+      .Case([&](tile::ShareOp share) {
+        lowerShare(share);
+        return success();
+      })
+      .Case([&](tile::OwnOp own) {
+        lowerOwn(own);
+        return success();
+      })
       .Case([&](tile::MapOp map) { return lowerMap(map); })
       .Case([&](tile::ContractOp contract) { return lowerContract(contract); })
       .Case([&](tile::ConvertOp convert) { return lowerConvert(convert); })

@@ -205,7 +205,8 @@ LogicalResult KernelLowering::lowerOverlappedFor(scf::ForOp op) {
   // In a persistent kernel registers are fewer; a coordinate takes two, a
   // number of turns one.
   Value begin = add(lower, step), end = upper, stride = step;
-  if (kernel.getPersistent()) {
+  bool counts = kernel.getPersistent();
+  if (counts) {
     end = arith::TruncIOp::create(
         b, b.getI32Type(),
         toInt(arith::CeilDivUIOp::create(
@@ -217,7 +218,7 @@ LogicalResult KernelLowering::lowerOverlappedFor(scf::ForOp op) {
     OpBuilder::InsertionGuard inLoop(b);
     b.setInsertionPointToEnd(loop.getBody());
     Value coordinate = loop.getInductionVar();
-    if (kernel.getPersistent())
+    if (counts)
       coordinate = add(lower, mul(toIndex(toInt(coordinate)), step));
     values.map(op.getInductionVar(), coordinate);
     bindTurn(earlyArguments, loop.getRegionIterArgs());

@@ -474,5 +474,9 @@ LogicalResult KernelLowering::lowerRoles() {
   warpgroup = arith::SubIOp::create(b, group, small(1));
   thread = arith::SubIOp::create(b, thread, small(groupThreads));
   begin();
-  return lowerTasks([&] { return lowerBlock(body); });
+  return lowerTasks([&] {
+    LogicalResult result = lowerBlock(body);
+    awaitLastTiles();
+    return result;
+  });
 }

@@ -180,6 +180,7 @@ void nvptx::registerPasses() {
   registerSpecialise();
   registerMergeBranches();
   registerOverlapProducts();
+  registerShareTurns();
   registerLowerTiles();
   registerApproximateMath();
   PassPipelineRegistration<TileToLLVMOptions>(

@@ -143,6 +143,32 @@ def OverlapProducts : Pass<"nvptx-overlap-products", "::attn::tile::KernelOp"> {
   }];
 }
 
+def ShareTurns : Pass<"nvptx-share-turns", "::attn::tile::KernelOp"> {
+  let summary = "Give each warpgroup the turns that its own rows need";
+  let description = [{
+    ```mlir
+    %p1 = tile.share %p0 size 64
+    %hi = tile.own %last_of_64 of %last_of_128 : index
+    scf.for %m0 = %c0 to %hi ..
+      %every = tile.own %in_64 of %in_128 : i1
+      %w = scf.if %every ..
+    ```
+    becomes
+
+    ```mlir
+    %p1 = tile.share %p0 size 64
+    %hi = tile.own %last_of_64 of %last_of_128 : index
+    scf.for %m0 = %c0 to %hi ..
+      %w = scf.if %in_64 ..
+    ```
+    in kernels with roles, where nothing in the loop or the branch makes
+    warpgroups wait for each other. The loop of the role that loads has all
+    turns of the task; a warpgroup that computes only gives back what the others
+    load (LowerShare.cpp). Everywhere else a `tile.own` becomes what the task
+    has. In persistent kernels no loop's bounds are a warpgroup's own.
+  }];
+}
+
 def LowerTiles : Pass<"nvptx-lower-tiles", "::mlir::ModuleOp"> {
   let summary = "Turn kernels into blocks of threads, programs into functions";
   let description = [{
