@@ -64,6 +64,9 @@ public:
   FragmentIndex(KernelLowering &k, tile::TileType type);
 
   Position at(int64_t reg);
+  /// Where eight neighbours begin that a lane has once the `lanes` of its row
+  /// exchanged what they have from `reg` on.
+  Position ofPiece(int64_t reg, int64_t lanes);
   /// True in one of the threads that have copies of an element; null where
   /// none has.
   mlir::Value isOwner();

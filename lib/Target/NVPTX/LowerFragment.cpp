@@ -67,6 +67,13 @@ Position FragmentIndex::at(int64_t reg) {
   return at;
 }
 
+Position FragmentIndex::ofPiece(int64_t reg, int64_t lanes) {
+  Position place = at(reg);
+  place[column] = k.add(k.mul(columnStart, k.small(lanes)),
+                        k.small(layout.getPlace(reg).column));
+  return place;
+}
+
 Value FragmentIndex::isOwner() {
   if (!owner)
     return {};
@@ -204,154 +211,4 @@ void KernelLowering::lowerFragmentLoad(tile::LoadOp op) {
     words.push_back(loadGuarded(pointer, isInside, view.type.getElementType()));
   }
   setFragment(op.getResult(), std::move(words));
-}
-
-namespace {
-/// Stores a tile in registers: neighbours along a row together where memory has
-/// them together.
-class FragmentStore {
-public:
-  FragmentStore(KernelLowering &k, tile::StoreOp op)
-      : k(k), b(k.b), view(k.getView(op.getView())),
-        words(k.getFragment(op.getTile())), index(k, op.getTile().getType()),
-        window(k, view, op.getTile().getType(), op.getOffsets(), op.getDims()),
-        element(getMemoryType(view.type.getElementType())) {}
-  void run();
-
-private:
-  KernelLowering &k;
-  ImplicitLocOpBuilder &b;
-  const ViewOperand &view;
-  ArrayRef<Value> words;
-  FragmentIndex index;
-  Window window;
-  Type element;
-
-  Value narrow(int64_t reg) {
-    return narrowElement(b, words[reg], view.type.getElementType());
-  }
-  Value canPair();
-  Value isWhole();
-  void storePair(int64_t reg, Value pointer);
-  void storeSingles();
-  void storePairs();
-  void storeWhole();
-};
-} // namespace
-
-/// Whether two neighbours along a row, the first of an even number, are two
-/// neighbours in memory, of an address that is a multiple of their bytes, and
-/// both inside or both outside: the same in every thread. Null where they never
-/// are.
-Value FragmentStore::canPair() {
-  const Window::Dimension *inner =
-      index.column ? window.lookup(index.column) : nullptr;
-  int64_t bytes = element.getIntOrFloatBitWidth() / 8;
-  if (!inner || bytes > 4)
-    return {};
-  auto isMultiple = [&](Value value, int64_t of) -> Value {
-    Value rest = arith::AndIOp::create(b, value, k.constant(of - 1));
-    return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, rest,
-                                 k.constant(0));
-  };
-  Value address = LLVM::PtrToIntOp::create(b, b.getI64Type(), view.pointer);
-  Value result = k.both(isMultiple(address, 2 * bytes),
-                        arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
-                                              inner->stride, k.constant(1)));
-  for (const Window::Dimension &dimension : window.dimensions)
-    result = k.both(result, isMultiple(&dimension == inner ? dimension.offset
-                                                           : dimension.stride,
-                                       2));
-  return k.both(result, isMultiple(inner->extent, 2));
-}
-
-void FragmentStore::storeSingles() {
-  for (int64_t reg = 0; reg != index.layout.getNumRegisters(); ++reg) {
-    auto [pointer, isInside] = window.locate(index.at(reg));
-    k.when(isInside, [&, pointer = pointer] {
-      LLVM::StoreOp::create(b, narrow(reg), pointer,
-                            element.getIntOrFloatBitWidth() / 8);
-    });
-  }
-}
-
-void FragmentStore::storePair(int64_t reg, Value pointer) {
-  int64_t bytes = element.getIntOrFloatBitWidth() / 8;
-  Type type = view.type.getElementType();
-  // One instruction rounds both.
-  if (isOperandElement(type) && words[reg].getType().isF32()) {
-    LLVM::StoreOp::create(b, packPair(b, words[reg], words[reg + 1], type),
-                          pointer, 2 * bytes);
-    return;
-  }
-  Value both = LLVM::UndefOp::create(b, VectorType::get(2, element));
-  for (int64_t i : {0, 1})
-    both = LLVM::InsertElementOp::create(b, both, narrow(reg + i), k.small(i));
-  LLVM::StoreOp::create(b, both, pointer, 2 * bytes);
-}
-
-void FragmentStore::storePairs() {
-  for (int64_t reg = 0; reg != index.layout.getNumRegisters(); reg += 2) {
-    auto [pointer, isInside] = window.locate(index.at(reg));
-    k.when(isInside, [&, pointer = pointer] { storePair(reg, pointer); });
-  }
-}
-
-/// Whether all of the tile is inside the view: the same in every thread.
-Value FragmentStore::isWhole() {
-  Value whole;
-  for (const Window::Dimension &dimension : window.dimensions) {
-    int64_t size = 1;
-    for (auto [rank, count] : window.ranks)
-      if (rank == dimension.rank)
-        size = count;
-    for (int64_t place : {int64_t(0), size - 1}) {
-      Value inside = arith::CmpIOp::create(
-          b, arith::CmpIPredicate::ult,
-          k.add(dimension.offset, k.constant(place)), dimension.extent);
-      whole = whole ? k.both(whole, inside) : inside;
-      if (size == 1)
-        break;
-    }
-  }
-  return whole;
-}
-
-/// In pairs, where nothing is outside: from one address for each row.
-void FragmentStore::storeWhole() {
-  DenseMap<int64_t, Value> rows; ///< by a register's row
-  for (int64_t reg = 0; reg != index.layout.getNumRegisters(); reg += 2) {
-    Place place = index.layout.getPlace(reg);
-    Value &row = rows[place.row];
-    if (!row)
-      row = k.advance(window.locate(index.at(reg)).first,
-                      k.small(-place.column), element);
-    storePair(reg, k.advance(row, k.small(place.column), element));
-  }
-}
-
-void FragmentStore::run() {
-  Value isOwner = index.isOwner(), pairs = canPair();
-  auto store = [&] {
-    if (!pairs)
-      return storeSingles();
-    auto branch = scf::IfOp::create(b, pairs, /*withElseRegion=*/true);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(branch.thenBlock());
-    auto whole = scf::IfOp::create(b, isWhole(), /*withElseRegion=*/true);
-    b.setInsertionPointToStart(whole.thenBlock());
-    storeWhole();
-    b.setInsertionPointToStart(whole.elseBlock());
-    storePairs();
-    b.setInsertionPointToStart(branch.elseBlock());
-    storeSingles();
-  };
-  if (isOwner)
-    k.when(isOwner, store);
-  else
-    store();
-}
-
-void KernelLowering::lowerFragmentStore(tile::StoreOp op) {
-  FragmentStore(*this, op).run();
 }
