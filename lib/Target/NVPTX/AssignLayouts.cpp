@@ -174,8 +174,8 @@ static tile::TileType getStoredType(tile::LoadOp load, Type element) {
 /// The load of which `map` keeps some elements and makes the others 0; null
 /// where it is no such map.
 static tile::LoadOp getMaskedLoad(tile::MapOp map) {
-  if (!map || !map->hasOneUse() || !getMask(map) ||
-      !map.getBody().getArgument(0).hasOneUse())
+  if (!map || !map->hasOneUse() || map.getInputs().size() != 1 ||
+      !getMask(map) || !map.getBody().getArgument(0).hasOneUse())
     return {};
   return map.getInputs().front().getDefiningOp<tile::LoadOp>();
 }

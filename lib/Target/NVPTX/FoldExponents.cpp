@@ -18,6 +18,7 @@
 #include "lib/Target/NVPTX/Fragment.h"
 #include "lib/Target/NVPTX/Passes.h"
 #include "lib/Target/Scalar.h"
+#include "mlir/IR/Dominance.h"
 #include "mlir/IR/Matchers.h"
 #include <cfloat>
 #include <cmath>
@@ -77,14 +78,24 @@ static std::pair<Value, Value> splitFactor(Value value, tile::MapOp map) {
 // Filters
 //===----------------------------------------------------------------------===//
 
-/// Whether two maps' values are the same function of coordinates, extents and
-/// what is outside of them.
-static bool isSameCondition(Value a, Value b, tile::MapOp inA,
-                            tile::MapOp inB) {
+/// The tile whose element `value` is in `map`; null where it is no input's.
+static Value getInput(Value value, tile::MapOp map) {
+  auto argument = dyn_cast<BlockArgument>(value);
+  bool isInput = argument && argument.getOwner() == &map.getBody().front();
+  return isInput ? map.getInputs()[argument.getArgNumber()] : Value();
+}
+
+/// Whether two maps' values are the same function of coordinates, extents,
+/// elements of tiles that `weights` may read, and what is outside of them.
+static bool isSameCondition(Value a, Value b, tile::MapOp inA, tile::MapOp inB,
+                            tile::MapOp weights) {
+  if (Value input = getInput(a, inA))
+    return input == getInput(b, inB) &&
+           DominanceInfo().properlyDominates(input, weights);
   Operation *opA = a.getDefiningOp(), *opB = b.getDefiningOp();
   bool isInside = opA && inA.getBody().isAncestor(opA->getParentRegion());
   if (!isInside)
-    return a == b && a.getParentBlock() != &inA.getBody().front();
+    return a == b;
   if (!opB || !inB.getBody().isAncestor(opB->getParentRegion()) ||
       !isa<tile::CoordOp, tile::ExtentOp, arith::ConstantOp, arith::CmpIOp,
            arith::AddIOp, arith::SubIOp, arith::AndIOp, arith::OrIOp,
@@ -93,15 +104,17 @@ static bool isSameCondition(Value a, Value b, tile::MapOp inA,
   return opA->getName() == opB->getName() &&
          opA->getAttrDictionary() == opB->getAttrDictionary() &&
          opA->getResultTypes() == opB->getResultTypes() &&
-         llvm::equal(
-             opA->getOperands(), opB->getOperands(),
-             [&](Value x, Value y) { return isSameCondition(x, y, inA, inB); });
+         llvm::equal(opA->getOperands(), opB->getOperands(),
+                     [&](Value x, Value y) {
+                       return isSameCondition(x, y, inA, inB, weights);
+                     });
 }
 
 /// A map that takes elements of one tile of the same place as they are, or 0
 /// where a filter doesn't hold.
 struct FilteredUse {
   tile::MapOp map;
+  unsigned input; ///< of the map, which that tile is
   Value filter;
   bool isSum; ///< of the elements; else a tile of them
 };
@@ -109,20 +122,21 @@ struct FilteredUse {
 static std::optional<FilteredUse> getFilteredUse(OpOperand &use,
                                                  tile::MapOp weights) {
   auto map = dyn_cast<tile::MapOp>(use.getOwner());
-  if (!map || map.getAcc() || map.getInputs().size() != 1 ||
-      map.getRanks() != weights.getRanks() ||
+  if (!map || map.getAcc() || map.getRanks() != weights.getRanks() ||
       map.getSizes() != weights.getSizes() ||
       map.getOffsets() != weights.getOffsets())
     return std::nullopt;
-  Value element = map.getBody().getArgument(0);
+  unsigned input =
+      use.getOperandNumber() - map.getInputs().getBeginOperandIndex();
+  Value element = map.getBody().getArgument(input);
   tile::YieldOp yield = map.getYield();
   if (map.getReducers().size() == 1 && yield.getFilter() &&
       yield.getValue() == element &&
       cast<ReduceAttr>(map.getReducers()[0]).getReducer() ==
           ReducerName(ReducerKind::Add))
-    return FilteredUse{map, yield.getFilter(), /*isSum=*/true};
-  if (arith::SelectOp mask = getMask(map))
-    return FilteredUse{map, mask.getCondition(), /*isSum=*/false};
+    return FilteredUse{map, input, yield.getFilter(), /*isSum=*/true};
+  if (arith::SelectOp mask = getMask(map, input))
+    return FilteredUse{map, input, mask.getCondition(), /*isSum=*/false};
   return std::nullopt;
 }
 
@@ -149,7 +163,7 @@ static SmallVector<FilteredUse> getFilteredUses(tile::MapOp map) {
         !isSameCondition(uses.empty() ? filtered->filter : uses.front().filter,
                          filtered->filter,
                          uses.empty() ? filtered->map : uses.front().map,
-                         filtered->map))
+                         filtered->map, map))
       return {};
     uses.push_back(*filtered);
   }
@@ -162,8 +176,17 @@ static Value takeFilter(ImplicitLocOpBuilder &b, tile::MapOp map) {
   SmallVector<FilteredUse> uses = getFilteredUses(map);
   if (uses.empty())
     return {};
+  tile::MapOp from = uses.front().map;
   IRMapping mapping;
-  Value filter = cloneInto(b, uses.front().filter, uses.front().map, mapping);
+  // What the filter reads of other tiles is an input of this map, too.
+  for (BlockArgument element : from.getBody().getArguments()) {
+    if (element.getArgNumber() == uses.front().input || element.use_empty())
+      continue;
+    map.getInputsMutable().append(getInput(element, from));
+    mapping.map(element,
+                map.getBody().addArgument(element.getType(), element.getLoc()));
+  }
+  Value filter = cloneInto(b, uses.front().filter, from, mapping);
   for (FilteredUse &use : uses)
     if (use.isSum)
       use.map.getYield().getFilterMutable().clear();
@@ -185,7 +208,8 @@ static void shareFiltered(tile::MapOp map) {
     if (use.map->isBeforeInBlock(tile->map))
       tile->map->moveBefore(use.map);
     use.map.getYield().getFilterMutable().clear();
-    use.map.getInputsMutable().assign(tile->map.getResult());
+    use.map->setOperand(use.map.getInputs().getBeginOperandIndex() + use.input,
+                        tile->map.getResult());
   }
 }
 

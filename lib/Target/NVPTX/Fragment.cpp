@@ -12,14 +12,13 @@ bool nvptx::isOperandElement(Type element) {
   return element.isBF16() || element.isF16();
 }
 
-arith::SelectOp nvptx::getMask(tile::MapOp map) {
+arith::SelectOp nvptx::getMask(tile::MapOp map, unsigned input) {
   tile::YieldOp yield = map.getYield();
-  if (!map.getReducers().empty() || map.getAcc() ||
-      map.getInputs().size() != 1 || yield.getFilter())
+  if (!map.getReducers().empty() || map.getAcc() || yield.getFilter())
     return {};
   auto select = yield.getValue().getDefiningOp<arith::SelectOp>();
   bool isMask = select &&
-                select.getTrueValue() == map.getBody().getArgument(0) &&
+                select.getTrueValue() == map.getBody().getArgument(input) &&
                 matchPattern(select.getFalseValue(), m_PosZeroFloat());
   return isMask ? select : arith::SelectOp();
 }

@@ -39,9 +39,9 @@ inline bool isSwizzled(mlir::Value value) {
   return type && type.getSpace() == tile::Space::Swizzled;
 }
 
-/// The choice of a map that takes each element of its one input as it is or
-/// makes it 0; null for any other map.
-mlir::arith::SelectOp getMask(tile::MapOp map);
+/// The choice of a map that takes each element of an input as it is or makes it
+/// 0; null for any other map.
+mlir::arith::SelectOp getMask(tile::MapOp map, unsigned input = 0);
 
 /// Whether wgmma does `op`.
 inline bool isWarpgroupContract(mlir::Operation *op) {

@@ -57,15 +57,16 @@ static Value emitShuffle(ImplicitLocOpBuilder &b, Value word, int32_t mask) {
                               /*return_value_and_is_valid=*/UnitAttr());
 }
 
-Value nvptx::emitShuffleXor(ImplicitLocOpBuilder &b, Value value,
-                            int32_t mask) {
+/// What `exchange` makes of each word of `value`, an integer or a float.
+static Value exchangeWords(ImplicitLocOpBuilder &b, Value value,
+                           llvm::function_ref<Value(Value)> exchange) {
   Type type = value.getType(), i32 = b.getI32Type();
   unsigned width = type.getIntOrFloatBitWidth();
   if (width == 32)
-    return emitShuffle(b, value, mask);
+    return exchange(value);
   if (width < 32) {
     Value word = arith::ExtUIOp::create(b, i32, value);
-    return arith::TruncIOp::create(b, type, emitShuffle(b, word, mask));
+    return arith::TruncIOp::create(b, type, exchange(word));
   }
   Type i64 = b.getI64Type();
   Value bits =
@@ -74,10 +75,16 @@ Value nvptx::emitShuffleXor(ImplicitLocOpBuilder &b, Value value,
   Value low = arith::TruncIOp::create(b, i32, bits);
   Value high =
       arith::TruncIOp::create(b, i32, arith::ShRUIOp::create(b, bits, shift));
-  low = arith::ExtUIOp::create(b, i64, emitShuffle(b, low, mask));
-  high = arith::ExtUIOp::create(b, i64, emitShuffle(b, high, mask));
+  low = arith::ExtUIOp::create(b, i64, exchange(low));
+  high = arith::ExtUIOp::create(b, i64, exchange(high));
   bits = arith::OrIOp::create(b, low, arith::ShLIOp::create(b, high, shift));
   return type.isF64() ? Value(arith::BitcastOp::create(b, type, bits)) : bits;
+}
+
+Value nvptx::emitShuffleXor(ImplicitLocOpBuilder &b, Value value,
+                            int32_t mask) {
+  return exchangeWords(b, value,
+                       [&](Value word) { return emitShuffle(b, word, mask); });
 }
 
 /// The values of a structure.
@@ -154,9 +161,11 @@ void nvptx::emitBarrier(ImplicitLocOpBuilder &b, int64_t number,
 
 Value nvptx::emitUniform(ImplicitLocOpBuilder &b, Value value) {
   auto number = [&](int64_t n) { return makeInteger(b, b.getI32Type(), n); };
-  return NVVM::ShflOp::create(b, value.getType(), number(-1), value, number(0),
-                              number(31), NVVM::ShflKind::idx,
-                              /*return_value_and_is_valid=*/UnitAttr());
+  return exchangeWords(b, value, [&](Value word) -> Value {
+    return NVVM::ShflOp::create(b, word.getType(), number(-1), word, number(0),
+                                number(31), NVVM::ShflKind::idx,
+                                /*return_value_and_is_valid=*/UnitAttr());
+  });
 }
 
 Value nvptx::emitElect(ImplicitLocOpBuilder &b) {

@@ -126,6 +126,9 @@ FailureOr<SmallVector<Value>> BoundsLowering::run() {
                        emitShuffleXor(b, extremes[1], mask));
   if (hasFailed)
     return failure();
+  // What loops and branches depend on.
+  for (Value &extreme : extremes)
+    extreme = emitUniform(b, extreme);
   return extremes;
 }
 

@@ -95,6 +95,87 @@ tile.kernel @filtered grid(%p0 = p: 64) lanes p (%R: !tile.view<[m, p], f32>, %S
   tile.store %sum, %S[%p0] dims ["p"] : <[p: 64], f32, register>, <[p], f32>
 }
 
+/// A filter may read another tile, such as where each row's keys begin.
+// CHECK-LABEL: tile.kernel @filtered_by_tile
+//       CHECK:   %[[B:.*]] = tile.load %B
+//       CHECK:   %[[W:.*]] = tile.map {{.*}} ins(%{{.*}}, %{{.*}}, %[[B]] : {{.*}} reducers [] {
+//  CHECK-NEXT:   ^bb0(%[[X:.*]]: f32, %{{.*}}: f32, %[[FIRST:.*]]: i32):
+//       CHECK:     %[[KEPT:.*]] = arith.cmpi sge, %{{.*}}, %[[FIRST]]
+//       CHECK:     arith.select %[[KEPT]], %[[X]]
+//       CHECK:     math.exp2
+//       CHECK:   %[[SUM:.*]] = tile.map {{.*}} ins(%[[W]], {{.*}} reducers [#attn.reduce<add "m">] {
+//       CHECK:     tile.yield %{{[a-z0-9]+}} : f32{{$}}
+//       CHECK:   tile.store %[[W]]
+//       CHECK:   tile.store %[[SUM]]
+tile.kernel @filtered_by_tile grid(%p0 = p: 64) lanes p (%R: !tile.view<[m, p], f32>, %S: !tile.view<[p], f32>, %B: !tile.view<[p], i32>)
+    attributes {ranks = []} {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : f32
+  %s = tile.fill 1.0 : f32 : <[m: 64, p: 64], f32, register>
+  %g = tile.fill 2.0 : f32 : <[p: 64], f32, register>
+  %b = tile.load %B[%p0] dims ["p"] : <[p], i32> -> <[p: 64], i32, register>
+  %e = tile.map ranks ["m", "p"] sizes [64, 64] at(%c0, %p0) ins(%s, %g : !tile.tile<[m: 64, p: 64], f32, register>, !tile.tile<[p: 64], f32, register>) reducers [] {
+  ^bb0(%x: f32, %z: f32):
+    %d = arith.subf %x, %z : f32
+    %y = math.exp %d : f32
+    tile.yield %y : f32
+  } : <[m: 64, p: 64], f32, register>
+  %sum = tile.map ranks ["m", "p"] sizes [64, 64] at(%c0, %p0) ins(%e, %b : !tile.tile<[m: 64, p: 64], f32, register>, !tile.tile<[p: 64], i32, register>) reducers [#attn.reduce<add "m">] {
+  ^bb0(%x: f32, %first: i32):
+    %m = tile.coord "m"
+    %n = attn.cast %m to i32 {implicit} : index -> i32
+    %f = arith.cmpi sge, %n, %first : i32
+    tile.yield %x : f32 where %f
+  } : <[p: 64], f32, register>
+  %w = tile.map ranks ["m", "p"] sizes [64, 64] at(%c0, %p0) ins(%b, %e : !tile.tile<[p: 64], i32, register>, !tile.tile<[m: 64, p: 64], f32, register>) reducers [] {
+  ^bb0(%first: i32, %x: f32):
+    %m = tile.coord "m"
+    %n = attn.cast %m to i32 {implicit} : index -> i32
+    %f = arith.cmpi sge, %n, %first : i32
+    %y = arith.select %f, %x, %zero : f32
+    tile.yield %y : f32
+  } : <[m: 64, p: 64], f32, register>
+  tile.store %w, %R[%c0, %p0] dims ["m", "p"] : <[m: 64, p: 64], f32, register>, <[m, p], f32>
+  tile.store %sum, %S[%p0] dims ["p"] : <[p: 64], f32, register>, <[p], f32>
+}
+
+/// One that is there only after the exponentials.
+// CHECK-LABEL: tile.kernel @negative_tile_comes_later
+//       CHECK:     math.exp2
+//       CHECK:     tile.yield {{.*}} where
+//       CHECK:     arith.select
+tile.kernel @negative_tile_comes_later grid(%p0 = p: 64) lanes p (%R: !tile.view<[m, p], f32>, %S: !tile.view<[p], f32>, %B: !tile.view<[p], i32>)
+    attributes {ranks = []} {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : f32
+  %s = tile.fill 1.0 : f32 : <[m: 64, p: 64], f32, register>
+  %g = tile.fill 2.0 : f32 : <[p: 64], f32, register>
+  %e = tile.map ranks ["m", "p"] sizes [64, 64] at(%c0, %p0) ins(%s, %g : !tile.tile<[m: 64, p: 64], f32, register>, !tile.tile<[p: 64], f32, register>) reducers [] {
+  ^bb0(%x: f32, %z: f32):
+    %d = arith.subf %x, %z : f32
+    %y = math.exp %d : f32
+    tile.yield %y : f32
+  } : <[m: 64, p: 64], f32, register>
+  %b = tile.load %B[%p0] dims ["p"] : <[p], i32> -> <[p: 64], i32, register>
+  %sum = tile.map ranks ["m", "p"] sizes [64, 64] at(%c0, %p0) ins(%e, %b : !tile.tile<[m: 64, p: 64], f32, register>, !tile.tile<[p: 64], i32, register>) reducers [#attn.reduce<add "m">] {
+  ^bb0(%x: f32, %first: i32):
+    %m = tile.coord "m"
+    %n = attn.cast %m to i32 {implicit} : index -> i32
+    %f = arith.cmpi sge, %n, %first : i32
+    tile.yield %x : f32 where %f
+  } : <[p: 64], f32, register>
+  %w = tile.map ranks ["m", "p"] sizes [64, 64] at(%c0, %p0) ins(%b, %e : !tile.tile<[p: 64], i32, register>, !tile.tile<[m: 64, p: 64], f32, register>) reducers [] {
+  ^bb0(%first: i32, %x: f32):
+    %m = tile.coord "m"
+    %n = attn.cast %m to i32 {implicit} : index -> i32
+    %f = arith.cmpi sge, %n, %first : i32
+    %y = arith.select %f, %x, %zero : f32
+    tile.yield %y : f32
+  } : <[m: 64, p: 64], f32, register>
+  tile.store %w, %R[%c0, %p0] dims ["m", "p"] : <[m: 64, p: 64], f32, register>, <[m, p], f32>
+  tile.store %sum, %S[%p0] dims ["p"] : <[p: 64], f32, register>, <[p], f32>
+}
+
 /// Two filters that differ stay where they are.
 // CHECK-LABEL: tile.kernel @negative_filters
 //       CHECK:     math.exp2
