@@ -5,7 +5,9 @@
 //
 // The first is rounded otherwise than it is written, by no more than the
 // exponential's own argument (Scalar.h, `hasExp2`). Both together leave nothing
-// of the scaled scores but one multiply-add.
+// of the scaled scores but one multiply-add. Without a g there is one product.
+// Two numbers that a score is multiplied by are one, (x * c) * d = x * (c * d),
+// rounded once less.
 //
 //   exp(x - g) where f, else 0 = exp(y - g)         with y = x where f, else
 //   -inf
@@ -217,10 +219,71 @@ static void shareFiltered(tile::MapOp map) {
 // Factors
 //===----------------------------------------------------------------------===//
 
+/// What `value` is, whatever the call: a number, or made of numbers.
+static std::optional<double> getNumber(Value value) {
+  APFloat number(0.0);
+  if (matchPattern(value, m_ConstantFloat(&number)))
+    return number.convertToDouble();
+  Operation *op = value.getDefiningOp();
+  if (!isa_and_nonnull<math::RsqrtOp, DivOp, arith::MulFOp>(op))
+    return std::nullopt;
+  std::optional<double> x = getNumber(op->getOperand(0)),
+                        y = getNumber(op->getOperands().back());
+  if (!x || !y || *y == 0)
+    return std::nullopt;
+  return isa<math::RsqrtOp>(op) ? 1 / std::sqrt(*x)
+         : isa<DivOp>(op)       ? *x / *y
+                                : *x * *y;
+}
+
+/// The number that `op` multiplies by, and what; nothing where there is none
+/// or one so large or small that products of two might leave f32.
+static std::optional<std::pair<Value, double>> splitNumber(arith::MulFOp op) {
+  for (auto [x, factor] : {std::pair(op.getLhs(), op.getRhs()),
+                           std::pair(op.getRhs(), op.getLhs())}) {
+    std::optional<double> number = getNumber(factor);
+    if (number && std::abs(*number) <= 0x1p60 && std::abs(*number) >= 0x1p-60)
+      return std::pair(x, *number);
+  }
+  return std::nullopt;
+}
+
+/// Makes (x * c) * d, where c and d are numbers, x * (c * d).
+static void joinFactors(arith::MulFOp op) {
+  auto outer = splitNumber(op);
+  auto product = outer ? outer->first.getDefiningOp<arith::MulFOp>() : nullptr;
+  auto inner = product ? splitNumber(product) : std::nullopt;
+  if (!op.getType().isF32() || !inner || !product->hasOneUse())
+    return;
+  ImplicitLocOpBuilder b(op.getLoc(), op);
+  Value factor = makeConstant(b, b.getF32Type(), inner->second * outer->second);
+  op.replaceAllUsesWith(
+      arith::MulFOp::create(b, inner->first, factor).getResult());
+  op.erase();
+  product.erase();
+}
+
+/// exp(x * c), where nothing is subtracted.
+static void foldProduct(math::ExpOp op, tile::MapOp map) {
+  auto [x, factor] = splitFactor(op.getOperand(), map);
+  if (!factor)
+    return;
+  ImplicitLocOpBuilder b(op.getLoc(), op);
+  Value log2e = makeConstant(b, b.getF32Type(), 1 / std::log(2.0));
+  Value exponent =
+      arith::MulFOp::create(b, x, arith::MulFOp::create(b, factor, log2e));
+  op.replaceAllUsesWith(math::Exp2Op::create(b, exponent).getResult());
+  op.erase();
+}
+
 /// In f32, where what is subtracted is no -inf (S6) nor becomes it.
 static void foldExponential(math::ExpOp op, tile::MapOp map) {
   auto difference = op.getOperand().getDefiningOp<arith::SubFOp>();
-  if (!op.getType().isF32() || !difference || !difference->hasOneUse())
+  if (!op.getType().isF32())
+    return;
+  if (!difference)
+    return foldProduct(op, map);
+  if (!difference->hasOneUse())
     return;
   ImplicitLocOpBuilder b(op.getLoc(), op);
   Value log2e = makeConstant(b, b.getF32Type(), 1 / std::log(2.0));
@@ -289,6 +352,9 @@ struct FoldExponents : nvptx::impl::FoldExponentsBase<FoldExponents> {
     for (tile::MapOp map : maps) {
       if (!isInRegisters(map.getResult()))
         continue;
+      for (auto op : llvm::make_early_inc_range(
+               map.getBody().front().getOps<arith::MulFOp>()))
+        joinFactors(op);
       foldExtremum(map);
       for (auto op : llvm::make_early_inc_range(
                map.getBody().front().getOps<math::ExpOp>()))

@@ -51,7 +51,8 @@ def FoldExponents : Pass<"nvptx-fold-exponents", "::attn::tile::KernelOp"> {
     for tiles in registers, where an exponential is one instruction. A factor
     that may be 0 or negative stays where it is. A filter that all uses of the
     exponentials ask is asked of `s` instead, which is -inf elsewhere. It may
-    read other tiles, which become inputs.
+    read other tiles, which become inputs. Numbers that a value is multiplied by
+    one after another are one.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::math::MathDialect"];

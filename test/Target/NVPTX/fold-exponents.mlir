@@ -212,6 +212,55 @@ tile.kernel @negative_filters grid(%p0 = p: 64) lanes p (%R: !tile.view<[m, p], 
   tile.store %sum, %S[%p0] dims ["p"] : <[p: 64], f32, register>, <[p], f32>
 }
 
+/// Numbers that a score is multiplied by are one: 0.25 / 2 here; and where an
+/// exponential subtracts nothing, what turns it into a power of 2, another one.
+// CHECK-LABEL: tile.kernel @numbers
+//   CHECK-DAG:   %[[C:.*]] = arith.constant 1.250000e-01 : f32
+//   CHECK-DAG:   %[[D:.*]] = arith.constant 72.1347{{[0-9]*}} : f32
+//       CHECK:   %[[Y:.*]] = arith.mulf %{{.*}}, %[[C]]
+//  CHECK-NEXT:   %[[T:.*]] = math.tanh %[[Y]]
+//  CHECK-NEXT:   %[[Z:.*]] = arith.mulf %[[T]], %[[D]]
+//  CHECK-NEXT:   math.exp2 %[[Z]]
+tile.kernel @numbers grid(%p0 = p: 64) lanes p (%R: !tile.view<[m, p], f32>)
+    attributes {ranks = []} {
+  %c0 = arith.constant 0 : index
+  %half = arith.constant 0.5 : f32
+  %quarter = arith.constant 0.25 : f32
+  %cap = arith.constant 50.0 : f32
+  %s = tile.fill 1.0 : f32 : <[m: 64, p: 64], f32, register>
+  %w = tile.map ranks ["m", "p"] sizes [64, 64] at(%c0, %p0) ins(%s : !tile.tile<[m: 64, p: 64], f32, register>) reducers [] {
+  ^bb0(%x: f32):
+    %a = arith.mulf %x, %quarter : f32
+    %y = arith.mulf %half, %a : f32
+    %t = math.tanh %y : f32
+    %z = arith.mulf %t, %cap : f32
+    %e = math.exp %z : f32
+    tile.yield %e : f32
+  } : <[m: 64, p: 64], f32, register>
+  tile.store %w, %R[%c0, %p0] dims ["m", "p"] : <[m: 64, p: 64], f32, register>, <[m, p], f32>
+}
+
+/// Their product might be no f32, and what a call gives may be 0.
+// CHECK-LABEL: tile.kernel @negative_numbers
+//       CHECK:   arith.mulf
+//       CHECK:   arith.mulf
+//       CHECK:   arith.mulf
+tile.kernel @negative_numbers grid(%p0 = p: 64) lanes p (%R: !tile.view<[m, p], f32>, %given: f32)
+    attributes {ranks = []} {
+  %c0 = arith.constant 0 : index
+  %large = arith.constant 1.0e30 : f32
+  %two = arith.constant 2.0 : f32
+  %s = tile.fill 1.0 : f32 : <[m: 64, p: 64], f32, register>
+  %w = tile.map ranks ["m", "p"] sizes [64, 64] at(%c0, %p0) ins(%s : !tile.tile<[m: 64, p: 64], f32, register>) reducers [] {
+  ^bb0(%x: f32):
+    %a = arith.mulf %x, %large : f32
+    %y = arith.mulf %a, %large : f32
+    %b = arith.mulf %y, %given : f32
+    tile.yield %b : f32
+  } : <[m: 64, p: 64], f32, register>
+  tile.store %w, %R[%c0, %p0] dims ["m", "p"] : <[m: 64, p: 64], f32, register>, <[m, p], f32>
+}
+
 /// A factor of one part of a sum is taken out where the other part has one that
 /// is the same all over the tile.
 // CHECK-LABEL: tile.kernel @sum
