@@ -129,6 +129,7 @@ static void buildRoles(OpPassManager &kernels, const PipelineOptions &options) {
   nvptx::SpecialiseOptions specialise;
   specialise.stages = options.ringStages;
   specialise.persistent = options.persistent;
+  specialise.persistentEven = options.persistentEven;
   kernels.addPass(nvptx::createSpecialise(specialise));
   // Of kernels that have roles, as the next one.
   kernels.addPass(nvptx::createMergeBranches());

@@ -101,6 +101,9 @@ struct PipelineOptions : mlir::PassPipelineOptions<PipelineOptions> {
       llvm::cl::desc("let a block with warpgroups that load take tasks in "
                      "turn (an early form hung once, unexplained: "
                      "docs/bench.md)")};
+  Option<bool> persistentEven{
+      *this, "persistent-even", llvm::cl::init(true),
+      llvm::cl::desc("do so where the loops of all tasks are as long")};
   Option<bool> overlap{
       *this, "overlap", llvm::cl::init(true),
       llvm::cl::desc("let warpgroups' products run during the next turn of "

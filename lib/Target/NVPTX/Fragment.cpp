@@ -158,3 +158,22 @@ SmallVector<tile::ContractOp> nvptx::getFirstProducts(scf::ForOp loop) {
   }
   return first;
 }
+
+std::optional<unsigned> nvptx::findUnevenRank(tile::KernelOp kernel) {
+  SetVector<Value> bounds;
+  kernel.walk([&](scf::ForOp loop) {
+    bounds.insert(loop.getLowerBound());
+    bounds.insert(loop.getUpperBound());
+  });
+  for (unsigned i = 0; i != bounds.size(); ++i) {
+    Operation *op = bounds[i].getDefiningOp();
+    if (auto own = dyn_cast_or_null<tile::OwnOp>(op))
+      bounds.insert(own.getWhole());
+    else if (op)
+      bounds.insert(op->operand_begin(), op->operand_end());
+  }
+  for (unsigned rank = kernel.getGrid().size(); rank-- > 0;)
+    if (bounds.contains(kernel.getBody().getArgument(rank)))
+      return rank;
+  return std::nullopt;
+}

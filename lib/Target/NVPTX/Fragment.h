@@ -66,6 +66,10 @@ getProducerSlice(tile::KernelOp kernel);
 /// The rank of a tile in registers that is not the lanes; null if it has none.
 mlir::StringAttr getColumnRank(tile::TileType type, mlir::StringAttr lanes);
 
+/// The last grid rank whose coordinate says how long a task's loops are, for
+/// the whole block.
+std::optional<unsigned> findUnevenRank(tile::KernelOp kernel);
+
 /// How a tile of `lanes` and at most one other rank lies in registers: lanes
 /// are rows.
 Layout getLayout(tile::TileType type, mlir::StringAttr lanes);

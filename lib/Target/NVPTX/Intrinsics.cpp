@@ -151,12 +151,16 @@ void nvptx::emitWaitForCopies(ImplicitLocOpBuilder &b, int64_t pending) {
 // Roles and rings
 //===----------------------------------------------------------------------===//
 
+void nvptx::emitBarrier(ImplicitLocOpBuilder &b, Value number,
+                        int64_t threads) {
+  NVVM::BarrierOp::create(b, TypeRange(), number,
+                          makeInteger(b, b.getI32Type(), threads),
+                          NVVM::BarrierReductionAttr(), Value());
+}
+
 void nvptx::emitBarrier(ImplicitLocOpBuilder &b, int64_t number,
                         int64_t threads) {
-  Type i32 = b.getI32Type();
-  NVVM::BarrierOp::create(b, TypeRange(), makeInteger(b, i32, number),
-                          makeInteger(b, i32, threads),
-                          NVVM::BarrierReductionAttr(), Value());
+  emitBarrier(b, makeInteger(b, b.getI32Type(), number), threads);
 }
 
 Value nvptx::emitUniform(ImplicitLocOpBuilder &b, Value value) {

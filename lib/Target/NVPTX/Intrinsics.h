@@ -64,6 +64,9 @@ void emitWaitForCopies(mlir::ImplicitLocOpBuilder &b, int64_t pending = 0);
 /// Waits for the `threads` threads that have come to this barrier of the block.
 void emitBarrier(mlir::ImplicitLocOpBuilder &b, int64_t number,
                  int64_t threads);
+/// The same of a barrier whose number, an i32, a warp computes.
+void emitBarrier(mlir::ImplicitLocOpBuilder &b, mlir::Value number,
+                 int64_t threads);
 /// `value` of the warp's first thread: the same in all, and known to be.
 mlir::Value emitUniform(mlir::ImplicitLocOpBuilder &b, mlir::Value value);
 /// True in one thread of the warp.

@@ -54,7 +54,8 @@ using Position = llvm::SmallDenseMap<mlir::StringAttr, mlir::Value, 4>;
 using RankSize = std::pair<mlir::StringAttr, int64_t>;
 
 /// Barriers of a block; 0 is that of all threads.
-constexpr int64_t computeBarrier = 1, producerBarrier = 2;
+/// From the last on, one of each warpgroup that computes.
+constexpr int64_t computeBarrier = 1, producerBarrier = 2, groupBarrier = 3;
 
 class KernelLowering;
 
@@ -165,6 +166,8 @@ public:
   void decode(mlir::Value number, llvm::ArrayRef<RankSize> ranks, Position &at);
   /// `body` where `condition` holds.
   void when(mlir::Value condition, llvm::function_ref<void()> body);
+  /// Waits for the warps of this warpgroup.
+  void awaitGroup();
   /// Waits for all threads: what they wrote is there, what they read is read.
   void barrier();
   /// To be called when shared memory has been read without a barrier after it,

@@ -124,22 +124,6 @@ LogicalResult KernelLowering::bindArguments() {
   return success();
 }
 
-/// The last grid rank whose coordinate says how long a task's loops are.
-static std::optional<unsigned> findUnevenRank(tile::KernelOp kernel) {
-  SetVector<Value> bounds;
-  kernel.walk([&](scf::ForOp loop) {
-    bounds.insert(loop.getLowerBound());
-    bounds.insert(loop.getUpperBound());
-  });
-  for (unsigned i = 0; i != bounds.size(); ++i)
-    if (Operation *op = bounds[i].getDefiningOp())
-      bounds.insert(op->operand_begin(), op->operand_end());
-  for (unsigned rank = kernel.getGrid().size(); rank-- > 0;)
-    if (bounds.contains(kernel.getBody().getArgument(rank)))
-      return rank;
-  return std::nullopt;
-}
-
 /// The task's number, decoded: the last grid rank runs fastest.
 ///
 /// Where a block has several tasks, of different lengths, the longest come

@@ -86,7 +86,7 @@ void KernelLowering::endTurn(Block *block) {
         !getUse(load, /*isFirst=*/false))
       released.push_back(load);
   if (!released.empty() && kernel.getPersistent())
-    barrier(); // as in releaseAfter
+    awaitGroup(); // as in releaseAfter
   for (tile::LoadOp load : released)
     releaseTile(load, turns[block]);
   turns[block] = add(turns[block], small(1));
@@ -153,6 +153,10 @@ void KernelLowering::awaitTile(tile::LoadOp load, Value turn) {
                  getParity(load, turn));
 }
 
+void KernelLowering::awaitGroup() {
+  emitBarrier(b, add(warpgroup, small(groupBarrier)), groupThreads);
+}
+
 /// Once for each warpgroup: a product is complete in all its warps.
 void KernelLowering::releaseTile(tile::LoadOp load, Value turn) {
   if (isReused(load))
@@ -179,7 +183,7 @@ void KernelLowering::releaseAfter(Operation *op, bool hasProducts) {
   }
   // A warp that is late would miss a phase, and wait for the next but one.
   if (!released.empty() && !hasProducts && kernel.getPersistent())
-    barrier();
+    awaitGroup();
   for (tile::LoadOp load : released)
     releaseTile(load, turnsOfTiles[load]);
 }

@@ -9,8 +9,10 @@
 //   for (; turn < all - places; ++turn)            await, give back
 //
 // It awaits what it does not read, so that it is never a phase ahead of a
-// barrier. The places of the last tiles are not used again: those it awaits
-// when all else is done, for the block must not end before they have come.
+// barrier, and its warps await each other before it gives back: a warp that is
+// late would miss a phase. The places of the last tiles are not used again, but
+// in a persistent kernel: those it awaits when all else is done, for the block
+// must not end before they have come.
 //
 //===----------------------------------------------------------------------===//
 
@@ -51,11 +53,14 @@ void KernelLowering::awaitTurns(Block *block, Value first, Value last,
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(loop.getBody()->getTerminator());
   for (tile::LoadOp load : ringLoads)
-    if (load->getBlock() == block) {
+    if (load->getBlock() == block)
       awaitTile(load, loop.getInductionVar());
-      if (releases)
-        releaseTile(load, loop.getInductionVar());
-    }
+  if (!releases)
+    return;
+  awaitGroup();
+  for (tile::LoadOp load : ringLoads)
+    if (load->getBlock() == block)
+      releaseTile(load, loop.getInductionVar());
 }
 
 LogicalResult KernelLowering::lowerSharedFor(scf::ForOp op) {
@@ -84,6 +89,11 @@ LogicalResult KernelLowering::lowerSharedFor(scf::ForOp op) {
   }
   if (failed(lowerOwnFor(op)))
     return failure();
+  if (kernel.getPersistent()) {
+    awaitTurns(block, turns[block], all, /*releases=*/true);
+    turns[block] = all;
+    return success();
+  }
   int64_t places = 0;
   for (tile::LoadOp load : ringLoads)
     if (load->getBlock() == block)

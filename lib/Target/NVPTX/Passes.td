@@ -88,6 +88,8 @@ def Specialise : Pass<"nvptx-specialise", "::attn::tile::KernelOp"> {
            "places in the ring of a tile that a loop loads">,
     Option<"persistent", "persistent", "bool", "false",
            "blocks take tasks in turn">,
+    Option<"persistentEven", "persistent-even", "bool", "false",
+           "they do where all tasks' loops are as long">,
   ];
 }
 
@@ -167,7 +169,7 @@ def ShareTurns : Pass<"nvptx-share-turns", "::attn::tile::KernelOp"> {
     warpgroups wait for each other. The loop of the role that loads has all
     turns of the task; a warpgroup that computes only gives back what the others
     load (LowerShare.cpp). Everywhere else a `tile.own` becomes what the task
-    has. In persistent kernels no loop's bounds are a warpgroup's own.
+    has.
   }];
 }
 

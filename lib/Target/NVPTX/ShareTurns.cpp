@@ -44,8 +44,7 @@ static bool canLeaveTurns(scf::ForOp loop, tile::KernelOp kernel) {
     isCounted &=
         !isSwizzled(load.getResult()) || load->getBlock() == loop.getBody();
   });
-  return isCounted && loop->getParentOp() == kernel &&
-         !kernel.getPersistent() && isOfGroup(loop);
+  return isCounted && loop->getParentOp() == kernel && isOfGroup(loop);
 }
 
 /// Whether warpgroups may take different branches.

@@ -27,14 +27,16 @@ static constexpr int64_t otherRegisters = 24;
 namespace {
 class Specialiser {
 public:
-  Specialiser(tile::KernelOp kernel, int64_t stages, bool isPersistent)
-      : kernel(kernel), stages(stages), isPersistent(isPersistent) {}
+  Specialiser(tile::KernelOp kernel, int64_t stages, bool isPersistent,
+              bool isPersistentEven)
+      : kernel(kernel), stages(stages), isPersistent(isPersistent),
+        isPersistentEven(isPersistentEven) {}
   void run();
 
 private:
   tile::KernelOp kernel;
   int64_t stages;
-  bool isPersistent;
+  bool isPersistent, isPersistentEven;
   llvm::SetVector<Operation *> loads; ///< that may be swizzled
 
   tile::LoadOp getLoad(Value operand) const;
@@ -178,14 +180,15 @@ void Specialiser::run() {
   kernel.setRoles(budget);
   // Bounds read from tensors are a task's, and are found before the roles part.
   bool readsBounds = !kernel.getOps<tile::BoundsOp>().empty();
-  kernel.setPersistent(isPersistent && !readsBounds);
+  bool stays = isPersistent || (isPersistentEven && !findUnevenRank(kernel));
+  kernel.setPersistent(stays && !readsBounds);
 }
 
 namespace {
 struct Specialise : nvptx::impl::SpecialiseBase<Specialise> {
   using SpecialiseBase::SpecialiseBase;
   void runOnOperation() override {
-    Specialiser(getOperation(), stages, persistent).run();
+    Specialiser(getOperation(), stages, persistent, persistentEven).run();
   }
 };
 } // namespace

@@ -50,11 +50,11 @@ tile.kernel @negative_no_roles grid(%p0 = p: 128) lanes p (%A: !tile.view<[p], f
   tile.store %o, %A[%p0] dims ["p"] : <[p: 128], f32, register>, <[p], f32>
 }
 
-/// A block that stays: places go on from where all warpgroups are.
-// CHECK-LABEL: tile.kernel @negative_persistent
-//  CHECK-SAME:   %[[P0:.*]] = p: 128
-//       CHECK:   scf.for %{{.*}} = %{{.*}} to %[[P0]]
-tile.kernel @negative_persistent grid(%p0 = p: 128) lanes p (%A: !tile.view<[m, p], f32>, %Q: !tile.view<[p, e], bf16>, %K: !tile.view<[m, e], bf16>)
+/// A block that stays, too.
+// CHECK-LABEL: tile.kernel @persistent
+//       CHECK:   %[[HI:.*]] = tile.own
+//       CHECK:   scf.for %{{.*}} = %{{.*}} to %[[HI]]
+tile.kernel @persistent grid(%p0 = p: 128) lanes p (%A: !tile.view<[m, p], f32>, %Q: !tile.view<[p, e], bf16>, %K: !tile.view<[m, e], bf16>)
     attributes {ranks = [], persistent, roles = array<i64: 40, 232>} {
   %c0 = arith.constant 0 : index
   %c64 = arith.constant 64 : index
