@@ -3,6 +3,7 @@
 #include "lib/Mapping/ExpressionEmitter.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace attn;
@@ -122,11 +123,21 @@ PresenceEmitter::getMentioned(ValueRange values,
   return mentioned;
 }
 
-/// An access at a plain variable of the same rank, or at a group of variables
-/// of their product, is inside by S1.
-static bool isInside(Value index, StringAttr rank) {
+/// An access at a plain variable of the same rank, at a group of variables of
+/// their product, or at `v floordiv c` of the rank `ceildiv(v, c)` is inside by
+/// S1.
+static bool isInside(ReadOp read, Value index, StringAttr rank) {
   if (auto var = index.getDefiningOp<RankVarOp>())
     return var.getRankAttr() == rank;
+  if (auto quotient = index.getDefiningOp<arith::FloorDivSIOp>()) {
+    auto var = quotient.getLhs().getDefiningOp<RankVarOp>();
+    RankAttr declared = getCascade(read).lookupRank(rank);
+    APInt divisor;
+    return var && matchPattern(quotient.getRhs(), m_ConstantInt(&divisor)) &&
+           declared && declared.getKind() == RankKind::CeilDiv &&
+           declared.getOperands().front() == var.getRankAttr() &&
+           declared.getValue() == divisor.getSExtValue();
+  }
   return index.getDefiningOp<FlattenOp>() != nullptr;
 }
 
@@ -135,7 +146,7 @@ void PresenceEmitter::emitBounds(ReadOp read, unsigned dim, Value index,
                                  SmallVectorImpl<Value> &conditions) {
   attn::TensorType type = read.getTensor().getType();
   StringAttr rank = type.getRanks()[dim];
-  if (isInside(read.getIndices()[dim], rank))
+  if (isInside(read, read.getIndices()[dim], rank))
     return;
   if (!index) {
     conditions.push_back({});

@@ -195,3 +195,28 @@ attn.cascade @inner(%Q: !attn.tensor<[h, p], f32>, %K: !attn.tensor<[k, m], f32>
   %S = attn.einsum [k, m] = %Q[(k, g), p] * %K[k, m] where (g ne 3) reduce(max g, max p)
   attn.yield %S
 }
+
+/// One value for every 64 keys is there wherever the key is: how many there are
+/// is not asked. It is where a value for every 32 keys comes from a rank that has
+/// one for every 64.
+// CHECK-LABEL: tile.kernel @blocks_0
+//   CHECK-NOT:   tile.extent "m1"
+//       CHECK:   tile.read %S
+//   CHECK-NOT:   tile.extent "m1"
+//       CHECK: tile.program @blocks
+attn.cascade @blocks(%Q: !attn.tensor<[p, e], f32>, %K: !attn.tensor<[m, e], f32>, %S: !attn.tensor<[m1], f32>) -> !attn.tensor<[p], f32>
+    ranks(p, m, m1 = ceildiv(m, 64), e = 64) {
+  %QK = attn.einsum [p,m] = %Q[p,e] * %K[m,e]
+  %O  = attn.einsum [p]   = %QK[p,m] * %S[m floordiv 64]  reduce(max m)
+  attn.yield %O
+}
+
+// CHECK-LABEL: tile.kernel @halves_0
+//       CHECK:   %[[HALVES:.*]] = tile.extent "m1"
+//       CHECK:   arith.cmpi slt, %{{.*}}, %[[HALVES]] : index
+attn.cascade @halves(%Q: !attn.tensor<[p, e], f32>, %K: !attn.tensor<[m, e], f32>, %S: !attn.tensor<[m1], f32>) -> !attn.tensor<[p], f32>
+    ranks(p, m, m1 = ceildiv(m, 64), e = 64) {
+  %QK = attn.einsum [p,m] = %Q[p,e] * %K[m,e]
+  %O  = attn.einsum [p]   = %QK[p,m] * %S[m floordiv 32]  reduce(max m)
+  attn.yield %O
+}
