@@ -56,13 +56,16 @@ if wants sanitize; then
     FAULT=$fault compile causal "$folder/sanitize/causal.$fault" \
       --target="${target%a}" --type=f32=bf16 --ptxas="$assembler"
   done
-  # Roles wait for each other, with delays and without. In the same tiles, which
-  # have registers to spare: the sums are rounded alike.
-  for fault in delay prompt; do
-    assembler=$faulty
-    [ $fault = prompt ] && assembler=
-    FAULT=$fault compile causal "$folder/sanitize/causal.$fault" \
-      --target="$target" --type=f32=bf16 --ptxas="$assembler" \
-      --set e=128 --set f=128 --options=lane-tile=128 --options=stream-tile=128
+  # Roles wait for each other, with delays and without, a block having one task
+  # (causal) or several. In the same tiles, which have registers to spare: the
+  # sums are rounded alike.
+  for name in causal softmax_naive; do
+    for fault in delay prompt; do
+      assembler=$faulty
+      [ $fault = prompt ] && assembler=
+      FAULT=$fault compile $name "$folder/sanitize/$name.$fault" \
+        --target="$target" --type=f32=bf16 --ptxas="$assembler" --set e=128 \
+        --set f=128 --options=lane-tile=128 --options=stream-tile=128
+    done
   done
 fi
