@@ -1,6 +1,7 @@
 //===- ExprEvaluate.cpp - Expressions as text and as numbers --------------===//
 
 #include "lib/Analysis/ExprLowering.h"
+#include "lib/Analysis/ExprNumbers.h"
 #include "lib/Analysis/ExprReducer.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -162,6 +163,33 @@ llvm::raw_ostream &attn::operator<<(llvm::raw_ostream &os, Expr expr) {
 // Numbers
 //===----------------------------------------------------------------------===//
 
+double attn::applyUnary(ExprKind kind, double value) {
+  switch (kind) {
+  case ExprKind::Exp:
+    return std::exp(value);
+  case ExprKind::Log:
+    return std::log(value);
+  case ExprKind::Tanh:
+    return std::tanh(value);
+  case ExprKind::Sigmoid:
+    return 1 / (1 + std::exp(-value));
+  case ExprKind::Erf:
+    return std::erf(value);
+  case ExprKind::Sin:
+    return std::sin(value);
+  case ExprKind::Cos:
+    return std::cos(value);
+  case ExprKind::Abs:
+    return std::fabs(value);
+  case ExprKind::Floor:
+    return std::floor(value);
+  case ExprKind::Round:
+    return std::nearbyint(value);
+  default:
+    llvm_unreachable("not a function of one number");
+  }
+}
+
 namespace {
 class NumberLowering : public ExprLowering<double> {
 public:
@@ -191,30 +219,7 @@ private:
     return std::pow(base, exponent);
   }
   double unary(ExprKind kind, double a) override {
-    switch (kind) {
-    case ExprKind::Exp:
-      return std::exp(a);
-    case ExprKind::Log:
-      return std::log(a);
-    case ExprKind::Tanh:
-      return std::tanh(a);
-    case ExprKind::Sigmoid:
-      return 1 / (1 + std::exp(-a));
-    case ExprKind::Erf:
-      return std::erf(a);
-    case ExprKind::Sin:
-      return std::sin(a);
-    case ExprKind::Cos:
-      return std::cos(a);
-    case ExprKind::Abs:
-      return std::fabs(a);
-    case ExprKind::Floor:
-      return std::floor(a);
-    case ExprKind::Round:
-      return std::nearbyint(a);
-    default:
-      return a == 0;
-    }
+    return kind == ExprKind::Not ? a == 0 : applyUnary(kind, a);
   }
   double expOfDifference(double base, double shift) override {
     if (base == shift && std::isinf(base) && base < 0)

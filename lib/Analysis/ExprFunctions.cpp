@@ -51,29 +51,6 @@ Expr ExprContext::log(Expr operand) {
   return add(outside);
 }
 
-static double foldUnary(ExprKind kind, double value) {
-  switch (kind) {
-  case ExprKind::Tanh:
-    return std::tanh(value);
-  case ExprKind::Sigmoid:
-    return 1 / (1 + std::exp(-value));
-  case ExprKind::Erf:
-    return std::erf(value);
-  case ExprKind::Sin:
-    return std::sin(value);
-  case ExprKind::Cos:
-    return std::cos(value);
-  case ExprKind::Abs:
-    return std::fabs(value);
-  case ExprKind::Floor:
-    return std::floor(value);
-  case ExprKind::Round:
-    return std::nearbyint(value);
-  default:
-    llvm_unreachable("not a function of one operand");
-  }
-}
-
 /// The sign of the first coefficient.
 static bool isLeadingNegative(Expr expr) {
   Expr first = expr.is(ExprKind::Add) ? expr.operand(0) : expr;
@@ -92,7 +69,7 @@ Expr ExprContext::unary(ExprKind kind, Expr operand) {
   if (kind == ExprKind::Log)
     return log(operand);
   if (std::optional<double> value = operand.getConstant())
-    return constant(foldUnary(kind, *value));
+    return constant(applyUnary(kind, *value));
   switch (kind) {
   case ExprKind::Tanh:
   case ExprKind::Erf:

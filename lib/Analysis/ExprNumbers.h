@@ -3,6 +3,8 @@
 #ifndef LIB_ANALYSIS_EXPRNUMBERS_H
 #define LIB_ANALYSIS_EXPRNUMBERS_H
 
+#include "lib/Analysis/ScalarExpr.h"
+
 #include <cmath>
 
 namespace attn {
@@ -12,6 +14,9 @@ inline constexpr double relativeTolerance = 1e-12;
 
 inline bool isInteger(double value) { return std::floor(value) == value; }
 inline bool isEven(double value) { return isInteger(value / 2); }
+
+/// What a function of one number makes of it, in float64; not of `Not`.
+double applyUnary(ExprKind kind, double value);
 
 } // namespace attn
 

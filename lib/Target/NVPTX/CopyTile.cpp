@@ -139,12 +139,7 @@ void TileCopy::run() {
   Value pieces = canCopyPieces();
   if (!pieces)
     return copyElements();
-  auto branch = scf::IfOp::create(b, pieces, /*withElseRegion=*/true);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(branch.thenBlock());
-  copyPieces();
-  b.setInsertionPointToStart(branch.elseBlock());
-  copyElements();
+  k.when(pieces, [&] { copyPieces(); }, [&] { copyElements(); });
 }
 
 void KernelLowering::startCopy(tile::LoadOp op, const Buffer &buffer) {

@@ -164,8 +164,9 @@ public:
                    llvm::function_ref<void(const Position &)> body);
   /// Sets the positions of `ranks`, the last fastest, from one number.
   void decode(mlir::Value number, llvm::ArrayRef<RankSize> ranks, Position &at);
-  /// `body` where `condition` holds.
-  void when(mlir::Value condition, llvm::function_ref<void()> body);
+  /// `body` where `condition` holds, else `otherwise`, if there is one.
+  void when(mlir::Value condition, llvm::function_ref<void()> body,
+            llvm::function_ref<void()> otherwise = {});
   /// Waits for the warps of this warpgroup.
   void awaitGroup();
   /// Waits for all threads: what they wrote is there, what they read is read.

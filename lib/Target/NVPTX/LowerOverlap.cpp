@@ -205,8 +205,7 @@ LogicalResult KernelLowering::lowerOverlappedFor(scf::ForOp op) {
   // In a persistent kernel registers are fewer; a coordinate takes two, a
   // number of turns one.
   Value begin = add(lower, step), end = upper, stride = step;
-  bool counts = kernel.getPersistent();
-  if (counts) {
+  if (kernel.getPersistent()) {
     end = arith::TruncIOp::create(
         b, b.getI32Type(),
         toInt(arith::CeilDivUIOp::create(
@@ -218,7 +217,7 @@ LogicalResult KernelLowering::lowerOverlappedFor(scf::ForOp op) {
     OpBuilder::InsertionGuard inLoop(b);
     b.setInsertionPointToEnd(loop.getBody());
     Value coordinate = loop.getInductionVar();
-    if (counts)
+    if (kernel.getPersistent())
       coordinate = add(lower, mul(toIndex(toInt(coordinate)), step));
     values.map(op.getInductionVar(), coordinate);
     bindTurn(earlyArguments, loop.getRegionIterArgs());

@@ -220,12 +220,7 @@ void FragmentStore::run() {
                     llvm::function_ref<void()> otherwise) {
     if (!condition)
       return otherwise();
-    auto branch = scf::IfOp::create(b, condition, /*withElseRegion=*/true);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(branch.thenBlock());
-    then();
-    b.setInsertionPointToStart(branch.elseBlock());
-    otherwise();
+    k.when(condition, then, otherwise);
   };
   SmallVector<int64_t> pairs;
   for (int64_t reg = 0; reg != index.layout.getNumRegisters(); reg += 2)
