@@ -384,34 +384,49 @@ static LogicalResult writeHeaderAlone(const CommandLine &line,
   return write(output, text);
 }
 
-static LogicalResult writeCode(const CommandLine &line, const char *program,
-                               llvm::Module &code,
-                               ArrayRef<Interface> interfaces,
+static LogicalResult writeText(const CommandLine &line, llvm::Module &code,
                                StringRef output) {
-  auto kind = line.emit == Emit::LLVM  ? cpu::OutputKind::LLVM
-              : line.emit == Emit::Asm ? cpu::OutputKind::Assembly
-                                       : cpu::OutputKind::Object;
-  llvm::SmallVector<char, 0> contents;
-  llvm::raw_svector_ostream os(contents);
+  auto kind = line.emit == Emit::LLVM ? cpu::OutputKind::LLVM
+                                      : cpu::OutputKind::Assembly;
+  llvm::SmallString<0> text;
+  llvm::raw_svector_ostream os(text);
   if (llvm::Error error = cpu::emitModule(code, kind, os))
     return fail(llvm::toString(std::move(error)));
-  StringRef text(contents.data(), contents.size());
-  if (line.emit != Emit::Obj && line.emit != Emit::SO)
-    return write(output, text);
+  return write(output, text);
+}
 
-  // The header last: it says that the rest is there.
-  if (line.emit == Emit::SO) {
-    StringRef soname =
-        output == "-" ? StringRef(code.getName()) : path::filename(output);
-    llvm::Expected<std::string> linked =
-        linkSharedObject(text, soname, getRuntimeFolder(line, program));
-    if (!linked)
-      return fail(llvm::toString(linked.takeError()));
-    if (failed(write(output, *linked)))
-      return failure();
-  } else if (failed(write(output, text))) {
+/// The objects of `code`: one, where no linker is there to join several.
+static FailureOr<std::vector<std::string>>
+emitObjects(const CommandLine &line, llvm::Module &code, MLIRContext *context) {
+  if (line.emit == Emit::SO || hasLinker())
+    return cpu::emitObjects(code, context);
+  llvm::SmallString<0> object;
+  llvm::raw_svector_ostream os(object);
+  if (llvm::Error error = cpu::emitModule(code, cpu::OutputKind::Object, os))
+    return fail(llvm::toString(std::move(error)));
+  return std::vector<std::string>{object.str().str()};
+}
+
+/// Writes an object or a shared object, and its header.
+static LogicalResult writeObject(const CommandLine &line, const char *program,
+                                 llvm::Module &code, MLIRContext *context,
+                                 ArrayRef<Interface> interfaces,
+                                 StringRef output) {
+  FailureOr<std::vector<std::string>> objects =
+      emitObjects(line, code, context);
+  if (failed(objects))
     return failure();
-  }
+  StringRef soname =
+      output == "-" ? StringRef(code.getName()) : path::filename(output);
+  llvm::Expected<std::string> linked =
+      line.emit == Emit::SO
+          ? linkSharedObject(*objects, soname, getRuntimeFolder(line, program))
+          : linkObjects(*objects);
+  if (!linked)
+    return fail(llvm::toString(linked.takeError()));
+  // The header last: it says that the rest is there.
+  if (failed(write(output, *linked)))
+    return failure();
   return isRegularOrNew(output) ? writeHeader(interfaces, output) : success();
 }
 
@@ -774,7 +789,9 @@ static LogicalResult compile(const CommandLine &line, const char *program,
   if (failed(code))
     return failure();
   progress.enter("object");
-  return writeCode(line, program, **code, *interfaces, *output);
+  if (line.emit == Emit::Obj || line.emit == Emit::SO)
+    return writeObject(line, program, **code, &context, *interfaces, *output);
+  return writeText(line, **code, *output);
 }
 
 int main(int argc, char **argv) {

@@ -6,6 +6,8 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/raw_ostream.h"
+#include <string>
+#include <vector>
 
 namespace attn::cpu {
 
@@ -21,6 +23,12 @@ std::unique_ptr<llvm::Module> translateToLLVM(mlir::ModuleOp module,
 /// module.
 llvm::Error emitModule(llvm::Module &module, OutputKind kind,
                        llvm::raw_pwrite_stream &stream);
+
+/// Optimises `module` and writes it as objects that are to be linked to one,
+/// parts of it at the same time on the threads of `context`. Their hidden
+/// symbols are for each other. Which they are depends on the code alone.
+mlir::FailureOr<std::vector<std::string>>
+emitObjects(llvm::Module &module, mlir::MLIRContext *context);
 
 } // namespace attn::cpu
 

@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "lib/Target/LongestFirst.h"
 #include "lib/Target/NVPTX/Device.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/IR/Threading.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
@@ -114,7 +114,7 @@ namespace {
 /// A kernel in a module of its own, and its text.
 struct SplitKernel {
   OwningOpRef<ModuleOp> module;
-  int64_t numOps;
+  int64_t size; ///< how many operations
   std::string ptx;
 };
 } // namespace
@@ -129,9 +129,9 @@ static std::vector<SplitKernel> splitKernels(ModuleOp device) {
     kernel->remove();
   std::vector<SplitKernel> split;
   for (LLVM::LLVMFuncOp kernel : kernels) {
-    int64_t numOps = 0;
-    kernel.walk([&](Operation *) { ++numOps; });
-    split.push_back({device.clone(), numOps, {}});
+    int64_t size = 0;
+    kernel.walk([&](Operation *) { ++size; });
+    split.push_back({device.clone(), size, {}});
     split.back().module->push_back(kernel);
   }
   return split;
@@ -191,23 +191,16 @@ static llvm::Expected<std::string> joinPTX(ArrayRef<SplitKernel> kernels) {
   return joined + "\n" + functions;
 }
 
-/// Translates all kernels, the longest first, so that none of them is alone at
-/// the end for long.
 static FailureOr<std::string> translateKernels(ModuleOp device,
                                                const GpuDescription &gpu) {
   std::vector<SplitKernel> kernels = splitKernels(device);
-  SmallVector<SplitKernel *> order =
-      llvm::map_to_vector(kernels, [](SplitKernel &kernel) { return &kernel; });
-  llvm::stable_sort(order, [](SplitKernel *a, SplitKernel *b) {
-    return a->numOps > b->numOps;
-  });
-  auto translate = [&](SplitKernel *kernel) -> LogicalResult {
-    FailureOr<std::string> text = translateToPTX(*kernel->module, gpu);
+  auto translate = [&](SplitKernel &kernel) -> LogicalResult {
+    FailureOr<std::string> text = translateToPTX(*kernel.module, gpu);
     if (succeeded(text))
-      kernel->ptx = std::move(*text);
+      kernel.ptx = std::move(*text);
     return text;
   };
-  if (failed(failableParallelForEach(device.getContext(), order, translate)))
+  if (failed(forEachLongestFirst(device.getContext(), kernels, translate)))
     return failure();
   llvm::Expected<std::string> joined = joinPTX(kernels);
   if (!joined)

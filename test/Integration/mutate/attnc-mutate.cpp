@@ -76,12 +76,11 @@ static LogicalResult compile(const CommandLine &line, ModuleOp spec,
   llvm::outs() << name << " " << places << "\n";
   if (mutation && !places)
     return success();
-  llvm::SmallVector<char, 0> object;
-  llvm::raw_svector_ostream os(object);
-  if (llvm::Error error = cpu::emitModule(**code, cpu::OutputKind::Object, os))
-    return fail(llvm::toString(std::move(error)));
-  llvm::Expected<std::string> linked = linkSharedObject(
-      StringRef(object.data(), object.size()), "mutant.so", line.runtime);
+  auto objects = cpu::emitObjects(**code, spec.getContext());
+  if (failed(objects))
+    return failure();
+  llvm::Expected<std::string> linked =
+      linkSharedObject(*objects, "mutant.so", line.runtime);
   if (!linked)
     return fail(llvm::toString(linked.takeError()));
   SmallString<128> file(line.folder);
