@@ -64,7 +64,8 @@ private:
   void emit();
   bool hasVectors() const;
   void emitRows(bool isMasked);
-  void emitSquares(bool isMasked);
+  mlir::Value isWholeSquare(int64_t along, mlir::Value first);
+  void emitSquares();
   void emitSquare(int64_t along, mlir::Value first, int64_t count,
                   bool isMasked);
   int64_t getSquareRows() const;
@@ -79,6 +80,8 @@ private:
   mlir::Value getOffset(llvm::ArrayRef<int64_t> but);
   mlir::Value getInside(llvm::ArrayRef<int64_t> but);
   mlir::Value isWithin(const Dimension &dimension, mlir::Value position);
+  mlir::Value areWithin(const Dimension &dimension, mlir::Value first,
+                        int64_t count);
   mlir::VectorType memoryVector() { return k.vectorOf(memory); }
   mlir::Value makeMask(const Dimension &dimension, mlir::Value first,
                        mlir::Value condition);

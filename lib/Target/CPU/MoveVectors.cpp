@@ -46,6 +46,17 @@ Value MoveLowering::isWithin(const Dimension &dimension, Value position) {
                 k.less(position, dimension.high));
 }
 
+/// Whether `count` positions from `first` on are inside.
+Value MoveLowering::areWithin(const Dimension &dimension, Value first,
+                              int64_t count) {
+  Value begins =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::sge, first, dimension.low);
+  Value ends =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::sle,
+                            k.add(first, k.constant(count)), dimension.high);
+  return k.both(begins, ends);
+}
+
 /// Whether `at` is inside the view along all ranks but `but`.
 Value MoveLowering::getInside(ArrayRef<int64_t> but) {
   Value result = inside;
@@ -142,6 +153,12 @@ void MoveLowering::emitRows(bool isMasked) {
   const Dimension &dimension = dimensions[innermost];
   int64_t width = tile.layout.panelVectors * k.unit.lanes;
   bool hasTail = dimension.size % width != 0;
+  auto moveVector = [&](Value pointer, Value address, Value mask) {
+    if (!isStore)
+      return k.storeElements(widen(loadVector(pointer, mask)), address);
+    Value value = k.loadElements(k.vectorOf(tile.getElementType()), address);
+    storeVector(narrowElement(b, value, element), pointer, mask);
+  };
   forPositions({innermost}, isMasked, [&] {
     Value row = getOffset({innermost});
     Value condition = isMasked  ? getInside({innermost})
@@ -149,18 +166,17 @@ void MoveLowering::emitRows(bool isMasked) {
                                 : Value();
     forVectors(
         dimension, isMasked, [&](Value first, Position &place, int64_t extra) {
-          Value mask =
-              condition ? makeMask(dimension, first, condition) : Value();
           Value pointer = k.advance(base, k.add(row, first), memory);
           Value address = k.address(tile, place, extra);
-          if (isStore) {
-            Value value =
-                k.loadElements(k.vectorOf(tile.getElementType()), address);
-            storeVector(narrowElement(b, value, element), pointer, mask);
-          } else {
-            Value value = widen(loadVector(pointer, mask));
-            k.storeElements(value, address);
-          }
+          if (!condition)
+            return moveVector(pointer, address, /*mask=*/{});
+          k.when(
+              k.both(condition, areWithin(dimension, first, k.unit.lanes)),
+              [&] { moveVector(pointer, address, /*mask=*/{}); },
+              [&] {
+                moveVector(pointer, address,
+                           makeMask(dimension, first, condition));
+              });
         });
   });
 }
@@ -213,13 +229,10 @@ void MoveLowering::emitSquare(int64_t along, Value first, int64_t count,
   Value origin = k.add(getOffset({innermost, along}), start);
   Value condition = isMasked ? getInside({innermost, along}) : Value();
   auto rowMask = [&](int64_t row) -> Value {
-    bool overhangs = inner.size % getSquareRows() != 0;
-    if (!isMasked && !overhangs && count == lanes)
+    if (!isMasked)
       return {};
-    Value valid = condition ? condition : makeInteger(b, b.getI1Type(), 1);
-    if (isMasked || overhangs)
-      valid = k.both(valid, isWithin(inner, k.add(first, k.constant(row))));
-    return makeMask(outer, start, valid);
+    Value isRow = isWithin(inner, k.add(first, k.constant(row)));
+    return makeMask(outer, start, k.both(condition, isRow));
   };
   auto rowPointer = [&](int64_t row) {
     Value position = k.add(first, k.constant(row));
@@ -259,23 +272,33 @@ void MoveLowering::emitSquare(int64_t along, Value first, int64_t count,
     k.storeElements(square[i], column(i));
 }
 
-void MoveLowering::emitSquares(bool isMasked) {
+/// Whether all lanes by lanes elements of a square are inside: some positions
+/// of the innermost rank from `first` on, by those of `along` from `at` on.
+Value MoveLowering::isWholeSquare(int64_t along, Value first) {
+  int64_t innermost = dimensions.size() - 1;
+  const Dimension &inner = dimensions[innermost], &outer = dimensions[along];
+  return k.both(getInside({innermost, along}),
+                k.both(areWithin(inner, first, getSquareRows()),
+                       areWithin(outer, at.lookup(outer.rank), k.unit.lanes)));
+}
+
+void MoveLowering::emitSquares() {
   int64_t innermost = dimensions.size() - 1, lanes = k.unit.lanes;
   const Dimension &inner = dimensions[innermost], &outer = dimensions[last];
   int64_t whole = outer.size / lanes * lanes;
-  int64_t rows = getSquareRows();
-  Value end =
-      isMasked ? inner.end : k.constant(llvm::alignTo(inner.size, rows));
-  forPositions({innermost, last}, isMasked, [&] {
-    k.loopTo(k.constant(0), end, rows, [&](Value first) {
+  forPositions({innermost, last}, /*isMasked=*/true, [&] {
+    k.loopTo(k.constant(0), inner.end, getSquareRows(), [&](Value first) {
       if (whole != 0)
         k.loop(whole, lanes, [&](Value position) {
           at[outer.rank] = position;
-          emitSquare(last, first, lanes, isMasked);
+          k.when(
+              isWholeSquare(last, first),
+              [&] { emitSquare(last, first, lanes, /*isMasked=*/false); },
+              [&] { emitSquare(last, first, lanes, /*isMasked=*/true); });
         });
       if (whole != outer.size) {
         at[outer.rank] = k.constant(whole);
-        emitSquare(last, first, outer.size - whole, isMasked);
+        emitSquare(last, first, outer.size - whole, /*isMasked=*/true);
       }
     });
   });
