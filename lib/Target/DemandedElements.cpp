@@ -27,9 +27,7 @@ Value DemandedElements::getOrigin(Value tile, StringAttr rank) const {
 // Filters
 //===----------------------------------------------------------------------===//
 
-/// Whether `condition` implies that the coordinate of `rank` is below its
-/// extent.
-static bool isBelowExtent(Value condition, StringAttr rank) {
+bool DemandedElements::isBelowExtent(Value condition, StringAttr rank) {
   if (!condition)
     return false;
   if (auto both = condition.getDefiningOp<arith::AndIOp>())

@@ -27,6 +27,9 @@ public:
   /// extent or past it must be left out, one factor being undefined there.
   static mlir::Value getOrigin(tile::ContractOp contract,
                                mlir::StringAttr rank);
+  /// Whether `condition`, in a map, implies that the coordinate of `rank` is
+  /// below its extent.
+  static bool isBelowExtent(mlir::Value condition, mlir::StringAttr rank);
   /// Where what `map` makes is not zero, as a condition in its region: what is
   /// 0 elsewhere. Null for a map that may be anything anywhere, or for none.
   static mlir::Value getNonzeroFilter(tile::MapOp map);

@@ -111,7 +111,7 @@ Value KernelLowering::getEnd(StringAttr rank, int64_t size, Value origin) {
     if (declared.getName() == rank && declared.getKind() == RankKind::Fixed &&
         declared.getValue() % size == 0)
       return {};
-  if (!origin || !values.contains(origin))
+  if (!knowsEnd(origin))
     return constant(size);
   Value left =
       arith::SubIOp::create(b, getExtent(rank), toInt(getValue(origin)));

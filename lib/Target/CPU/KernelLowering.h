@@ -107,6 +107,10 @@ public:
   /// the first has the coordinate `origin`: `size` where that is null or not
   /// known yet. Null where all positions of any tile are inside.
   mlir::Value getEnd(mlir::StringAttr rank, int64_t size, mlir::Value origin);
+  /// Whether getEnd goes no further than the extent.
+  bool knowsEnd(mlir::Value origin) const {
+    return origin && values.contains(origin);
+  }
   /// The number of positions of `tile` along `rank` that are used; null for
   /// all.
   mlir::Value getDemandedEnd(mlir::Value tile, mlir::StringAttr rank);

@@ -235,6 +235,9 @@ LogicalResult LaneEmitter::emitOp(Operation *op) {
 
 LogicalResult LaneEmitter::emit(Block &block) {
   for (Operation &op : block.without_terminator()) {
+    if (llvm::all_of(op.getResults(),
+                     [&](Value result) { return values.contains(result); }))
+      continue;
     b.setLoc(op.getLoc());
     if (failed(emitOp(&op)))
       return failure();

@@ -45,7 +45,7 @@ public:
   llvm::SmallDenseMap<mlir::StringAttr, LaneValue, 4> coordinates;
 
   void bind(mlir::Value value, LaneValue lanes) { values[value] = lanes; }
-  /// Emits every operation but the terminator.
+  /// Emits every operation whose result is not bound, but for the terminator.
   mlir::LogicalResult emit(mlir::Block &block);
   LaneValue get(mlir::Value value);
   /// The vector number `index` of `value`; a scalar is broadcast.

@@ -49,6 +49,8 @@ private:
   Value combine(Value x, Value y);
   void emitLanes();
   void emitReduction();
+  void findInsideRanks();
+  Value getOrigin(StringAttr rank);
   Value getEnd(Rank rank);
   void forPositions(ArrayRef<Rank> ranks, llvm::function_ref<void()> body);
   SmallVector<Value> emitSums(unsigned depth, SmallVector<Value> sums);
@@ -287,17 +289,31 @@ void MapLowering::emitReduction() {
 // Loops
 //===----------------------------------------------------------------------===//
 
+/// The coordinate of the first element along `rank`, if what lies at its extent
+/// or past it does not count or is not used; null if it may.
+Value MapLowering::getOrigin(StringAttr rank) {
+  return op.isReduced(rank) ? DemandedElements::getOrigin(op, rank)
+                            : k.getDemanded().getOrigin(op.getResult(), rank);
+}
+
 /// How many positions along a rank count or are used.
 Value MapLowering::getEnd(Rank rank) {
   auto [name, size] = rank;
-  Value end;
-  if (!op.isReduced(name))
-    end = k.getDemandedEnd(op.getResult(), name);
-  else if (Value panelEnd = k.getPanelEnd(name))
-    end = panelEnd;
-  else if (Value origin = DemandedElements::getOrigin(op, name))
-    end = k.getEnd(name, size, origin);
+  if (Value end = k.getPanelEnd(name))
+    return end;
+  Value origin = getOrigin(name);
+  Value end = origin ? k.getEnd(name, size, origin) : Value();
   return end ? end : k.constant(size);
+}
+
+/// Finds the ranks whose loop getEnd ends at the extent.
+void MapLowering::findInsideRanks() {
+  for (auto rank : op.getRanks().getAsRange<StringAttr>()) {
+    Value origin = getOrigin(rank);
+    if (rank != k.getLaneRank() && !k.getPanelEnd(rank) &&
+        origin == op.getOffset(rank) && k.knowsEnd(origin))
+      region.insideRanks.insert(rank);
+  }
 }
 
 /// Nested loops over the ranks, the last innermost.
@@ -361,6 +377,7 @@ Value MapLowering::isScaleNeeded() {
 LogicalResult MapLowering::run() {
   if (failed(classifyRanks()))
     return failure();
+  findInsideRanks();
   forPositions(outer, [&] {
     if (!region.hasLanes || reducesLanes)
       return emitLanes();

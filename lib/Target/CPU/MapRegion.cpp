@@ -100,6 +100,12 @@ FailureOr<LaneValue> MapRegion::emit(const Position &at, LaneValue &filter) {
     emitter.bind(argument,
                  it != hoisted.end() ? it->second : load(inputs[index], at));
   }
+  for (auto compare : body.getOps<arith::CmpIOp>())
+    if (llvm::any_of(insideRanks, [&](StringAttr rank) {
+          return DemandedElements::isBelowExtent(compare, rank);
+        }))
+      emitter.bind(compare,
+                   LaneValue::uniform(makeInteger(b, b.getI1Type(), 1)));
   if (failed(emitter.emit(body)))
     return failure();
   auto materialize = [&](Value value) {

@@ -22,6 +22,9 @@ public:
   /// Without lanes: the last rank of tiles that are rows of whole vectors, if
   /// one vector along it is worked on; else null.
   mlir::StringAttr alongRows;
+  /// Ranks of which no coordinate at the extent or past it is worked on: what a
+  /// filter asks of them is known.
+  llvm::SmallDenseSet<mlir::StringAttr> insideRanks;
   /// Whether the values are rounded to bf16 where they are not summed.
   bool isRough = false;
 

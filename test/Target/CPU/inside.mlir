@@ -1,0 +1,42 @@
+// What a loop that ends at an extent knows of a filter.
+
+// RUN: attn-opt %s --cpu-lower-tiles="lanes=8 registers=16" --canonicalize --cse | FileCheck %s
+
+/// Both maps walk the rows that are there: the sum asks no filter of them, and
+/// nothing is zeroed.
+// CHECK-LABEL: llvm.func hidden @weights(
+//   CHECK-NOT:   arith.select {{.*}} vector<8xf32>
+//       CHECK:   arith.addf
+//   CHECK-NOT:   arith.select {{.*}} vector<8xf32>
+//       CHECK:   arith.mulf
+//   CHECK-NOT:   arith.select {{.*}} vector<8xf32>
+//       CHECK:   llvm.call @attn.contract
+tile.kernel @weights grid(%p0 = p: 16) lanes p
+    (%S: !tile.view<[m, p], f32>, %V: !tile.view<[m, f], f32>, %R: !tile.view<[p, f], f32>)
+    attributes {ranks = [#attn.rank<"p", free, 0>, #attn.rank<"m", free, 0>, #attn.rank<"f", fixed, 16>]} {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : f32
+  %m = tile.extent "m"
+  %s = tile.load %S[%c0, %p0] dims ["m", "p"] : !tile.view<[m, p], f32> -> !tile.tile<[m: 64, p: 16], f32>
+  %sum = tile.map ranks ["m", "p"] sizes [64, 16] at(%c0, %p0) ins(%s : !tile.tile<[m: 64, p: 16], f32>) reducers [#attn.reduce<add "m">] {
+  ^bb0(%x: f32):
+    %i = tile.coord "m"
+    %is = arith.cmpi slt, %i, %m : index
+    tile.yield %x : f32 where %is
+  } : !tile.tile<[p: 16], f32>
+  %w = tile.map ranks ["m", "p"] sizes [64, 16] at(%c0, %p0) ins(%s, %sum : !tile.tile<[m: 64, p: 16], f32>, !tile.tile<[p: 16], f32>) reducers [] {
+  ^bb0(%x: f32, %y: f32):
+    %e = arith.mulf %x, %y : f32
+    %i = tile.coord "m"
+    %is = arith.cmpi slt, %i, %m : index
+    %z = arith.select %is, %e, %zero : f32
+    tile.yield %z : f32
+  } : !tile.tile<[m: 64, p: 16], f32>
+  %v = tile.load %V[%c0, %c0] dims ["m", "f"] : !tile.view<[m, f], f32> -> !tile.tile<[m: 64, f: 16], f32>
+  %r = tile.contract %v, %w over ["m"] : !tile.tile<[m: 64, f: 16], f32>, !tile.tile<[m: 64, p: 16], f32> -> !tile.tile<[f: 16, p: 16], f32>
+  tile.store %r, %R[%p0, %c0] dims ["p", "f"] : !tile.tile<[f: 16, p: 16], f32>, !tile.view<[p, f], f32>
+}
+tile.program @p(%S: !tile.view<[m, p], f32>, %V: !tile.view<[m, f], f32>) -> (%R: !tile.view<[p, f], f32>)
+    attributes {ranks = [#attn.rank<"p", free, 0>, #attn.rank<"m", free, 0>, #attn.rank<"f", fixed, 16>]} {
+  tile.launch @weights(%S, %V, %R) : !tile.view<[m, p], f32>, !tile.view<[m, f], f32>, !tile.view<[p, f], f32>
+}
