@@ -344,9 +344,10 @@ def Tile_ReadOp : Tile_Op<"read", [Pure]> {
   let summary = "one element of a view: the general access, and a gather";
   let description = [{
     At a point of a `tile.map` or of a box. `valid` is false outside the view's
-    extents, where the value is 0.
+    extents, where the value is 0. With `inside` all points are in them.
   }];
-  let arguments = (ins Tile_View:$view, Variadic<Index>:$indices);
+  let arguments = (ins Tile_View:$view, Variadic<Index>:$indices,
+                       UnitAttr:$inside);
   let results = (outs AnyType:$result, I1:$valid);
   let assemblyFormat = [{
     $view `[` $indices `]` attr-dict `:` type($view) `->` type($result)

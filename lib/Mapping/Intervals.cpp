@@ -1,6 +1,7 @@
 //===- Intervals.cpp - Filters over boxes as arithmetic on bounds ---------===//
 
 #include "lib/Mapping/BoxEvaluator.h"
+#include "lib/Mapping/InsideReads.h"
 #include "lib/Mapping/Passes.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
@@ -201,6 +202,7 @@ void Intervals::expandRange(tile::RangeOp range) {
 }
 
 void Intervals::expandTest(tile::TestOp test) {
+  markInsideReads(test);
   OpBuilder builder(test);
   BoxEvaluator box(builder, test.getLoc(), test.getRanks(), test.getSizes(),
                    test.getOffsets());

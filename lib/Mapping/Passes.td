@@ -61,6 +61,9 @@ def Intervals : Pass<"tile-intervals", "::attn::tile::KernelOp"> {
     }
     %first = arith.maxsi %least, %c0 : index
     ```
+    Reads of a tensor that is gathered from lie inside of it where a filter that
+    says so holds everywhere, and get the attribute `inside`.
+
     With `share`, a kernel of more lanes gets a second answer for the lanes of
     each group of threads (`tile.own`): the turns of a loop that these need, of
     those that the task has, and whether a filter holds in all of their rows.

@@ -193,8 +193,12 @@ std::pair<Value, Value> KernelLowering::readElement(tile::ReadOp op,
     isInside = both(isInside, arith::CmpIOp::create(
                                   b, arith::CmpIPredicate::ult, place, extent));
   }
-  Value pointer = advance(view.pointer, offset, getMemoryType(element));
-  return {loadGuarded(pointer, isInside, element, framePointer), isInside};
+  Type memory = getMemoryType(element);
+  Value pointer = advance(view.pointer, offset, memory);
+  if (!op.getInside())
+    return {loadGuarded(pointer, isInside, element, framePointer), isInside};
+  Value bits = load(memory, pointer, memory.getIntOrFloatBitWidth() / 8);
+  return {widenElement(b, bits, element), makeInteger(b, b.getI1Type(), 1)};
 }
 
 std::optional<std::pair<Value, int64_t>>

@@ -25,6 +25,38 @@ static Value emitMove(ImplicitLocOpBuilder &b, StringRef source) {
       .getRes();
 }
 
+Value nvptx::emitLoad(ImplicitLocOpBuilder &b, Type type, Value pointer,
+                      Value condition, bool isInvariant) {
+  unsigned width = type.getIntOrFloatBitWidth();
+  if (!condition) {
+    auto load = LLVM::LoadOp::create(b, type, pointer, width / 8);
+    load.setInvariant(isInvariant);
+    return load;
+  }
+  // No register has 8 bits.
+  Type integer = b.getIntegerType(width),
+       held = b.getIntegerType(std::max(width, 16u));
+  std::string bits = std::to_string(width),
+              all = ".b" + std::to_string(std::max(width, 16u));
+  const char *constraint = width <= 16 ? "h" : width == 32 ? "r" : "l";
+  Value isRead = arith::ExtUIOp::create(b, b.getI32Type(), condition);
+  Value loaded =
+      LLVM::InlineAsmOp::create(
+          b, held, ValueRange{pointer, isRead},
+          "{ .reg .pred p; setp.ne.b32 p, $2, 0; mov" + all +
+              " $0, 0; @p ld.global.b" + bits + " $0, [$1]; }",
+          "=" + std::string(constraint) + ",l,r",
+          /*has_side_effects=*/!isInvariant, /*is_align_stack=*/false,
+          LLVM::tailcallkind::TailCallKind::None, LLVM::AsmDialectAttr(),
+          ArrayAttr())
+          .getRes();
+  if (integer != held)
+    loaded = arith::TruncIOp::create(b, integer, loaded);
+  if (type == integer)
+    return loaded;
+  return arith::BitcastOp::create(b, type, loaded);
+}
+
 Value nvptx::emitThreadAnew(ImplicitLocOpBuilder &b) {
   return emitMove(b, "%tid.x");
 }

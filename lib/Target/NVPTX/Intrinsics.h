@@ -30,6 +30,12 @@ mlir::Value emitNumBlocks(mlir::ImplicitLocOpBuilder &b);
 /// Waits for all threads of the block; what they wrote to shared memory is
 /// there afterwards.
 void emitBarrier(mlir::ImplicitLocOpBuilder &b);
+/// What is at `pointer`, of 8 to 64 bits; 0 where `condition`, if there is one,
+/// doesn't hold: without a branch. What is invariant no thread writes
+/// meanwhile.
+mlir::Value emitLoad(mlir::ImplicitLocOpBuilder &b, mlir::Type type,
+                     mlir::Value pointer, mlir::Value condition,
+                     bool isInvariant);
 /// `value` of the thread of the warp whose number differs in the bits of
 /// `mask`. Integers and floats of up to 64 bits.
 mlir::Value emitShuffleXor(mlir::ImplicitLocOpBuilder &b, mlir::Value value,

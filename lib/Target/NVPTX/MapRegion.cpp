@@ -1,6 +1,7 @@
 //===- MapRegion.cpp - A map or a box at one of its points ----------------===//
 
 #include "lib/Target/NVPTX/MapRegion.h"
+#include "lib/Target/NVPTX/Intrinsics.h"
 #include "lib/Target/Scalar.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Matchers.h"
@@ -70,11 +71,15 @@ private:
     return values.contains(value) ? values.lookup(value) : k.getValue(value);
   }
   Split split(Value value);
-  std::optional<Bound> getBound(arith::CmpIOp compare);
+  Bound getBound(arith::CmpIPredicate predicate, const Split &left,
+                 const Split &right);
+  Value emitComparison(arith::CmpIPredicate predicate, const Split &left,
+                       const Split &right);
   Value emitBound(const Bound &bound);
   bool join(Bound &a, const Bound &b, bool isAnd);
   bool emitCondition(Operation *op);
   Value emitNumber(CastOp cast);
+  void emitRead(tile::ReadOp read);
   LogicalResult emitOp(Operation *inner);
 };
 } // namespace
@@ -122,13 +127,11 @@ RegionEmitter::Split RegionEmitter::split(Value value) {
 /// A comparison of coordinates as one of places, in 32 bits: these are small,
 /// and what is far away compares with them as the farthest such number. What
 /// differs from register to register is a constant.
-std::optional<RegionEmitter::Bound>
-RegionEmitter::getBound(arith::CmpIOp compare) {
+RegionEmitter::Bound RegionEmitter::getBound(arith::CmpIPredicate predicate,
+                                             const Split &left,
+                                             const Split &right) {
   using P = arith::CmpIPredicate;
   constexpr int64_t farthest = 1 << 30;
-  Split left = split(compare.getLhs()), right = split(compare.getRhs());
-  if (!left.isOfPlace && !right.isOfPlace)
-    return std::nullopt;
   Value limit = arith::SubIOp::create(k.b, right.steady, left.steady);
   limit = arith::MaxSIOp::create(k.b, limit, k.constant(-farthest));
   limit = arith::MinSIOp::create(k.b, limit, k.constant(farthest));
@@ -137,7 +140,6 @@ RegionEmitter::getBound(arith::CmpIOp compare) {
     limit = k.add(limit, right.place);
   if (left.place)
     limit = k.b.createOrFold<arith::SubIOp>(limit, left.place);
-  P predicate = compare.getPredicate();
   int64_t constant = left.constant - right.constant,
           columns = left.columns - right.columns;
   if (predicate == P::sle || predicate == P::sgt) {
@@ -158,6 +160,14 @@ RegionEmitter::getBound(arith::CmpIOp compare) {
 Value RegionEmitter::emitBound(const Bound &bound) {
   return arith::CmpIOp::create(k.b, bound.predicate, k.small(bound.constant),
                                bound.limit);
+}
+
+/// As `getBound` where the values are of the place, with as few instructions.
+Value RegionEmitter::emitComparison(arith::CmpIPredicate predicate,
+                                    const Split &left, const Split &right) {
+  if (left.isOfPlace || right.isOfPlace)
+    return emitBound(getBound(predicate, left, right));
+  return arith::CmpIOp::create(k.b, predicate, left.steady, right.steady);
 }
 
 /// Makes `a`, of two upper or two lower bounds, what `and` or `or` makes of
@@ -189,13 +199,14 @@ static bool comparesCoordinates(arith::CmpIOp compare) {
 bool RegionEmitter::emitCondition(Operation *op) {
   Value condition = op->getResult(0);
   if (auto compare = dyn_cast<arith::CmpIOp>(op)) {
-    std::optional<Bound> bound;
-    if (comparesCoordinates(compare))
-      bound = getBound(compare);
-    if (!bound)
+    if (!comparesCoordinates(compare))
       return false;
+    Split left = split(compare.getLhs()), right = split(compare.getRhs());
+    if (!left.isOfPlace && !right.isOfPlace)
+      return false;
+    Bound bound = getBound(compare.getPredicate(), left, right);
     parts[condition].push_back({bound, Value()});
-    values.map(condition, emitBound(*bound));
+    values.map(condition, emitBound(bound));
     return true;
   }
   if (!condition.getType().isInteger(1) ||
@@ -249,6 +260,39 @@ Value RegionEmitter::emitNumber(CastOp cast) {
       k.b, base, makeConstant(k.b, cast.getType(), number.constant));
 }
 
+/// An element whose place differs from register to register by a constant, so
+/// that registers with the same one read it once.
+void RegionEmitter::emitRead(tile::ReadOp read) {
+  const ViewOperand &view = k.getView(read.getView());
+  Type element = view.type.getElementType(), memory = getMemoryType(element);
+  Value start = k.constant(0), rest = k.constant(0);
+  Value isInside = makeInteger(k.b, k.b.getI1Type(), 1);
+  for (auto [index, stride, extent] :
+       llvm::zip(read.getIndices(), view.strides, view.extents)) {
+    Split place = split(index);
+    Value first = place.steady;
+    if (place.place)
+      first = k.add(first, k.toInt(place.place));
+    start = k.add(start, k.mul(first, stride));
+    rest = k.add(rest, k.mul(k.constant(place.constant), stride));
+    if (read.getInside())
+      continue;
+    using P = arith::CmpIPredicate;
+    isInside = k.both(isInside,
+                      emitComparison(P::sge, place, {k.constant(0), Value()}));
+    isInside =
+        k.both(isInside, emitComparison(P::slt, place, {extent, Value()}));
+  }
+  Value pointer = k.advance(view.pointer, start, memory);
+  pointer = k.advance(pointer, rest, memory);
+  bool isWritten =
+      llvm::any_of(read.getView().getUsers(), llvm::IsaPred<tile::StoreOp>);
+  Value bits = emitLoad(k.b, memory, pointer,
+                        read.getInside() ? Value() : isInside, !isWritten);
+  values.map(read.getResult(), widenElement(k.b, bits, element));
+  values.map(read.getValid(), isInside);
+}
+
 LogicalResult RegionEmitter::emitOp(Operation *inner) {
   if (auto coord = dyn_cast<tile::CoordOp>(inner)) {
     Value position = at.lookup(coord.getRankAttr());
@@ -269,6 +313,8 @@ LogicalResult RegionEmitter::emitOp(Operation *inner) {
   }
   if (emitCondition(inner))
     return success();
+  if (auto read = dyn_cast<tile::ReadOp>(inner))
+    return emitRead(read), success();
   if (auto cast = dyn_cast<CastOp>(inner))
     if (Value number = emitNumber(cast)) {
       values.map(inner->getResult(0), number);
@@ -277,13 +323,6 @@ LogicalResult RegionEmitter::emitOp(Operation *inner) {
   SmallVector<Value> operands;
   for (Value operand : inner->getOperands())
     operands.push_back(get(operand));
-  if (auto read = dyn_cast<tile::ReadOp>(inner)) {
-    auto [value, valid] =
-        k.readElement(read, ValueRange(operands).drop_front());
-    values.map(read.getResult(), value);
-    values.map(read.getValid(), valid);
-    return success();
-  }
   Value result = k.emitScalar(inner, operands);
   if (!result)
     return failure();
