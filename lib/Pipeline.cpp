@@ -4,7 +4,8 @@
 // in order. docs/pipeline.md shows the IR after each.
 //
 // Parse to OnePass happen once. From Partition on the machine counts, so each
-// target gets a clone of the cascades; the results meet again in one object.
+// target gets a clone of the cascades (CompileLevels.cpp); the results meet
+// again in one object.
 //
 //===----------------------------------------------------------------------===//
 
@@ -12,11 +13,7 @@
 #include "lib/Cascade/Passes.h"
 #include "lib/Mapping/ChooseTiles.h"
 #include "lib/Mapping/Passes.h"
-#include "lib/Package/LinkLevels.h"
-#include "lib/Target/CPU/EmitObject.h"
 #include "lib/Target/CPU/Passes.h"
-#include "lib/Target/Frame.h"
-#include "lib/Target/NVPTX/Device.h"
 #include "lib/Target/NVPTX/KernelLowering.h"
 #include "lib/Target/NVPTX/Passes.h"
 #include "mlir/IR/Verifier.h"
@@ -329,162 +326,4 @@ LogicalResult attn::runStages(ModuleOp module, Stage from, Stage to,
       return failure();
   }
   return success();
-}
-
-/// Whether `module` has a contraction that only a matrix unit does.
-static bool usesMatrixUnit(ModuleOp module) {
-  return module
-      .walk([](tile::ContractOp op) {
-        bool isNarrow = op.getLhs().getType().getElementType() !=
-                        op.getResult().getType().getElementType();
-        return isNarrow ? WalkResult::interrupt() : WalkResult::advance();
-      })
-      .wasInterrupted();
-}
-
-namespace {
-/// Compiles one module for target after target.
-class LevelCompiler {
-public:
-  LevelCompiler(ModuleOp module, std::vector<Interface> &interfaces,
-                const PipelineOptions &options, const PipelineHooks &hooks,
-                llvm::LLVMContext &context)
-      : module(module), interfaces(interfaces), options(options), hooks(hooks),
-        context(context) {}
-
-  LogicalResult compile(const CpuDescription &cpu, bool isOnly);
-  LogicalResult compile(const GpuDescription &gpu, StringRef ptxas);
-
-  SmallVector<LoweredLevel, 4> levels;
-
-private:
-  ModuleOp module;
-  std::vector<Interface> &interfaces;
-  const PipelineOptions &options;
-  const PipelineHooks &hooks;
-  llvm::LLVMContext &context;
-  StringRef first; ///< the first target, for messages
-
-  LogicalResult run(ModuleOp clone, Stage from, Stage to, StringRef target,
-                    int64_t skipTiles = 0);
-  LogicalResult checkRanks(ModuleOp clone, LoweredLevel &level);
-  LogicalResult add(ModuleOp clone, LoweredLevel level);
-};
-} // namespace
-
-LogicalResult LevelCompiler::run(ModuleOp clone, Stage from, Stage to,
-                                 StringRef target, int64_t skipTiles) {
-  PipelineOptions levelOptions;
-  levelOptions.copyOptionValuesFrom(options);
-  levelOptions.skipTiles = levelOptions.skipTiles + skipTiles;
-  levelOptions.target = target.str();
-  return runStages(clone, from, to, levelOptions, hooks);
-}
-
-/// Checks that the programs have the ranks of the first target's, and counts
-/// their slots.
-LogicalResult LevelCompiler::checkRanks(ModuleOp clone, LoweredLevel &level) {
-  if (first.empty())
-    first = level.target;
-  for (Interface &interface : interfaces) {
-    auto program = clone.lookupSymbol<tile::ProgramOp>(interface.name);
-    if (!program || failed(setProgramRanks(interface, program.getRanks())))
-      return emitError(module.getLoc(), "@")
-             << interface.name << " has other ranks on " << level.target
-             << " than on " << first;
-    level.frameSlots[interface.name] = FrameLayout(program).getNumSlots();
-  }
-  return success();
-}
-
-/// Adds the level whose functions for the host are what is left of `clone`.
-LogicalResult LevelCompiler::add(ModuleOp clone, LoweredLevel level) {
-  level.module = cpu::translateToLLVM(clone, context);
-  if (!level.module)
-    return failure();
-  levels.push_back(std::move(level));
-  return success();
-}
-
-/// `isOnly`: there is no other level of the CPU.
-LogicalResult LevelCompiler::compile(const CpuDescription &cpu, bool isOnly) {
-  OwningOpRef<ModuleOp> clone = module.clone();
-  if (failed(run(*clone, lastCascadeStage, Stage::Bind, cpu.name)))
-    return failure();
-  // A level with a matrix unit that nothing uses would be the next one again.
-  bool hasMatrixUnit = cpu.processor->hasTiles || cpu.processor->hasDots;
-  if (hasMatrixUnit && !isOnly && !usesMatrixUnit(*clone))
-    return success();
-  LoweredLevel level{cpu.name, cpu.processor->isa};
-  if (failed(checkRanks(*clone, level)) ||
-      failed(run(*clone, Stage::Bind, Stage::LLVM, cpu.name)))
-    return failure();
-  return add(*clone, std::move(level));
-}
-
-/// Where ptxas finds too few registers, the next tiles are taken.
-LogicalResult LevelCompiler::compile(const GpuDescription &gpu,
-                                     StringRef ptxas) {
-  int64_t numChoices = gpu.multiprocessor->tiles.size();
-  if (options.warpgroups)
-    numChoices += gpu.warpgroupTiles.size();
-  if (options.laneTile && options.streamTile)
-    numChoices = 1;
-  for (int64_t skipTiles = 0;; ++skipTiles) {
-    OwningOpRef<ModuleOp> clone = module.clone();
-    LoweredLevel level{gpu.name, gpu.name};
-    if (failed(
-            run(*clone, lastCascadeStage, Stage::Bind, gpu.name, skipTiles)) ||
-        failed(checkRanks(*clone, level)) ||
-        failed(run(*clone, Stage::Bind, Stage::LLVM, gpu.name)))
-      return failure();
-    FailureOr<nvptx::DeviceCode> device = nvptx::takeDeviceCode(*clone, gpu);
-    if (failed(device))
-      return failure();
-    level.device = std::move(*device);
-    if (!ptxas.empty() &&
-        failed(nvptx::addMachineCode(*level.device, ptxas, module.getLoc())))
-      return failure();
-    const std::vector<std::string> &shortcomings = level.device->shortcomings;
-    bool isLast = skipTiles + 1 >= numChoices;
-    for (const std::string &shortcoming : shortcomings) {
-      if (isLast)
-        emitWarning(module.getLoc(), shortcoming);
-      else
-        emitRemark(module.getLoc(), shortcoming) << "; other tiles are taken";
-    }
-    if (shortcomings.empty() || isLast)
-      return add(*clone, std::move(level));
-  }
-}
-
-FailureOr<std::unique_ptr<llvm::Module>>
-attn::compileModule(ModuleOp module, std::vector<Interface> interfaces,
-                    const Targets &targets, const PipelineOptions &options,
-                    const PipelineHooks &hooks, llvm::LLVMContext &context) {
-  if (failed(runStages(module, Stage::Parse, lastCascadeStage, options, hooks)))
-    return failure();
-  LevelCompiler compiler(module, interfaces, options, hooks, context);
-  for (const CpuDescription &cpu : targets.cpus)
-    if (failed(compiler.compile(cpu, targets.cpus.size() == 1)))
-      return failure();
-  for (const GpuDescription &gpu : targets.gpus)
-    if (failed(compiler.compile(gpu, targets.ptxas)))
-      return failure();
-  return linkLevels(compiler.levels, interfaces, module.getLoc());
-}
-
-FailureOr<std::string> attn::compileToPTX(ModuleOp module,
-                                          const GpuDescription &gpu,
-                                          const PipelineOptions &options,
-                                          const PipelineHooks &hooks) {
-  PipelineOptions gpuOptions;
-  gpuOptions.copyOptionValuesFrom(options);
-  gpuOptions.target = gpu.name.str();
-  if (failed(runStages(module, Stage::Parse, Stage::LLVM, gpuOptions, hooks)))
-    return failure();
-  FailureOr<nvptx::DeviceCode> device = nvptx::takeDeviceCode(module, gpu);
-  if (failed(device))
-    return failure();
-  return std::move(device->ptx);
 }

@@ -143,7 +143,8 @@ chooseTiles(mlir::ModuleOp module, const GpuDescription &gpu,
             PipelineOptions &options,
             llvm::SmallVectorImpl<TileChoice> *rejected = nullptr);
 
-/// What a tool adds to a compilation.
+/// What a tool adds to a compilation. Several targets may be at the last stage
+/// at the same time, each on a thread of its own.
 struct PipelineHooks {
   /// Sets up the pass manager of a stage.
   std::function<mlir::LogicalResult(mlir::PassManager &)> configure;

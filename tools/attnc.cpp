@@ -5,7 +5,7 @@
 #include "lib/Machine/CostModel.h"
 #include "lib/Mapping/ChooseTiles.h"
 #include "lib/Package/Header.h"
-#include "lib/Package/SharedObject.h"
+#include "lib/Package/LinkObjects.h"
 #include "lib/ParseSpec.h"
 #include "lib/Pipeline.h"
 #include "lib/Register.h"
@@ -27,6 +27,7 @@
 #include "llvm/Support/Program.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/WithColor.h"
+#include <mutex>
 
 using namespace mlir;
 using namespace attn;
@@ -753,8 +754,15 @@ static LogicalResult compile(const CommandLine &line, const char *program,
     pm.enableTiming(scope);
     return applyPassManagerCLOptions(pm);
   };
+  // Several levels may be at a stage: all are told.
+  std::mutex mutex;
+  std::pair<Stage, std::string> atStage{Stage::Parse, ""};
   hooks.before = [&](Stage stage, StringRef target) {
-    progress.enter((stringify(stage) + " " + target).str());
+    std::lock_guard<std::mutex> lock(mutex);
+    if (stage != atStage.first)
+      atStage = {stage, stringify(stage).str()};
+    atStage.second += (target.empty() ? "" : " ") + target.str();
+    progress.enter(atStage.second);
   };
   bool namesTarget = targets->cpus.size() + targets->gpus.size() > 1;
   hooks.after = [&](Stage stage, StringRef target, ModuleOp ir) {

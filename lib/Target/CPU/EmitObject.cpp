@@ -28,12 +28,20 @@ std::unique_ptr<llvm::Module> cpu::translateToLLVM(ModuleOp module,
   return translateModuleToLLVMIR(module, context, "attnc");
 }
 
+/// Once: several parts of a module may come here at the same time.
+static void initialiseTarget() {
+  [[maybe_unused]] static const bool isDone = [] {
+    LLVMInitializeX86TargetInfo();
+    LLVMInitializeX86Target();
+    LLVMInitializeX86TargetMC();
+    LLVMInitializeX86AsmPrinter();
+    return true;
+  }();
+}
+
 static llvm::Expected<std::unique_ptr<llvm::TargetMachine>>
 createTargetMachine() {
-  LLVMInitializeX86TargetInfo();
-  LLVMInitializeX86Target();
-  LLVMInitializeX86TargetMC();
-  LLVMInitializeX86AsmPrinter();
+  initialiseTarget();
   llvm::Triple triple("x86_64-unknown-linux-gnu");
   std::string message;
   const llvm::Target *target =

@@ -33,11 +33,15 @@ using namespace mlir;
 using namespace attn;
 using namespace attn::nvptx;
 
+/// Once: several levels may come here at the same time.
 static void initialiseTarget() {
-  LLVMInitializeNVPTXTargetInfo();
-  LLVMInitializeNVPTXTarget();
-  LLVMInitializeNVPTXTargetMC();
-  LLVMInitializeNVPTXAsmPrinter();
+  [[maybe_unused]] static const bool isDone = [] {
+    LLVMInitializeNVPTXTargetInfo();
+    LLVMInitializeNVPTXTarget();
+    LLVMInitializeNVPTXTargetMC();
+    LLVMInitializeNVPTXAsmPrinter();
+    return true;
+  }();
 }
 
 static llvm::Expected<std::unique_ptr<llvm::TargetMachine>>

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "lib/Package/SharedObject.h"
+#include "lib/Package/LinkObjects.h"
 #include "lib/ParseSpec.h"
 #include "lib/Pipeline.h"
 #include "lib/Register.h"

@@ -1,11 +1,11 @@
-//===- SharedObject.cpp - One object, or one with the runtime -------------===//
+//===- LinkObjects.cpp - One object, or one with the runtime --------------===//
 //
 // The system's linker does it, as a program: a kernel refers to attnrt_*,
 // memcpy and memset only, so no compiler driver and no start files are needed.
 //
 //===----------------------------------------------------------------------===//
 
-#include "lib/Package/SharedObject.h"
+#include "lib/Package/LinkObjects.h"
 #include "lib/Target/TemporaryFile.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ObjCopy/ConfigManager.h"

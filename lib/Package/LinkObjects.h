@@ -1,7 +1,7 @@
-//===- SharedObject.h - One object, or one with the runtime -----*- C++ -*-===//
+//===- LinkObjects.h - One object, or one with the runtime ------*- C++ -*-===//
 
-#ifndef LIB_PACKAGE_SHAREDOBJECT_H
-#define LIB_PACKAGE_SHAREDOBJECT_H
+#ifndef LIB_PACKAGE_LINKOBJECTS_H
+#define LIB_PACKAGE_LINKOBJECTS_H
 
 #include "mlir/Support/LLVM.h"
 #include "llvm/ADT/ArrayRef.h"
@@ -26,4 +26,4 @@ linkSharedObject(llvm::ArrayRef<std::string> objects, llvm::StringRef soname,
 
 } // namespace attn
 
-#endif // LIB_PACKAGE_SHAREDOBJECT_H
+#endif // LIB_PACKAGE_LINKOBJECTS_H
