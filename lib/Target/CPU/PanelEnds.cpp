@@ -7,7 +7,8 @@
 //   where m <= p + c      nothing is left past the last p's bound
 //
 // Where every operation of a run that sums over a rank leaves out what lies
-// past such a bound, none of the run computes it.
+// past such a bound, none of the run computes it. Sums on the vector unit may
+// end anywhere, those of the matrix unit at its steps.
 //
 //===----------------------------------------------------------------------===//
 
@@ -133,9 +134,13 @@ static bool takeUse(Operation *op, StringAttr lanes, const VectorUnit &unit,
   if (!contract || !llvm::is_contained(contract.getOver(), end.rank))
     return true;
   std::optional<Sink> sink = findSink(contract, end.rank, lanes);
-  if (!sink || !MatrixLowering::canEndEarly(contract, end.rank, lanes, unit))
+  if (!sink)
     return false;
-  end.step = std::max(end.step, MatrixLowering::getStep(contract));
+  if (isMatrixProduct(contract)) {
+    if (!MatrixLowering::canEndEarly(contract, end.rank, lanes, unit))
+      return false;
+    end.step = std::max(end.step, MatrixLowering::getStep(contract));
+  }
   end.sinks.push_back(*sink);
   return true;
 }
@@ -170,6 +175,18 @@ static SmallVector<PanelEnd> findPanelEnds(const OperationRun &run,
     }
   }
   return ends;
+}
+
+bool attn::cpu::haveUnequalEnds(const OperationRun &run, StringAttr lanes,
+                                const VectorUnit &unit) {
+  auto risesIn = [&](const Sink &sink) {
+    return llvm::any_of(sink.limits, [&](const Limit &limit) {
+      return !isRising(limit.value, sink.map, lanes, /*isFixed=*/true);
+    });
+  };
+  return llvm::any_of(
+      findPanelEnds(run, lanes, unit),
+      [&](const PanelEnd &end) { return llvm::any_of(end.sinks, risesIn); });
 }
 
 //===----------------------------------------------------------------------===//

@@ -25,7 +25,7 @@ static int64_t getLaneSize(Operation *op, StringAttr laneRank) {
   return type.getSizes()[type.getRankPosition(laneRank)];
 }
 
-static bool isMatrixProduct(Operation *op) {
+bool attn::cpu::isMatrixProduct(Operation *op) {
   auto contract = dyn_cast<tile::ContractOp>(op);
   return contract && contract.getLhs().getType().getElementType() !=
                          contract.getResult().getType().getElementType();
@@ -47,7 +47,9 @@ void PanelRuns::findRuns(Block &block, StringAttr laneRank,
                          const VectorUnit &unit) {
   OperationRun run;
   auto finish = [&] {
-    if (llvm::any_of(run, isMatrixProduct)) {
+    if (llvm::any_of(run, isMatrixProduct) ||
+        (llvm::any_of(run, llvm::IsaPred<tile::ContractOp>) &&
+         haveUnequalEnds(run, laneRank, unit))) {
       auto type = cast<tile::TileType>(run.front()->getResult(0).getType());
       if (TileLayout::get(type, laneRank, unit).numPanels > 1) {
         for (Operation *op : run)

@@ -3,9 +3,10 @@
 // A score tile of 128 keys by 128 queries is larger than the first-level cache.
 // What a matrix unit computes, a map turns into weights and another product
 // takes in is nearest when it is done for one panel of lanes after the other:
-// lanes never meet in any of these operations. A *run* is a row of operations
-// of one block that may be done so; tiles that only they know need the place of
-// one panel.
+// lanes never meet in any of these operations. On the vector unit too, where a
+// filter leaves one panel less to do than another (PanelEnds.cpp). A *run* is a
+// row of operations of one block that may be done so; tiles that only they know
+// need the place of one panel.
 //
 //===----------------------------------------------------------------------===//
 
@@ -17,10 +18,18 @@
 
 namespace attn::cpu {
 
+/// Whether `op` is a product of operands narrower than its result.
+bool isMatrixProduct(mlir::Operation *op);
+
+/// Whether filters end the work of `run` sooner in some panels than in others.
+bool haveUnequalEnds(const OperationRun &run, mlir::StringAttr lanes,
+                     const VectorUnit &unit);
+
 class PanelRuns {
 public:
-  /// Finds the runs of `kernel` that have a product on the matrix unit, and
-  /// moves what lies between their operations in front of them.
+  /// Finds the runs of `kernel` that have a product on the matrix unit, or one
+  /// that a filter cuts, and moves what lies between their operations in front
+  /// of them.
   PanelRuns(tile::KernelOp kernel, const VectorUnit &unit);
 
   llvm::ArrayRef<OperationRun> getRuns() const { return runs; }

@@ -1,4 +1,4 @@
-// Products on AMX and the maps between them, one panel of lanes after another.
+// Products and the maps between them, one panel of lanes after another.
 
 // RUN: attn-opt %s --cpu-lower-tiles=tiles=true --cse | FileCheck %s
 
@@ -110,8 +110,49 @@ tile.kernel @cut grid(%p0 = p: 64) lanes p
   } : !tile.tile<[f: 32, p: 64], f32>
   tile.store %mean, %O[%p0, %c0] dims ["p", "f"] : !tile.tile<[f: 32, p: 64], f32>, !tile.view<[p, f], f32>
 }
+/// On the vector unit, too, a filter that cuts some panels more than others
+/// makes a run: both products, as routines, and the zeroing end where the last
+/// of the panel's lanes says.
+// CHECK-LABEL: llvm.func hidden @cut_f32(
+//       CHECK:   llvm.call @attn.load
+//       CHECK:   scf.for %[[PANEL:.*]] = %c0_i64 to
+//       CHECK:     %[[LAST:.*]] = arith.addi %{{.*}}, %c-1_i64
+//       CHECK:     %[[END:.*]] = arith.maxsi %c0_i64,
+//       CHECK:     llvm.call @attn.contract{{.*}}%[[END]]
+//       CHECK:     scf.for %{{.*}} = %c0_i64 to %[[END]]
+//       CHECK:       arith.select
+//       CHECK:     llvm.call @attn.contract{{.*}}%[[END]]
+tile.kernel @cut_f32 grid(%p0 = p: 64) lanes p
+    (%Q: !tile.view<[p, e], f32>, %K: !tile.view<[m, e], f32>, %V: !tile.view<[m, f], f32>, %O: !tile.view<[p, f], f32>)
+    attributes {ranks = [#attn.rank<"p", free, 0>, #attn.rank<"m", free, 0>, #attn.rank<"e", fixed, 32>, #attn.rank<"f", fixed, 32>]} {
+  %c0 = arith.constant 0 : index
+  %none = arith.constant 0.0 : f32
+  %q = tile.load %Q[%p0, %c0] dims ["p", "e"] : !tile.view<[p, e], f32> -> !tile.tile<[e: 32, p: 64], f32>
+  %k = tile.load %K[%c0, %c0] dims ["m", "e"] : !tile.view<[m, e], f32> -> !tile.tile<[m: 64, e: 32], f32>
+  %s = tile.contract %k, %q over ["e"] : !tile.tile<[m: 64, e: 32], f32>, !tile.tile<[e: 32, p: 64], f32> -> !tile.tile<[m: 64, p: 64], f32>
+  %kept = tile.map ranks ["m", "p"] sizes [64, 64] at(%c0, %p0) ins(%s : !tile.tile<[m: 64, p: 64], f32>) reducers [] {
+  ^bb0(%x: f32):
+    %m = tile.coord "m"
+    %p = tile.coord "p"
+    %holds = arith.cmpi sle, %m, %p : index
+    %y = arith.select %holds, %x, %none : f32
+    tile.yield %y : f32
+  } : !tile.tile<[m: 64, p: 64], f32>
+  %v = tile.load %V[%c0, %c0] dims ["m", "f"] : !tile.view<[m, f], f32> -> !tile.tile<[m: 64, f: 32], f32>
+  %a = tile.contract %v, %kept over ["m"] : !tile.tile<[m: 64, f: 32], f32>, !tile.tile<[m: 64, p: 64], f32> -> !tile.tile<[f: 32, p: 64], f32>
+  %mean = tile.map ranks ["f", "p"] sizes [32, 64] at(%c0, %p0) ins(%a : !tile.tile<[f: 32, p: 64], f32>) reducers [] {
+  ^bb0(%x: f32):
+    %z = arith.addf %x, %x : f32
+    tile.yield %z : f32
+  } : !tile.tile<[f: 32, p: 64], f32>
+  tile.store %mean, %O[%p0, %c0] dims ["p", "f"] : !tile.tile<[f: 32, p: 64], f32>, !tile.view<[p, f], f32>
+}
 tile.program @p(%Q: !tile.view<[p, e], bf16>, %K: !tile.view<[m, e], bf16>, %V: !tile.view<[m, f], bf16>) -> (%O: !tile.view<[p, f], f32>)
     attributes {ranks = [#attn.rank<"p", free, 0>, #attn.rank<"m", free, 0>, #attn.rank<"e", fixed, 32>, #attn.rank<"f", fixed, 32>]} {
   tile.launch @run(%Q, %K, %V, %O) : !tile.view<[p, e], bf16>, !tile.view<[m, e], bf16>, !tile.view<[m, f], bf16>, !tile.view<[p, f], f32>
   tile.launch @cut(%Q, %K, %V, %O) : !tile.view<[p, e], bf16>, !tile.view<[m, e], bf16>, !tile.view<[m, f], bf16>, !tile.view<[p, f], f32>
+}
+tile.program @p32(%Q: !tile.view<[p, e], f32>, %K: !tile.view<[m, e], f32>, %V: !tile.view<[m, f], f32>) -> (%O: !tile.view<[p, f], f32>)
+    attributes {ranks = [#attn.rank<"p", free, 0>, #attn.rank<"m", free, 0>, #attn.rank<"e", fixed, 32>, #attn.rank<"f", fixed, 32>]} {
+  tile.launch @cut_f32(%Q, %K, %V, %O) : !tile.view<[p, e], f32>, !tile.view<[m, e], f32>, !tile.view<[m, f], f32>, !tile.view<[p, f], f32>
 }
