@@ -33,7 +33,8 @@ static SmallVector<Value> getTilesRead(Operation *op, const MapGroups &groups) {
   if (auto map = dyn_cast<tile::MapOp>(op))
     if (isFusedAccumulator(map))
       return {};
-  if (const MapGroup *group = groups.lookup(op)) {
+  const MapGroup *group = groups.lookup(op);
+  if (group && group->isUnstored(group->producer)) {
     if (group->isUnstored(op))
       return {};
     tile::MapOp producer = group->producer;
@@ -113,7 +114,7 @@ private:
   }
   void join(Value a, Value b);
   void coalesce();
-  void extend(ArrayRef<Operation *> run);
+  void extend(Operation *front, Operation *back);
   void findLocals(ArrayRef<Operation *> run);
   void addMoves(Operation *at, ValueRange from, ValueRange to);
   void place();
@@ -365,9 +366,9 @@ void Planner::place() {
                                    std::min(sizes[move.from], sizes[move.to])});
 }
 
-/// What is needed somewhere in `run` is needed all along.
-void Planner::extend(ArrayRef<Operation *> run) {
-  unsigned first = begin[run.front()], last = begin[run.back()] + 2;
+/// What is needed somewhere from one operation to another is needed all along.
+void Planner::extend(Operation *front, Operation *back) {
+  unsigned first = begin[front], last = begin[back] + 2;
   for (unsigned id = 0; id != parent.size(); ++id) {
     int next = live[id].find_first_in(first, last);
     if (find(id) == id && next >= 0)
@@ -394,8 +395,13 @@ void Planner::findLocals(ArrayRef<Operation *> run) {
 
 ScratchPlan Planner::plan(ArrayRef<OperationRun> runs) {
   coalesce();
+  // Where the producer's tile is stored, too, nothing else says that all of a
+  // group is computed at once.
+  for (const MapGroup &group : groups.getGroups())
+    if (!group.isUnstored(group.producer))
+      extend(group.producer, group.last);
   for (const OperationRun &run : runs) {
-    extend(run);
+    extend(run.front(), run.back());
     findLocals(run);
   }
   kernel.walk([&](Operation *op) {

@@ -34,43 +34,62 @@ static bool isConversion(Operation *op, tile::MapOp map, tile::TileType type) {
          conversion.getResult().getType().getRanks() == type.getRanks();
 }
 
-/// Whether `map` makes one element of each of `producer`'s, for conversions.
+/// Whether `map` makes one element of each of `producer`'s.
 static bool isDerived(tile::MapOp map, tile::MapOp producer) {
-  tile::TileType type = producer.getResult().getType();
   return map.getReducers().empty() && isAtSamePoints(map, producer) &&
-         map.getResult().getType() == type && !map.getYield().getFilter() &&
-         !map->use_empty() &&
-         llvm::all_of(map->getUsers(), [&](Operation *user) {
-           return isConversion(user, map, type);
-         });
+         map.getResult().getType() == producer.getResult().getType() &&
+         !map.getYield().getFilter() && !map->use_empty() &&
+         !isFusedAccumulator(map);
 }
 
-/// The members of the group that `map` begins; none unless all that reads it
-/// can be one.
+/// Whether a view may be the place of what `map` makes.
+static bool isStoredToView(tile::MapOp map) {
+  return llvm::any_of(map->getUsers(), llvm::IsaPred<tile::StoreOp>);
+}
+
+/// The members of the group that `map` begins; none if it has but one reader
+/// that can be one, or none that spares a walk.
 static std::optional<MapGroup> findGroup(tile::MapOp map, StringAttr lanes) {
   tile::TileType type = map.getResult().getType();
   if (!lanes || !map.getReducers().empty() || isFusedAccumulator(map) ||
       !type.getElementType().isF32() || type.getRanks().size() < 2 ||
       type.getRanks().back() != lanes || map.getYield().getFilter())
     return std::nullopt;
-  MapGroup group{map, {}, {}, {}, nullptr};
+  MapGroup group;
+  group.producer = map;
+  bool isReadElsewhere = false;
   for (Operation *user : map->getUsers()) {
-    if (user->getBlock() != map->getBlock())
-      return std::nullopt;
     auto reader = dyn_cast<tile::MapOp>(user);
-    if (reader && isReduction(reader, map, lanes))
+    if (user->getBlock() != map->getBlock() ||
+        (reader && isStoredToView(reader)))
+      isReadElsewhere = true;
+    else if (reader && isReduction(reader, map, lanes))
       group.reductions.push_back(reader);
     else if (reader && isDerived(reader, map))
       group.derived.push_back(reader);
     else if (isConversion(user, map, type))
       group.conversions.push_back(cast<tile::ConvertOp>(user));
     else
-      return std::nullopt;
+      isReadElsewhere = true;
   }
-  for (tile::MapOp derived : group.derived)
-    for (Operation *user : derived->getUsers())
-      group.conversions.push_back(cast<tile::ConvertOp>(user));
-  if (group.reductions.size() + group.conversions.size() < 2)
+  if (isReadElsewhere)
+    group.stored.push_back(map);
+  for (tile::MapOp derived : group.derived) {
+    bool isRounded = llvm::all_of(derived->getUsers(), [&](Operation *user) {
+      return isConversion(user, derived, type);
+    });
+    if (!isRounded)
+      group.stored.push_back(derived);
+    else
+      for (Operation *user : derived->getUsers())
+        group.conversions.push_back(cast<tile::ConvertOp>(user));
+  }
+  // Pairs of rows are rounded; nothing is stored beside them.
+  if (!group.conversions.empty() && !group.stored.empty())
+    return std::nullopt;
+  if (isStoredToView(map) ||
+      group.reductions.size() + group.conversions.size() + group.stored.size() <
+          2)
     return std::nullopt;
   return group;
 }
@@ -78,6 +97,8 @@ static std::optional<MapGroup> findGroup(tile::MapOp map, StringAttr lanes) {
 MapGroups::MapGroups(tile::KernelOp kernel) {
   StringAttr lanes = kernel.getLanesAttr();
   kernel.walk([&](tile::MapOp map) {
+    if (members.contains(map))
+      return; // derived in another group
     std::optional<MapGroup> group = findGroup(map, lanes);
     if (!group)
       return;

@@ -111,6 +111,12 @@ public:
   bool knowsEnd(mlir::Value origin) const {
     return origin && values.contains(origin);
   }
+  /// Whether getDemandedEnd goes no further than the extent, where the tile
+  /// begins at the coordinate `offset`.
+  bool endsInside(mlir::Value tile, mlir::StringAttr rank, mlir::Value offset) {
+    return !getPanelEnd(rank) && demanded.getOrigin(tile, rank) == offset &&
+           knowsEnd(offset);
+  }
   /// The number of positions of `tile` along `rank` that are used; null for
   /// all.
   mlir::Value getDemandedEnd(mlir::Value tile, mlir::StringAttr rank);

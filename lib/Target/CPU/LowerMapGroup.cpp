@@ -1,7 +1,7 @@
 //===- LowerMapGroup.cpp - A map, summed and rounded as it is made --------===//
 //
-// One walk down each panel: two rows of vectors are computed, taken into every
-// reduction's sums, and stored as a row of pairs by every conversion.
+// One walk down each panel: rows of vectors are computed, taken into every
+// reduction's sums, and stored, two of them as a row of pairs by a conversion.
 //
 //===----------------------------------------------------------------------===//
 
@@ -36,6 +36,7 @@ private:
 
   SmallVector<Value> emitSums(unsigned depth, SmallVector<Value> sums);
   SmallVector<Value> emitRows(SmallVector<Value> sums);
+  void findInsideRanks();
   void takeIn(unsigned index, const LaneValue &row,
               MutableArrayRef<Value> sums);
   LaneValue derive(unsigned index, const LaneValue &row);
@@ -98,13 +99,16 @@ SmallVector<Value> MapGroupLowering::emitRows(SmallVector<Value> sums) {
       takeIn(r, *row, MutableArrayRef(sums).slice(r * vectors, vectors));
   }
   at[innermost] = first;
+  auto getRows = [&](Operation *map) -> ArrayRef<LaneValue> {
+    auto *it = llvm::find(group.derived, map);
+    return it == group.derived.end()
+               ? rows[0]
+               : rows[1 + std::distance(group.derived.begin(), it)];
+  };
+  for (tile::MapOp stored : group.stored)
+    region.store(getRows(stored)[0], k.getBuffer(stored.getResult()), at);
   for (tile::ConvertOp conversion : group.conversions) {
-    auto *source =
-        llvm::find(group.derived, conversion.getInput().getDefiningOp());
-    ArrayRef<LaneValue> pair =
-        source == group.derived.end()
-            ? rows[0]
-            : rows[1 + std::distance(group.derived.begin(), source)];
+    ArrayRef<LaneValue> pair = getRows(conversion.getInput().getDefiningOp());
     k.storePairs(pair[0].vectors, pair[1].vectors,
                  k.getBuffer(conversion.getResult()), at);
   }
@@ -125,6 +129,16 @@ SmallVector<Value> MapGroupLowering::emitSums(unsigned depth,
                   });
 }
 
+/// Finds the ranks whose loop ends at the extent.
+void MapGroupLowering::findInsideRanks() {
+  tile::MapOp producer = group.producer;
+  for (auto [rank, size] : ranks)
+    if (k.endsInside(producer.getResult(), rank, producer.getOffset(rank)))
+      for (auto *regions : {&reductions, &derived})
+        for (MapRegion &region : *regions)
+          region.insideRanks.insert(rank);
+}
+
 LogicalResult MapGroupLowering::run() {
   tile::TileType type = group.producer.getResult().getType();
   for (auto [rank, size] : llvm::zip(type.getRanks(), type.getSizes()))
@@ -142,6 +156,7 @@ LogicalResult MapGroupLowering::run() {
   }
   for (tile::MapOp op : group.derived)
     derived.emplace_back(k, op, k.getBuffers(op.getInputs()));
+  findInsideRanks();
   Value end = k.getDemandedEnd(group.producer.getResult(), k.getLaneRank());
   Value panels = end ? k.countPanels(end, region.lanes)
                      : k.constant(region.lanes.numPanels);

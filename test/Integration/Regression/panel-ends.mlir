@@ -1,9 +1,10 @@
-// Filters that end a panel's work on AMX, each in another way: with the lanes'
-// coordinate (@diagonal), with other lanes' too (@window, whose first keys are
-// removed as well), against it (@falling, where the first lane's bound is the
-// farthest, and no panel ends early), and two sums that end at different places
-// (@apart). More queries and keys than a tile has of either, none whole; scores
-// of deviation 1 and of 150, where what lies past an end would not be small.
+// Filters that end a panel's work, on AMX and on vectors, each in another way:
+// with the lanes' coordinate (@diagonal), with other lanes' too (@window, whose
+// first keys are removed as well), against it (@falling, where the first lane's
+// bound is the farthest, and no panel ends early), and two sums that end at
+// different places (@apart). More queries and keys than a tile has of either,
+// none whole; scores of deviation 1 and of 150, where what lies past an end
+// would not be small.
 
 // RUN: attnc %s --target=x86-64-v3,sapphirerapids --emit=so -o %t.so
 // RUN: attn-run %t.so --cascade=diagonal --size h=2,p=300,m=523
@@ -14,6 +15,9 @@
 // RUN: attn-run %t.so --cascade=apart --size h=1,p=300,m=523
 // RUN: attn-run %t.so --cascade=apart --size h=1,p=300,m=130
 // RUN: attn-run %t.so --cascade=diagonal --size h=1,p=300,m=523 --isa=avx2
+// RUN: attn-run %t.so --cascade=window --size h=1,p=300,m=523 --isa=avx2
+// RUN: attn-run %t.so --cascade=falling --size h=1,p=300,m=523 --isa=avx2
+// RUN: attn-run %t.so --cascade=apart --size h=1,p=300,m=130 --isa=avx2
 
 attn.cascade @diagonal(%Q: !attn.tensor<[h, p, e], bf16>,
                        %K: !attn.tensor<[h, m, e], bf16>,
