@@ -35,6 +35,7 @@ struct Level {
   LoweredLevel lowered;
   std::optional<GpuDescription> gpu; ///< nothing for a CPU
   int64_t skipTiles = 0;             ///< what was tried of a GPU's tiles
+  bool persistent = true; ///< whether its blocks may take tasks in turn
   OwningOpRef<ModuleOp> module;
   bool isWrong = false;
 };
@@ -66,13 +67,14 @@ private:
   void loadDialects(const Level &level);
   LogicalResult lower(Level &level);
   LogicalResult lowerAll(ArrayRef<Level *> levels);
-  bool takesOtherTiles(const Level &level);
+  bool retries(Level &level);
 };
 } // namespace
 
 void LevelCompiler::copyOptions(const Level &level, PipelineOptions &copy) {
   copy.copyOptionValuesFrom(options);
   copy.skipTiles = copy.skipTiles + level.skipTiles;
+  copy.persistent = copy.persistent && level.persistent;
   copy.target = level.lowered.target.str();
 }
 
@@ -176,8 +178,10 @@ LogicalResult LevelCompiler::lowerAll(ArrayRef<Level *> levels) {
       llvm::any_of(levels, [](const Level *level) { return level->isWrong; }));
 }
 
-/// Whether ptxas finds too few registers for the tiles, and there are others.
-bool LevelCompiler::takesOtherTiles(const Level &level) {
+/// Whether a level is mapped again where ptxas finds too few registers: so that
+/// blocks take no tasks in turn, if that is what they are missing for, or in
+/// the next tiles.
+bool LevelCompiler::retries(Level &level) {
   if (!level.gpu)
     return false;
   int64_t numChoices = level.gpu->multiprocessor->tiles.size();
@@ -185,16 +189,24 @@ bool LevelCompiler::takesOtherTiles(const Level &level) {
     numChoices += level.gpu->warpgroupTiles.size();
   if (options.laneTile && options.streamTile)
     numChoices = 1;
-  bool isLast = level.skipTiles + 1 >= numChoices;
-  const std::vector<std::string> &shortcomings =
+  ArrayRef<nvptx::Shortcoming> shortcomings =
       level.lowered.device->shortcomings;
-  for (const std::string &shortcoming : shortcomings) {
+  if (shortcomings.empty())
+    return false;
+  bool ofTurns = llvm::all_of(shortcomings,
+                              [](const auto &one) { return one.isPersistent; });
+  bool isLast = !ofTurns && level.skipTiles + 1 >= numChoices;
+  for (const nvptx::Shortcoming &shortcoming : shortcomings) {
     if (isLast)
-      emitWarning(module.getLoc(), shortcoming);
+      emitWarning(module.getLoc(), shortcoming.text);
     else
-      emitRemark(module.getLoc(), shortcoming) << "; other tiles are taken";
+      emitRemark(module.getLoc(), shortcoming.text)
+          << (ofTurns ? "; blocks take no tasks in turn"
+                      : "; other tiles are taken");
   }
-  return !shortcomings.empty() && !isLast;
+  level.persistent &= !ofTurns;
+  level.skipTiles += !ofTurns;
+  return !isLast;
 }
 
 FailureOr<std::vector<Level>> LevelCompiler::compile() {
@@ -209,13 +221,10 @@ FailureOr<std::vector<Level>> LevelCompiler::compile() {
         return failure();
     if (failed(lowerAll(pending)))
       return failure();
-    llvm::erase_if(pending,
-                   [&](Level *level) { return !takesOtherTiles(*level); });
-    for (Level *level : pending) {
-      ++level->skipTiles;
+    llvm::erase_if(pending, [&](Level *level) { return !retries(*level); });
+    for (Level *level : pending)
       if (failed(map(*level)))
         return failure();
-    }
   }
   return levels;
 }

@@ -99,6 +99,7 @@ static void buildPartitionStage(OpPassManager &pm,
   partition.laneTile = options.laneTile;
   partition.streamTile = options.streamTile;
   partition.split = options.split;
+  partition.persistent = options.persistent && options.warpgroups;
   pm.addPass(createPartition(partition));
   // Partition emits each access where it is needed; a tile that is loaded twice
   // would be two tiles in scratch. Equal filters of a stream's reductions are
@@ -126,7 +127,6 @@ static void buildRoles(OpPassManager &kernels, const PipelineOptions &options) {
   nvptx::SpecialiseOptions specialise;
   specialise.stages = options.ringStages;
   specialise.persistent = options.persistent;
-  specialise.persistentEven = options.persistentEven;
   kernels.addPass(nvptx::createSpecialise(specialise));
   // Of kernels that have roles, as the next one.
   kernels.addPass(nvptx::createMergeBranches());
@@ -227,6 +227,9 @@ struct TileDemand {
   int64_t sharedBytes = 0; ///< of the largest kernel
   /// Whether all kernels with so many lanes have roles.
   bool hasRoles = false;
+  /// Whether a task of theirs streams from one place to another, not from the
+  /// first coordinate on.
+  bool beginsLate = false;
 };
 
 /// Maps a copy of `module` with the tiles that `options` name.
@@ -251,6 +254,7 @@ static FailureOr<TileDemand> tryTiles(ModuleOp module,
       if (rank == kernel.getLanesAttr() && size == options.laneTile) {
         ++withLanes;
         withRoles += kernel.getRoles().has_value();
+        demand.beginsLate |= nvptx::beginsLate(kernel);
       }
   }
   demand.hasRoles = withLanes > 0 && withRoles == withLanes;
@@ -271,6 +275,10 @@ LogicalResult attn::chooseTiles(ModuleOp module, const GpuDescription &gpu,
     if (failed(demand))
       return failure();
     bytes = demand->sharedBytes;
+    // A tile that the filter cuts at either end is for a good part left out.
+    if (ofRoles && !streamTile && demand->beginsLate &&
+        choice.stream > gpu.multiprocessor->warpgroups->shortStreamTile)
+      return false;
     if (bytes <= gpu.multiprocessor->sharedBytes &&
         (!ofRoles || demand->hasRoles))
       return skipped++ == options.skipTiles;

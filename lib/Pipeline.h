@@ -97,13 +97,10 @@ struct PipelineOptions : mlir::PassPipelineOptions<PipelineOptions> {
       *this, "ring-stages", llvm::cl::init(2),
       llvm::cl::desc("places for the tiles that a warpgroup loads ahead")};
   Option<bool> persistent{
-      *this, "persistent", llvm::cl::init(false),
+      *this, "persistent", llvm::cl::init(true),
       llvm::cl::desc("let a block with warpgroups that load take tasks in "
-                     "turn (an early form hung once, unexplained: "
-                     "docs/bench.md)")};
-  Option<bool> persistentEven{
-      *this, "persistent-even", llvm::cl::init(true),
-      llvm::cl::desc("do so where the loops of all tasks are as long")};
+                     "turn: where the loops of all are as long, and in a "
+                     "kernel of its own where they are short")};
   Option<bool> overlap{
       *this, "overlap", llvm::cl::init(true),
       llvm::cl::desc("let warpgroups' products run during the next turn of "

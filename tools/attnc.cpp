@@ -121,7 +121,7 @@ struct CommandLine {
       "merge", cl::value_desc("rank"), cl::cat(category),
       cl::desc("Also make X_partial, X_merge and X_finish of each cascade X "
                "that reduces a rank: its states over pieces of that rank")};
-  cl::opt<std::string> options{
+  cl::list<std::string> options{
       "options", cl::value_desc("a=1 b=2"), cl::cat(category),
       cl::desc("Options of the pipeline, as attn-opt --attn-pipeline=...")};
   cl::opt<std::string> runtime{
@@ -718,8 +718,9 @@ static LogicalResult compile(const CommandLine &line, const char *program,
   PipelineOptions options;
   std::string mistake;
   llvm::raw_string_ostream mistakes(mistake);
-  if (failed(options.parseFromString(line.options, mistakes)))
-    return fail("`--options=" + line.options + "`: " +
+  std::string given = llvm::join(line.options, " ");
+  if (failed(options.parseFromString(given, mistakes)))
+    return fail("`--options=" + given + "`: " +
                 (mistake.empty()
                      ? "a value is not of its option's type"
                      : StringRef(mistake).split(": ").second.trim()));

@@ -44,6 +44,12 @@ std::optional<GpuDescription> attn::lookupGpu(StringRef name) {
   return std::nullopt;
 }
 
+int64_t GpuModel::getSharedStreamBytes() const {
+  const MachineMemory &own = gpu.machine->memories.back(),
+                      &shared = *std::prev(gpu.machine->memories.end(), 2);
+  return *shared.bytes * sharingBlocks / own.instances;
+}
+
 // A quarter of the shared memory, in f32; warpgroups' operands have 16 bits,
 // and half of it.
 int64_t GpuModel::getMaxTileElements() const {

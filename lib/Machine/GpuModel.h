@@ -32,6 +32,9 @@ std::optional<GpuDescription> lookupGpu(mlir::StringRef name);
 
 class GpuModel : public TargetModel {
 public:
+  /// How many blocks stream the same at a time where they take tasks in turn.
+  static constexpr int64_t sharingBlocks = 4;
+
   explicit GpuModel(GpuDescription gpu) : gpu(gpu) {}
   mlir::StringRef getName() const override { return gpu.name; }
   int64_t getLaneTile() const override { return getFirst().lanes; }
@@ -48,6 +51,11 @@ public:
   int64_t getNarrowStreamTile() const override {
     return gpu.multiprocessor->narrowStreamTile;
   }
+  int64_t getShortStreamTile() const override {
+    return gpu.hasWarpgroups() ? gpu.multiprocessor->warpgroups->shortStreamTile
+                               : 0;
+  }
+  int64_t getSharedStreamBytes() const override;
   int64_t getProductLaneTile() const override { return getLaneTile(); }
   int64_t getProductRowTile() const override {
     return gpu.multiprocessor->productRowTile;

@@ -211,6 +211,8 @@ static bool fromJSON(const json::Value &value, WarpgroupDescription &groups,
   members.read("target", groups.target);
   members.read("tiles", groups.tiles);
   members.checkPositive("tiles", groups.tiles.size());
+  members.read("short_stream_tile", groups.shortStreamTile);
+  members.checkPositive("short_stream_tile", groups.shortStreamTile);
   return members.finish();
 }
 

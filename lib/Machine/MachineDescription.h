@@ -122,6 +122,9 @@ struct WarpgroupDescription {
   /// What to choose from before the other tiles, where the registers suffice
   /// too.
   std::vector<TileChoice> tiles;
+  /// The most coordinates of a stream in a tile where streams are short, or a
+  /// filter cuts them at both ends.
+  int64_t shortStreamTile = 0;
 };
 
 /// What compiling for a GPU needs beyond its costs.

@@ -47,6 +47,12 @@ public:
   virtual int64_t getStreamTile() const = 0;
   /// The most of them where a call has few coordinates of the lane rank.
   virtual int64_t getNarrowStreamTile() const { return INT64_MAX; }
+  /// The most of them in a kernel for short streams that a filter cuts at
+  /// several places; 0: there is no such kernel.
+  virtual int64_t getShortStreamTile() const { return 0; }
+  /// What a task of such a kernel may stream, so that the tasks that run at the
+  /// same time find it in a cache of all.
+  virtual int64_t getSharedStreamBytes() const { return 0; }
   /// Coordinates of both where a call has at most as many, the least first: of
   /// products whose tiles a matrix unit takes whole, however few are used.
   virtual llvm::ArrayRef<int64_t> getShortTiles() const { return {}; }

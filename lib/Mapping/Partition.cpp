@@ -17,9 +17,10 @@ using namespace attn;
 
 CascadePartitioner::CascadePartitioner(CascadeOp cascade,
                                        const TargetModel &target,
-                                       TileSizes wanted, int64_t split)
-    : cascade(cascade), target(target), wanted(wanted), split(split),
-      builder(cascade), host(cascade) {
+                                       TileSizes wanted, int64_t split,
+                                       bool isPersistent)
+    : isPersistent(isPersistent), cascade(cascade), target(target),
+      wanted(wanted), split(split), builder(cascade), host(cascade) {
   const MachineDescription *machine = target.getPricedMachine();
   if (machine && !(wanted.lanes && wanted.stream))
     chooser.emplace(cascade, assumeExtents(cascade), *machine);
@@ -236,7 +237,8 @@ struct Partition : attn::impl::PartitionBase<Partition> {
     TileSizes wanted{laneTile, streamTile, 0, 0};
     for (auto cascade :
          llvm::make_early_inc_range(getOperation().getOps<CascadeOp>()))
-      if (failed(CascadePartitioner(cascade, *model, wanted, split).run()))
+      if (failed(CascadePartitioner(cascade, *model, wanted, split, persistent)
+                     .run()))
         return signalPassFailure();
   }
 };

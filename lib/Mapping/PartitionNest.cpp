@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "lib/Mapping/Partitioner.h"
+#include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
@@ -151,6 +152,59 @@ FailureOr<Launch> NestPartitioner::createWhole(const GridChoice &grid,
       });
 }
 
+/// Up to how many coordinates of the stream blocks take tasks in turn, so that
+/// one's first loads run beside the last one's end, though the filter makes
+/// some longer than others: while the tasks that run at the same time find what
+/// they stream in a cache. Longer ones even out by themselves.
+std::optional<int64_t> NestPartitioner::getTurnsLimit() {
+  if (!parent.isPersistent || !stream || target.getShortStreamTile() == 0)
+    return std::nullopt;
+  // Of a filter of coordinates alone, and one range: a gap takes registers.
+  bool isFiltered = false, isSimple = true;
+  stream.getStep().walk([&](EinsumOp einsum) {
+    if (!einsum.getFilter())
+      return;
+    isFiltered = true;
+    SetVector<Operation *> slice;
+    (void)getBackwardSlice(einsum.getFilter(), &slice);
+    isSimple &= llvm::none_of(slice, llvm::IsaPred<ReadOp, arith::OrIOp>);
+  });
+  if (!isFiltered || !isSimple)
+    return std::nullopt;
+  int64_t bytes = 0;
+  bool isMultiplied = false;
+  for (Value external : parent.getExternals(nest)) {
+    auto type = dyn_cast<attn::TensorType>(external.getType());
+    if (!type || !llvm::is_contained(type.getRanks(), stream.getRankAttr()))
+      continue;
+    int64_t elements = 1;
+    for (StringAttr rank : type.getRanks())
+      elements *= parent.cascade.getFixedExtent(rank).value_or(1);
+    bytes += elements * type.getElementType().getIntOrFloatBitWidth() / 8;
+    isMultiplied |= target.hasMatrixUnit(type.getElementType(), elements);
+  }
+  if (!isMultiplied)
+    return std::nullopt;
+  return target.getSharedStreamBytes() / bytes;
+}
+
+/// With a kernel of its own for short streams: a tile of it has less that a
+/// filter leaves out.
+LogicalResult NestPartitioner::launchWide() {
+  auto launchOne = [&] { return launch(createWhole(many, wide)); };
+  std::optional<int64_t> limit = getTurnsLimit();
+  if (!limit)
+    return launchOne();
+  TileSizes brief = wide;
+  brief.stream = std::min(wide.stream, target.getShortStreamTile());
+  return choose(isAtMost(stream.getRankAttr(), *limit), launchOne, [&] {
+    FailureOr<Launch> one = createWhole(chooseGrid(nest, brief), brief);
+    if (succeeded(one))
+      one->kernel.setPersistent(true);
+    return launch(one);
+  });
+}
+
 /// Wide tiles where there are lanes enough, else narrow ones; where all is
 /// short, those of which the matrix unit multiplies less that is empty.
 LogicalResult NestPartitioner::launchMany() {
@@ -165,8 +219,7 @@ LogicalResult NestPartitioner::launchMany() {
 LogicalResult NestPartitioner::launchShort(ArrayRef<int64_t> tiles) {
   if (tiles.empty())
     return choose(
-        isAtMost(many.lanes, 2 * narrow.lanes),
-        [&] { return launch(createWhole(many, wide)); },
+        isAtMost(many.lanes, 2 * narrow.lanes), [&] { return launchWide(); },
         [&] { return launch(createWhole(few, narrow)); });
   TileSizes small = wide;
   small.lanes = small.stream = tiles.front();

@@ -28,9 +28,10 @@ class CascadePartitioner {
 public:
   /// A size in `wanted` that is not 0 is taken as it is. `split` is the number
   /// of parts of a stream that is split where a call does not choose it; with
-  /// 0, none is.
+  /// 0, none is. With `isPersistent` there may be kernels whose blocks take
+  /// tasks in turn.
   CascadePartitioner(CascadeOp cascade, const TargetModel &target,
-                     TileSizes wanted, int64_t split);
+                     TileSizes wanted, int64_t split, bool isPersistent);
   /// Replaces the cascade by a program and its kernels.
   mlir::LogicalResult run();
 
@@ -50,6 +51,7 @@ private:
                llvm::ArrayRef<mlir::StringAttr> extraGrid,
                llvm::ArrayRef<mlir::Value> extraViews, BodyEmitter emit);
 
+  bool isPersistent; ///< whether a kernel's blocks may take tasks in turn
   CascadeOp cascade;
   const TargetModel &target;
   TileSizes wanted;
@@ -94,6 +96,8 @@ private:
   // The whole nest in one kernel.
   mlir::FailureOr<Launch> createWhole(const GridChoice &grid,
                                       const TileSizes &sizes);
+  std::optional<int64_t> getTurnsLimit();
+  mlir::LogicalResult launchWide();
   mlir::LogicalResult launchMany();
   mlir::LogicalResult launchShort(llvm::ArrayRef<int64_t> tiles);
   mlir::LogicalResult chooseRows(mlir::StringAttr rank, Launcher otherwise,

@@ -15,7 +15,10 @@ def Partition : Pass<"attn-partition", "::mlir::ModuleOp"> {
     twice. A stream of streams goes through its rank one coordinate at a time.
 
     Where a call has few tasks and a long stream, a second pair of kernels
-    splits the stream over tasks and combines the states with its merge.
+    splits the stream over tasks and combines the states with its merge. With
+    `persistent`, where a filter makes some tasks longer than others and the
+    target likes that, a call with a short stream takes a kernel whose blocks
+    take tasks in turn.
 
     Everything that a tile's sizes need comes from the target (`TargetModel`).
   }];
@@ -28,6 +31,8 @@ def Partition : Pass<"attn-partition", "::mlir::ModuleOp"> {
            "coordinates of a streamed rank in a tile (0: the target's choice)">,
     Option<"split", "split", "int64_t", "16",
            "chunks of a stream where a call has few tasks (0: never)">,
+    Option<"persistent", "persistent", "bool", "false",
+           "kernels for short streams whose blocks take tasks in turn">,
   ];
   let dependentDialects = ["::attn::tile::TileDialect"];
 }

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Runs causal attention under each tool of compute-sanitizer on a CUDA device,
-# prefill and decoding in parts, and kernels with roles, of one task a block and
-# of several; and then causal attention with a fault that the tool must report:
+# prefill and decoding in parts, and kernels with roles, of one task a block
+# (`long`) and of several; and then causal attention with a fault that the tool
+# must report:
 #   gpu_sanitize.sh FOLDER      (that of gpu.py)
 cd "$1" || exit 2
 export LD_LIBRARY_PATH=$PWD:$LD_LIBRARY_PATH
@@ -21,6 +22,7 @@ check() { # TOOL OBJECT EXPECTED SIZE
   [ $found = "$3" ] || status=1
 }
 prefill=b=1,h=2,p=65,m=193 decode=b=1,h=2,p=1,m=1000 roles=b=2,h=40,p=385,m=500
+long=b=1,h=2,p=129,m=3200
 for tool in memcheck racecheck synccheck initcheck; do
   for size in $prefill $decode; do
     check $tool causal.none clean $size
@@ -28,6 +30,7 @@ for tool in memcheck racecheck synccheck initcheck; do
   for name in causal softmax_naive; do
     check $tool $name.prompt clean $roles
   done
+  check $tool causal.prompt clean $long
 done
 check racecheck causal.barrier reported $prefill
 check memcheck causal.tail reported $prefill

@@ -26,6 +26,9 @@
 // RUN: not attnc %s --options=assume=b=5 --emit=nests 2>&1 \
 // RUN:   | FileCheck %s --check-prefix=REASSOCIATE
 // RUN: attnc %s --options="reassociate=true assume=b=5" --emit=nests
+// RUN: attnc %s --options=reassociate=true --options=assume=b=5 --emit=nests
+// RUN: not attnc %s --options=reassociate=true --options=assume=q=5 --emit=nests 2>&1 \
+// RUN:   | FileCheck %s --check-prefix=BOTH
 // RUN: not attnc %s --merge=q --emit=nests 2>&1 \
 // RUN:   | FileCheck %s --check-prefix=MERGE
 // RUN: not attnc --emit=obj < %s 2>&1 | FileCheck %s --check-prefix=STDIN
@@ -53,6 +56,7 @@
 // EMITS: --emit option: unknown value `foo`; expected attn, nests, tile, llvm, asm, ptx, obj, so, header
 // NAMES: --stop-after option: unknown value `foo`; expected parse, nests, one-pass, partition, intervals, bind, llvm
 // ASSUME: attnc: error: `--options=assume=q=5`: no cascade has a rank `q`
+// BOTH: attnc: error: `--options=assume=q=5`: no cascade has a rank `q`
 // REASSOCIATE: attnc: error: `--options=assume` is what reassociate chooses by, but reassociate=true is not given
 // MERGE: attnc-command-line.mlir:[[#@LINE+9]]:1: error: no cascade reduces a rank `q`
 // EMPTY: attnc: error: there is no attn.cascade in the spec

@@ -87,13 +87,20 @@ LogicalResult nvptx::addMachineCode(DeviceCode &code, StringRef ptxas,
   llvm::Expected<Assembly> assembly = assemble(code.ptx, code.gpu.name, ptxas);
   if (!assembly)
     return emitError(loc, llvm::toString(assembly.takeError()));
+  auto isPersistent = [&](StringRef name) {
+    return llvm::any_of(code.kernels, [&](const DeviceKernel &kernel) {
+      return kernel.name == name && kernel.isPersistent;
+    });
+  };
   for (const KernelReport &kernel : assembly->kernels)
     if (kernel.spillBytes)
-      code.shortcomings.push_back(llvm::formatv(
-          "@{0} on {1} spills {2} bytes of its {3} registers", kernel.name,
-          code.gpu.name, kernel.spillBytes, kernel.registers));
+      code.shortcomings.push_back(
+          {llvm::formatv("@{0} on {1} spills {2} bytes of its {3} registers",
+                         kernel.name, code.gpu.name, kernel.spillBytes,
+                         kernel.registers),
+           isPersistent(kernel.name)});
   for (const std::string &remark : assembly->remarks)
-    code.shortcomings.push_back("ptxas: " + remark);
+    code.shortcomings.push_back({"ptxas: " + remark});
   code.cubin = std::move(assembly->cubin);
   return success();
 }

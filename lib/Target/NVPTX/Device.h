@@ -38,14 +38,20 @@ struct DeviceKernel {
   bool isPersistent = false;
 };
 
+/// What ptxas could not do as it was asked, and whether that is of a kernel
+/// whose blocks take tasks in turn.
+struct Shortcoming {
+  std::string text;
+  bool isPersistent = false;
+};
+
 /// The kernels of a module, as text and as machine code.
 struct DeviceCode {
   GpuDescription gpu;
   std::vector<DeviceKernel> kernels; ///< by the number that launches use
   std::string ptx;
   std::string cubin; ///< empty where there is no ptxas
-  /// What ptxas could not do as it was asked, a sentence for each kernel.
-  std::vector<std::string> shortcomings;
+  std::vector<Shortcoming> shortcomings;
 };
 
 /// Takes the device module out of `module` (llvm dialect) and translates it to

@@ -159,12 +159,9 @@ SmallVector<tile::ContractOp> nvptx::getFirstProducts(scf::ForOp loop) {
   return first;
 }
 
-std::optional<unsigned> nvptx::findUnevenRank(tile::KernelOp kernel) {
-  SetVector<Value> bounds;
-  kernel.walk([&](scf::ForOp loop) {
-    bounds.insert(loop.getLowerBound());
-    bounds.insert(loop.getUpperBound());
-  });
+/// The last grid rank of whose coordinate one of `bounds` is made.
+static std::optional<unsigned> findRank(tile::KernelOp kernel,
+                                        SetVector<Value> bounds) {
   for (unsigned i = 0; i != bounds.size(); ++i) {
     Operation *op = bounds[i].getDefiningOp();
     if (auto own = dyn_cast_or_null<tile::OwnOp>(op))
@@ -176,4 +173,19 @@ std::optional<unsigned> nvptx::findUnevenRank(tile::KernelOp kernel) {
     if (bounds.contains(kernel.getBody().getArgument(rank)))
       return rank;
   return std::nullopt;
+}
+
+std::optional<unsigned> nvptx::findUnevenRank(tile::KernelOp kernel) {
+  SetVector<Value> bounds;
+  kernel.walk([&](scf::ForOp loop) {
+    bounds.insert(loop.getLowerBound());
+    bounds.insert(loop.getUpperBound());
+  });
+  return findRank(kernel, std::move(bounds));
+}
+
+bool nvptx::beginsLate(tile::KernelOp kernel) {
+  SetVector<Value> bounds;
+  kernel.walk([&](scf::ForOp loop) { bounds.insert(loop.getLowerBound()); });
+  return findRank(kernel, std::move(bounds)).has_value();
 }

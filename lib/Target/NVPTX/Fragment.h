@@ -70,6 +70,9 @@ mlir::StringAttr getColumnRank(tile::TileType type, mlir::StringAttr lanes);
 /// the whole block.
 std::optional<unsigned> findUnevenRank(tile::KernelOp kernel);
 
+/// Whether some loop of a task begins where its coordinates say.
+bool beginsLate(tile::KernelOp kernel);
+
 /// How a tile of `lanes` and at most one other rank lies in registers: lanes
 /// are rows.
 Layout getLayout(tile::TileType type, mlir::StringAttr lanes);

@@ -146,12 +146,11 @@ void KernelLowering::bindTask(Value task) {
   if (kernel.getReverse() && kernel.getPersistent())
     uneven = findUnevenRank(kernel);
   if (uneven) {
-    constexpr int64_t sharing = 4;
     Value count = taskCounts[*uneven], others = divide(numTasks, count);
     Value blocks =
         arith::TruncIOp::create(b, b.getI32Type(), loadSlot(0, b.getI64Type()));
-    Value size =
-        arith::MaxUIOp::create(b, divide(blocks, small(sharing)), small(1));
+    Value size = arith::MaxUIOp::create(
+        b, divide(blocks, small(GpuModel::sharingBlocks)), small(1));
     size = arith::MinUIOp::create(b, size, others);
     Value first = mul(divide(task, mul(size, count)), size);
     task = subtract(task, mul(first, count));

@@ -79,17 +79,16 @@ def Specialise : Pass<"nvptx-specialise", "::attn::tile::KernelOp"> {
     ```
     In a kernel of 64, 128 or 192 lanes, a tile of a tensor that only
     contractions read is loaded by a warpgroup of its own, as wgmma reads it.
-    A multiprocessor has registers for one such block; with `persistent` the
-    block takes tasks in turn.
+    A multiprocessor has registers for one such block; with `persistent` it
+    takes tasks in turn where all tasks' loops are as long, and in a kernel that
+    is marked for that.
     Other kernels stay as they are; a remark says why.
   }];
   let options = [
     Option<"stages", "stages", "int64_t", "2",
            "places in the ring of a tile that a loop loads">,
     Option<"persistent", "persistent", "bool", "false",
-           "blocks take tasks in turn">,
-    Option<"persistentEven", "persistent-even", "bool", "false",
-           "they do where all tasks' loops are as long">,
+           "blocks may take tasks in turn">,
   ];
 }
 

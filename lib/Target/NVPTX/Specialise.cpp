@@ -27,16 +27,13 @@ static constexpr int64_t otherRegisters = 24;
 namespace {
 class Specialiser {
 public:
-  Specialiser(tile::KernelOp kernel, int64_t stages, bool isPersistent,
-              bool isPersistentEven)
-      : kernel(kernel), stages(stages), isPersistent(isPersistent),
-        isPersistentEven(isPersistentEven) {}
+  Specialiser(tile::KernelOp kernel, int64_t stages)
+      : kernel(kernel), stages(stages) {}
   void run();
 
 private:
   tile::KernelOp kernel;
   int64_t stages;
-  bool isPersistent, isPersistentEven;
   llvm::SetVector<Operation *> loads; ///< that may be swizzled
 
   tile::LoadOp getLoad(Value operand) const;
@@ -178,17 +175,22 @@ void Specialiser::run() {
     load.setStages(isSwizzled(load.getResult()) && isInLoop ? stages : 1);
   });
   kernel.setRoles(budget);
+}
+
+/// Whether blocks of `kernel` can take tasks in turn, and should.
+static bool isPersistent(tile::KernelOp kernel) {
   // Bounds read from tensors are a task's, and are found before the roles part.
   bool readsBounds = !kernel.getOps<tile::BoundsOp>().empty();
-  bool stays = isPersistent || (isPersistentEven && !findUnevenRank(kernel));
-  kernel.setPersistent(stays && !readsBounds);
+  return kernel.getRoles() && !readsBounds &&
+         (kernel.getPersistent() || !findUnevenRank(kernel));
 }
 
 namespace {
 struct Specialise : nvptx::impl::SpecialiseBase<Specialise> {
   using SpecialiseBase::SpecialiseBase;
   void runOnOperation() override {
-    Specialiser(getOperation(), stages, persistent, persistentEven).run();
+    Specialiser(getOperation(), stages).run();
+    getOperation().setPersistent(persistent && isPersistent(getOperation()));
   }
 };
 } // namespace
