@@ -16,6 +16,13 @@ CudaRun::CudaRun(int ordinal) : ordinal(ordinal) {
   std::string why = driver.open();
   if (!why.empty())
     throw Failure(why);
+  int count = 0;
+  check(driver.deviceGetCount(&count), "cuDeviceGetCount");
+  if (ordinal >= count)
+    throw Failure("--device=cuda:" + std::to_string(ordinal) + " but there " +
+                  (count == 1
+                       ? "is 1 CUDA device"
+                       : "are " + std::to_string(count) + " CUDA devices"));
   check(driver.deviceGet(&device, ordinal), "cuDeviceGet");
   check(driver.primaryContextRetain(&context, device),
         "cuDevicePrimaryCtxRetain");
