@@ -10,6 +10,7 @@
 #include "lib/Package/LinkLevels.h"
 #include "lib/Pipeline.h"
 #include "lib/Target/CPU/EmitObject.h"
+#include "lib/Target/CPU/PanelRuns.h"
 #include "lib/Target/Frame.h"
 #include "lib/Target/NVPTX/Device.h"
 #include "mlir/IR/Threading.h"
@@ -22,9 +23,8 @@ using namespace attn;
 static bool usesMatrixUnit(ModuleOp module) {
   return module
       .walk([](tile::ContractOp op) {
-        bool isNarrow = op.getLhs().getType().getElementType() !=
-                        op.getResult().getType().getElementType();
-        return isNarrow ? WalkResult::interrupt() : WalkResult::advance();
+        return cpu::isMatrixProduct(op) ? WalkResult::interrupt()
+                                        : WalkResult::advance();
       })
       .wasInterrupted();
 }

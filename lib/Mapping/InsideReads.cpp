@@ -1,4 +1,4 @@
-//===- InsideReads.cpp - What a filter says of the reads behind it --------===//
+//===- InsideReads.cpp - What a filter says of reads ----------------------===//
 //
 // A gather is attended to where its indices lie in its tensor (S1), so a filter
 // has a comparison of each index with 0 and with the extent. What runs where

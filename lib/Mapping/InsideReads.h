@@ -1,5 +1,4 @@
-//===- InsideReads.h - What a filter says of the reads behind it -*- C++
-//-*-===//
+//===- InsideReads.h - What a filter says of reads --------------*- C++ -*-===//
 
 #ifndef LIB_MAPPING_INSIDEREADS_H
 #define LIB_MAPPING_INSIDEREADS_H

@@ -70,22 +70,6 @@ void KernelLowering::loop(int64_t count, int64_t step,
        });
 }
 
-void KernelLowering::when(Value condition, llvm::function_ref<void()> body,
-                          llvm::function_ref<void()> otherwise) {
-  auto branch = [&](llvm::function_ref<void()> emit) {
-    return [this, emit](OpBuilder &inner, Location) {
-      OpBuilder::InsertionGuard guard(b);
-      b.setInsertionPoint(inner.getInsertionBlock(), inner.getInsertionPoint());
-      emit();
-      scf::YieldOp::create(b);
-    };
-  };
-  if (otherwise)
-    scf::IfOp::create(b, condition, branch(body), branch(otherwise));
-  else
-    scf::IfOp::create(b, condition, branch(body));
-}
-
 void KernelLowering::loopTo(Value first, Value end, int64_t step,
                             llvm::function_ref<void(Value)> body) {
   loopTo(first, end, step, ValueRange(),
@@ -107,6 +91,8 @@ void KernelLowering::loopNest(ArrayRef<std::pair<StringAttr, int64_t>> ranks,
 }
 
 Value KernelLowering::getEnd(StringAttr rank, int64_t size, Value origin) {
+  if (Value end = getPanelEnd(rank))
+    return end;
   for (auto declared : kernel.getRanks().getAsRange<RankAttr>())
     if (declared.getName() == rank && declared.getKind() == RankKind::Fixed &&
         declared.getValue() % size == 0)

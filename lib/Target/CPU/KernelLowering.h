@@ -10,6 +10,7 @@
 #ifndef LIB_TARGET_CPU_KERNELLOWERING_H
 #define LIB_TARGET_CPU_KERNELLOWERING_H
 
+#include "lib/Target/Branches.h"
 #include "lib/Target/Buffers.h"
 #include "lib/Target/CPU/Layout.h"
 #include "lib/Target/CPU/PanelRuns.h"
@@ -105,17 +106,18 @@ public:
   mlir::StringAttr getLaneRank() { return kernel.getLanesAttr(); }
   /// The number of positions along `rank`, of `size`, before its extent, where
   /// the first has the coordinate `origin`: `size` where that is null or not
-  /// known yet. Null where all positions of any tile are inside.
+  /// known yet; in a run, before its panel's end. Null where all positions of
+  /// any tile are inside.
   mlir::Value getEnd(mlir::StringAttr rank, int64_t size, mlir::Value origin);
-  /// Whether getEnd goes no further than the extent.
+  /// Whether getEnd goes no further than the extent, outside of runs.
   bool knowsEnd(mlir::Value origin) const {
     return origin && values.contains(origin);
   }
-  /// Whether getDemandedEnd goes no further than the extent, where the tile
+  /// Whether getEnd, for `origin`, goes no further than the extent of what
   /// begins at the coordinate `offset`.
-  bool endsInside(mlir::Value tile, mlir::StringAttr rank, mlir::Value offset) {
-    return !getPanelEnd(rank) && demanded.getOrigin(tile, rank) == offset &&
-           knowsEnd(offset);
+  bool endsInside(mlir::StringAttr rank, mlir::Value origin,
+                  mlir::Value offset) const {
+    return !getPanelEnd(rank) && origin == offset && knowsEnd(origin);
   }
   /// The number of positions of `tile` along `rank` that are used; null for
   /// all.
@@ -160,7 +162,9 @@ public:
   /// Emits `body` where `condition` holds and, where there is one, `otherwise`
   /// where it does not.
   void when(mlir::Value condition, llvm::function_ref<void()> body,
-            llvm::function_ref<void()> otherwise = nullptr);
+            llvm::function_ref<void()> otherwise = nullptr) {
+    emitBranches(b, condition, body, otherwise);
+  }
   void loopTo(mlir::Value first, mlir::Value end, int64_t step,
               llvm::function_ref<void(mlir::Value)> body);
   llvm::SmallVector<mlir::Value> loopTo(mlir::Value first, mlir::Value end,

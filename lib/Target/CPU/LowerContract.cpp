@@ -36,12 +36,9 @@ void ContractLowering::classifyRanks() {
 
 /// What is past a rank's extent is neither computed nor summed.
 void ContractLowering::findEnds() {
-  auto getEnd = [&](StringAttr rank, int64_t size, Value origin) {
-    Value panelEnd = k.getPanelEnd(rank);
-    return panelEnd ? panelEnd : k.getEnd(rank, size, origin);
-  };
   auto getResultEnd = [&](StringAttr rank, int64_t size) {
-    return getEnd(rank, size, k.getDemanded().getOrigin(op.getResult(), rank));
+    return k.getEnd(rank, size,
+                    k.getDemanded().getOrigin(op.getResult(), rank));
   };
   if (rowRank)
     rowEnd = getResultEnd(rowRank, numRows);
@@ -50,7 +47,7 @@ void ContractLowering::findEnds() {
     laneEnd = getResultEnd(k.getLaneRank(), result.layout.panelledSize);
   for (auto [rank, size] : contracted)
     sumEnds.push_back(
-        getEnd(rank, size, DemandedElements::getOrigin(op, rank)));
+        k.getEnd(rank, size, DemandedElements::getOrigin(op, rank)));
 }
 
 /// All that the code depends on but the accumulator's region: ranks by their

@@ -285,10 +285,7 @@ LogicalResult KernelLowering::lowerOp(Operation *op) {
         return lowerCrosswise(map, [&] { return lowerMap(map); });
       })
       .Case([&](tile::ContractOp contract) {
-        tile::TileType type = contract.getLhs().getType();
-        bool isNarrow = type.getElementType() !=
-                        contract.getResult().getType().getElementType();
-        if (isNarrow)
+        if (isMatrixProduct(contract))
           return lowerMatrix(contract);
         placeResult(contract);
         return lowerCrosswise(contract,

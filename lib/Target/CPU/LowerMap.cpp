@@ -299,21 +299,16 @@ Value MapLowering::getOrigin(StringAttr rank) {
 /// How many positions along a rank count or are used.
 Value MapLowering::getEnd(Rank rank) {
   auto [name, size] = rank;
-  if (Value end = k.getPanelEnd(name))
-    return end;
-  Value origin = getOrigin(name);
-  Value end = origin ? k.getEnd(name, size, origin) : Value();
+  Value end = k.getEnd(name, size, getOrigin(name));
   return end ? end : k.constant(size);
 }
 
 /// Finds the ranks whose loop getEnd ends at the extent.
 void MapLowering::findInsideRanks() {
-  for (auto rank : op.getRanks().getAsRange<StringAttr>()) {
-    Value origin = getOrigin(rank);
-    if (rank != k.getLaneRank() && !k.getPanelEnd(rank) &&
-        origin == op.getOffset(rank) && k.knowsEnd(origin))
+  for (auto rank : op.getRanks().getAsRange<StringAttr>())
+    if (rank != k.getLaneRank() &&
+        k.endsInside(rank, getOrigin(rank), op.getOffset(rank)))
       region.insideRanks.insert(rank);
-  }
 }
 
 /// Nested loops over the ranks, the last innermost.

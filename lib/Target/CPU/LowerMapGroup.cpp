@@ -133,7 +133,9 @@ SmallVector<Value> MapGroupLowering::emitSums(unsigned depth,
 void MapGroupLowering::findInsideRanks() {
   tile::MapOp producer = group.producer;
   for (auto [rank, size] : ranks)
-    if (k.endsInside(producer.getResult(), rank, producer.getOffset(rank)))
+    if (k.endsInside(rank,
+                     k.getDemanded().getOrigin(producer.getResult(), rank),
+                     producer.getOffset(rank)))
       for (auto *regions : {&reductions, &derived})
         for (MapRegion &region : *regions)
           region.insideRanks.insert(rank);

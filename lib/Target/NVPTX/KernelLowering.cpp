@@ -89,22 +89,6 @@ void KernelLowering::forElements(
        });
 }
 
-void KernelLowering::when(Value condition, llvm::function_ref<void()> body,
-                          llvm::function_ref<void()> otherwise) {
-  auto branch = [&](llvm::function_ref<void()> emit) {
-    return [this, emit](OpBuilder &inner, Location) {
-      OpBuilder::InsertionGuard guard(b);
-      b.setInsertionPoint(inner.getInsertionBlock(), inner.getInsertionPoint());
-      emit();
-      scf::YieldOp::create(b);
-    };
-  };
-  if (otherwise)
-    scf::IfOp::create(b, condition, branch(body), branch(otherwise));
-  else
-    scf::IfOp::create(b, condition, branch(body));
-}
-
 void KernelLowering::barrier() {
   if (hasRoles())
     emitBarrier(b, producerSlice ? producerBarrier : computeBarrier, threads);

@@ -19,6 +19,7 @@
 #ifndef LIB_TARGET_NVPTX_KERNELLOWERING_H
 #define LIB_TARGET_NVPTX_KERNELLOWERING_H
 
+#include "lib/Target/Branches.h"
 #include "lib/Target/Buffers.h"
 #include "lib/Target/Frame.h"
 #include "lib/Target/NVPTX/Device.h"
@@ -166,7 +167,9 @@ public:
   void decode(mlir::Value number, llvm::ArrayRef<RankSize> ranks, Position &at);
   /// `body` where `condition` holds, else `otherwise`, if there is one.
   void when(mlir::Value condition, llvm::function_ref<void()> body,
-            llvm::function_ref<void()> otherwise = {});
+            llvm::function_ref<void()> otherwise = nullptr) {
+    emitBranches(b, condition, body, otherwise);
+  }
   /// Waits for the warps of this warpgroup.
   void awaitGroup();
   /// Waits for all threads: what they wrote is there, what they read is read.
