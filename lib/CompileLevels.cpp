@@ -147,14 +147,11 @@ LogicalResult LevelCompiler::lower(Level &level) {
   if (!level.gpu)
     return success();
   FailureOr<nvptx::DeviceCode> device =
-      nvptx::takeDeviceCode(*level.module, *level.gpu);
+      nvptx::takeDeviceCode(*level.module, *level.gpu, targets.ptxas);
   if (failed(device))
     return failure();
   level.lowered.device = std::move(*device);
-  if (targets.ptxas.empty())
-    return success();
-  return nvptx::addMachineCode(*level.lowered.device, targets.ptxas,
-                               module.getLoc());
+  return success();
 }
 
 /// Lowers all, also after one that fails: what is reported doesn't depend on
@@ -258,8 +255,12 @@ FailureOr<std::string> attn::compileToPTX(ModuleOp module,
   gpuOptions.target = gpu.name.str();
   if (failed(runStages(module, Stage::Parse, Stage::LLVM, gpuOptions, hooks)))
     return failure();
-  FailureOr<nvptx::DeviceCode> device = nvptx::takeDeviceCode(module, gpu);
+  FailureOr<nvptx::DeviceCode> device =
+      nvptx::takeDeviceCode(module, gpu, /*ptxas=*/"");
   if (failed(device))
     return failure();
-  return std::move(device->ptx);
+  llvm::Expected<std::string> ptx = nvptx::joinPTX(device->kernels);
+  if (!ptx)
+    return module.emitError(llvm::toString(ptx.takeError()));
+  return std::move(*ptx);
 }

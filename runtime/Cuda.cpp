@@ -102,22 +102,21 @@ CudaDevice::~CudaDevice() {
   {
     CurrentContext current(driver, context);
     for (auto &entry : codes)
-      driver.moduleUnload(entry.second.module);
+      unload(entry.second);
   }
   driver.primaryContextRelease(device);
 }
 
 /// Machine code runs on its own major capability, from its minor on.
 static bool hasMachineCode(const attnrt_gpu_code &code, int capability) {
-  return code.cubin && int(code.capability) / 10 == capability / 10 &&
+  return code.has_cubins && int(code.capability) / 10 == capability / 10 &&
          int(code.capability) <= capability;
 }
 
 bool CudaDevice::canRun(const attnrt_gpu_code &code) const {
   if (code.is_exact && int(code.capability) != capability)
     return false;
-  return hasMachineCode(code, capability) ||
-         (code.ptx && int(code.capability) <= capability);
+  return hasMachineCode(code, capability) || int(code.capability) <= capability;
 }
 
 attnrt_status CudaDevice::getOwner(uintptr_t address, int32_t &owner) const {
@@ -143,38 +142,48 @@ attnrt_status CudaDevice::checkResources(const attnrt_gpu_code &code) const {
   return nullptr;
 }
 
-attnrt_status CudaDevice::loadModule(const attnrt_gpu_code &code,
-                                     LoadedCode &loaded) {
-  if (attnrt_status status = checkResources(code))
-    return status;
-  bool isMachineCode = hasMachineCode(code, capability);
+attnrt_status CudaDevice::loadKernel(const attnrt_gpu_kernel &kernel,
+                                     bool isMachineCode, LoadedKernel &loaded) {
   char log[2048] = {};
   int options[] = {cuda::kJitErrorLog, cuda::kJitErrorLogBytes};
   void *values[] = {log, reinterpret_cast<void *>(sizeof(log))};
-  cuda::Result result =
-      driver.moduleLoad(&loaded.module, isMachineCode ? code.cubin : code.ptx,
-                        2, options, values);
+  cuda::Result result = driver.moduleLoad(
+      &loaded.module, isMachineCode ? kernel.cubin : kernel.ptx, 2, options,
+      values);
   if (result != cuda::kSuccess && log[0])
     return fail(ATTNRT_DEVICE_FAILED, getName(), ": the driver can't compile ",
                 "PTX: ", driver.describe(result), "; ", log);
   if (attnrt_status status = check(result, "cuModuleLoadDataEx"))
     return status;
-  loaded.functions.resize(code.num_kernels);
+  if (attnrt_status status =
+          check(driver.moduleGetFunction(&loaded.function, loaded.module,
+                                         kernel.name),
+                "cuModuleGetFunction"))
+    return status;
+  return check(driver.functionSetAttribute(loaded.function,
+                                           cuda::kMaxDynamicSharedBytes,
+                                           int(kernel.shared_bytes)),
+               "cuFuncSetAttribute");
+}
+
+attnrt_status CudaDevice::loadAll(const attnrt_gpu_code &code,
+                                  LoadedCode &loaded) {
+  if (attnrt_status status = checkResources(code))
+    return status;
+  bool isMachineCode = hasMachineCode(code, capability);
   for (uint32_t i = 0; i < code.num_kernels; ++i) {
-    const attnrt_gpu_kernel &kernel = code.kernels[i];
+    loaded.emplace_back();
     if (attnrt_status status =
-            check(driver.moduleGetFunction(&loaded.functions[i], loaded.module,
-                                           kernel.name),
-                  "cuModuleGetFunction"))
-      return status;
-    if (attnrt_status status =
-            check(driver.functionSetAttribute(loaded.functions[i],
-                                              cuda::kMaxDynamicSharedBytes,
-                                              int(kernel.shared_bytes)),
-                  "cuFuncSetAttribute"))
+            loadKernel(code.kernels[i], isMachineCode, loaded.back()))
       return status;
   }
   return nullptr;
+}
+
+void CudaDevice::unload(const LoadedCode &loaded) {
+  for (const LoadedKernel &kernel : loaded)
+    if (kernel.module)
+      driver.moduleUnload(kernel.module);
 }
 
 attnrt_status CudaDevice::load(const attnrt_gpu_code &code,
@@ -187,9 +196,8 @@ attnrt_status CudaDevice::load(const attnrt_gpu_code &code,
       return status;
     RelaxedCapture relaxed(driver);
     LoadedCode fresh;
-    if (attnrt_status status = loadModule(code, fresh)) {
-      if (fresh.module)
-        driver.moduleUnload(fresh.module);
+    if (attnrt_status status = loadAll(code, fresh)) {
+      unload(fresh);
       return status;
     }
     found = codes.emplace(&code, std::move(fresh)).first;

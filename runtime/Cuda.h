@@ -14,11 +14,14 @@
 
 namespace attn::rt {
 
-/// A program's kernels on one device.
-struct LoadedCode {
+/// A kernel on one device.
+struct LoadedKernel {
   cuda::Module module = nullptr;
-  std::vector<cuda::Function> functions; ///< as attnrt_gpu_code::kernels
+  cuda::Function function = nullptr;
 };
+
+/// A program's kernels on one device, as attnrt_gpu_code::kernels.
+using LoadedCode = std::vector<LoadedKernel>;
 
 /// A device, through its primary context: the one that other libraries of the
 /// process use.
@@ -56,7 +59,10 @@ public:
 private:
   bool makeMap(const attnrt_gpu_map &description, const int64_t *frame,
                void *map) const;
-  attnrt_status loadModule(const attnrt_gpu_code &code, LoadedCode &loaded);
+  attnrt_status loadKernel(const attnrt_gpu_kernel &kernel, bool isMachineCode,
+                           LoadedKernel &loaded);
+  attnrt_status loadAll(const attnrt_gpu_code &code, LoadedCode &loaded);
+  void unload(const LoadedCode &loaded);
   attnrt_status check(cuda::Result result, const char *what) const;
   attnrt_status checkResources(const attnrt_gpu_code &code) const;
 

@@ -220,7 +220,7 @@ int32_t attnrt_launch_gpu(attnrt_run *run, uint32_t kernel,
       return fail(ATTNRT_INTERNAL, "kernel number ", kernel, " is launched, ",
                   run->device ? "which the object lacks" : "but on the CPU");
     return run->device->launch(run->code->kernels[kernel],
-                               run->loaded->functions[kernel], frame, tasks,
+                               (*run->loaded)[kernel].function, frame, tasks,
                                run->stream);
   }));
 }

@@ -34,7 +34,7 @@
 extern "C" {
 #endif
 
-#define ATTNRT_ABI_VERSION 4
+#define ATTNRT_ABI_VERSION 5
 
 /// Scratch and workspace begin at a multiple of this many bytes.
 #define ATTNRT_ALIGNMENT 64
@@ -131,21 +131,21 @@ typedef struct {
   const attnrt_gpu_map *maps; ///< NULL: none
   uint32_t num_maps;
   uint32_t is_persistent; ///< at most a block for each multiprocessor
+  const char *ptx;        ///< for at least the code's capability
+  const void *cubin;      ///< for its major and at least its minor; NULL: none
+  uint64_t cubin_bytes;
 } attnrt_gpu_kernel;
 
-/// The kernels for a CUDA device. Each takes the frame by value and finds its
-/// task's number in the block's. One with maps takes these after it, by value,
-/// and then an i32: 1, or 0 where a tensor's address or strides allow no map,
-/// so that there is none.
+/// The kernels for a CUDA device, each a module of its own. It takes the frame
+/// by value and finds its task's number in the block's. One with maps takes
+/// these after it, by value, and then an i32: 1, or 0 where a tensor's address
+/// or strides allow no map, so that there is none.
 typedef struct {
   uint32_t capability; ///< the compute capability: 10 * major + minor
   uint32_t num_kernels;
   const attnrt_gpu_kernel *kernels;
-  const void *cubin; ///< for this major and at least this minor; NULL: none
-  uint64_t cubin_bytes;
-  const char *ptx;   ///< for at least this capability
-  uint32_t is_exact; ///< whether all of it is for this capability alone
-  uint32_t reserved;
+  uint32_t is_exact;   ///< whether all of it is for this capability alone
+  uint32_t has_cubins; ///< whether all kernels have machine code
 } attnrt_gpu_code;
 
 /// The whole program for one instruction set.

@@ -13,13 +13,13 @@
 using namespace mlir;
 using namespace attn;
 
-static_assert(ATTNRT_ABI_VERSION == 4, "write the new structs below");
+static_assert(ATTNRT_ABI_VERSION == 5, "write the new structs below");
 static_assert(sizeof(attnrt_rank_desc) == 32 && sizeof(attnrt_arg_desc) == 32 &&
                   sizeof(attnrt_variant) == 40 &&
                   sizeof(attnrt_program) == 64 &&
                   sizeof(attnrt_gpu_map) == 24 &&
-                  sizeof(attnrt_gpu_kernel) == 32 &&
-                  sizeof(attnrt_gpu_code) == 48,
+                  sizeof(attnrt_gpu_kernel) == 56 &&
+                  sizeof(attnrt_gpu_code) == 24,
               "write the new structs below");
 
 namespace {
@@ -72,6 +72,9 @@ class DeviceCodeBuilder : ConstantBuilder {
 public:
   using ConstantBuilder::ConstantBuilder;
   llvm::Constant *build(const nvptx::DeviceCode &code);
+
+private:
+  llvm::Constant *getKernel(const nvptx::DeviceKernel &kernel);
 };
 
 } // namespace
@@ -180,28 +183,33 @@ llvm::GlobalVariable *DescriptorBuilder::build(ArrayRef<Variant> variants,
       llvm::GlobalValue::ExternalLinkage, program, interface.name + "_program");
 }
 
-llvm::Constant *DeviceCodeBuilder::build(const nvptx::DeviceCode &code) {
-  SmallVector<llvm::Constant *> kernels;
-  for (const nvptx::DeviceKernel &kernel : code.kernels) {
-    SmallVector<llvm::Constant *> maps;
-    for (const nvptx::TensorMap &map : kernel.maps)
-      maps.push_back(
-          getStruct({getInt(32, map.slot), getInt(32, map.extents.size()),
-                     addPlaces(map.extents), addPlaces(map.box)}));
-    kernels.push_back(
-        getStruct({getText(kernel.name), getInt(32, kernel.threads),
-                   getInt(32, kernel.sharedBytes), addArray(maps),
-                   getInt(32, maps.size()), getInt(32, kernel.isPersistent)}));
-  }
+llvm::Constant *
+DeviceCodeBuilder::getKernel(const nvptx::DeviceKernel &kernel) {
+  SmallVector<llvm::Constant *> maps;
+  for (const nvptx::TensorMap &map : kernel.maps)
+    maps.push_back(
+        getStruct({getInt(32, map.slot), getInt(32, map.extents.size()),
+                   addPlaces(map.extents), addPlaces(map.box)}));
   llvm::Constant *cubin = nullptr;
-  if (!code.cubin.empty())
-    cubin = addConstant(llvm::ConstantDataArray::getString(context, code.cubin,
-                                                           /*AddNull=*/false));
-  return addConstant(getStruct(
-      {getInt(32, code.gpu.multiprocessor->capability),
-       getInt(32, kernels.size()), addArray(kernels), getAddress(cubin),
-       getInt(64, code.cubin.size()), getText(code.ptx),
-       getInt(32, code.gpu.hasWarpgroups()), getInt(32, 0)}));
+  if (!kernel.cubin.empty())
+    cubin = addConstant(llvm::ConstantDataArray::getString(
+        context, kernel.cubin, /*AddNull=*/false));
+  return getStruct({getText(kernel.name), getInt(32, kernel.threads),
+                    getInt(32, kernel.sharedBytes), addArray(maps),
+                    getInt(32, maps.size()), getInt(32, kernel.isPersistent),
+                    getText(kernel.ptx), getAddress(cubin),
+                    getInt(64, kernel.cubin.size())});
+}
+
+llvm::Constant *DeviceCodeBuilder::build(const nvptx::DeviceCode &code) {
+  auto kernels = llvm::map_to_vector(
+      code.kernels, [&](auto &kernel) { return getKernel(kernel); });
+  bool hasCubins = llvm::none_of(
+      code.kernels, [](auto &kernel) { return kernel.cubin.empty(); });
+  return addConstant(
+      getStruct({getInt(32, code.gpu.multiprocessor->capability),
+                 getInt(32, kernels.size()), addArray(kernels),
+                 getInt(32, code.gpu.hasWarpgroups()), getInt(32, hasCubins)}));
 }
 
 llvm::Constant *attn::addDeviceCode(const nvptx::DeviceCode &code,

@@ -18,6 +18,18 @@ compile() {
   "$build/bin/attnc" "$variants/$spec.mlir" --emit=so "$@" \
     --runtime="$build/lib" -o "$object.so" && rm -f "$object.h"
 }
+# SPEC OBJECT FAULT OPTION...: with a fault, for which there must be a place.
+seed() {
+  spec=$1 object=$2.$3 fault=$3
+  shift 3
+  rm -f "$object.seeded"
+  FAULT=$fault SEEDED=$object.seeded compile "$spec" "$object" "$@" \
+    --ptxas="$(dirname "$0")/faulty_ptxas.py"
+  [ -s "$object.seeded" ] || {
+    echo "$object has no place for the fault"
+    exit 1
+  }
+}
 # A spec in f32 also as bf16 and f16, where its types allow that.
 if wants variants; then
   for spec in "$variants"/*.mlir; do
@@ -48,24 +60,19 @@ fi
 # What a sanitizer must find clean, and what it must not.
 if wants sanitize; then
   mkdir -p "$folder/sanitize"
-  faulty=$(dirname "$0")/faulty_ptxas.py
   # The faults are those of kernels whose threads all do the same.
-  for fault in none barrier tail unwritten divergent; do
-    assembler=$faulty
-    [ $fault = none ] && assembler=
-    FAULT=$fault compile causal "$folder/sanitize/causal.$fault" \
-      --target="${target%a}" --type=f32=bf16 --ptxas="$assembler"
+  options="--target=${target%a} --type=f32=bf16"
+  compile causal "$folder/sanitize/causal.none" $options
+  for fault in barrier tail unwritten divergent; do
+    seed causal "$folder/sanitize/causal" $fault $options
   done
   # Roles wait for each other, with delays and without, a block having one task
   # (causal) or several. In the same tiles, which have registers to spare: the
   # sums are rounded alike.
+  options="--target=$target --type=f32=bf16 --set=e=128,f=128"
+  options="$options --options=lane-tile=128 --options=stream-tile=128"
   for name in causal softmax_naive; do
-    for fault in delay prompt; do
-      assembler=$faulty
-      [ $fault = prompt ] && assembler=
-      FAULT=$fault compile $name "$folder/sanitize/$name.$fault" \
-        --target="$target" --type=f32=bf16 --ptxas="$assembler" --set e=128 \
-        --set f=128 --options=lane-tile=128 --options=stream-tile=128
-    done
+    compile $name "$folder/sanitize/$name.prompt" $options
+    seed $name "$folder/sanitize/$name" delay $options
   done
 fi

@@ -25,13 +25,21 @@ static constexpr attnrt_arg_desc kArgs[] = {
      32, 0},
 };
 
-static constexpr attnrt_gpu_kernel kKernels[] = {{"first", 256, 4096},
-                                                 {"second", 128, 100000}};
-static const char kCubin90[] = "cubin 90", kCubin80[] = "cubin 80";
-static const attnrt_gpu_code kCode90 = {
-    90, 2, kKernels, kCubin90, sizeof(kCubin90), "ptx 90"};
-static const attnrt_gpu_code kCode80 = {
-    80, 2, kKernels, kCubin80, sizeof(kCubin80), "ptx 80"};
+static constexpr char kFirst90[] = "cubin 90 first",
+                      kSecond90[] = "cubin 90 second",
+                      kFirst80[] = "cubin 80 first",
+                      kSecond80[] = "cubin 80 second";
+static constexpr attnrt_gpu_kernel
+    kKernels90[] = {{"first", 256, 4096, nullptr, 0, 0, "ptx 90 first",
+                     kFirst90, sizeof(kFirst90)},
+                    {"second", 128, 100000, nullptr, 0, 0, "ptx 90 second",
+                     kSecond90, sizeof(kSecond90)}},
+    kKernels80[] = {{"first", 256, 4096, nullptr, 0, 0, "ptx 80 first",
+                     kFirst80, sizeof(kFirst80)},
+                    {"second", 128, 100000, nullptr, 0, 0, "ptx 80 second",
+                     kSecond80, sizeof(kSecond80)}};
+static const attnrt_gpu_code kCode90 = {90, 2, kKernels90, 0, 1},
+                             kCode80 = {80, 2, kKernels80, 0, 1};
 
 /// Two thousand coordinates and more take a workspace.
 static int64_t getWorkspaceBytes(int64_t *frame) {
@@ -133,7 +141,8 @@ TEST_F(CudaTest, LoadsOnceOnEachDevice) {
   for (std::thread &thread : threads)
     thread.join();
   EXPECT_EQ(fake.launches.size(), 16u);
-  EXPECT_EQ(fake.loadedImages, std::vector<std::string>{"cubin 90"});
+  EXPECT_EQ(fake.loadedImages,
+            (std::vector<std::string>{"cubin 90 first", "cubin 90 second"}));
 
   call.device.device_id = 1;
   for (DLTensor *tensor : {&A, &R}) {
@@ -141,21 +150,21 @@ TEST_F(CudaTest, LoadsOnceOnEachDevice) {
     tensor->data = static_cast<char *>(tensor->data) + kFakeMemory;
   }
   EXPECT_EQ(run(), "ok");
-  EXPECT_EQ(fake.loadedImages.size(), 2u);
+  EXPECT_EQ(fake.loadedImages.size(), 4u);
   EXPECT_EQ(fake.launches.back().device, 1);
 }
 
 TEST_F(CudaTest, ChoosesWhatTheDeviceRuns) {
   fake.major = 8, fake.minor = 6;
   EXPECT_EQ(run(), "ok");
-  EXPECT_EQ(fake.loadedImages.back(), "cubin 80");
+  EXPECT_EQ(fake.loadedImages.back(), "cubin 80 second");
 }
 
 TEST_F(CudaTest, OtherMajorsTakePtx) {
   fake.major = 12;
   call.isa = "sm_80";
   EXPECT_EQ(run(), "ok");
-  EXPECT_EQ(fake.loadedImages.back(), "ptx 80");
+  EXPECT_EQ(fake.loadedImages.back(), "ptx 80 second");
 }
 
 TEST_F(CudaTest, NegativeTooOldDevice) {
@@ -255,6 +264,20 @@ TEST_F(CudaTest, AFailureIsNotKept) {
   }
 }
 
+/// The first kernel's module doesn't stay.
+TEST_F(CudaTest, AllKernelsAreLoadedOrNone) {
+  fake.failure = 2;
+  for (const char *function : {"cuModuleLoadDataEx", "cuModuleGetFunction"}) {
+    fake.failingFunction = function;
+    fake.successes = 1;
+    EXPECT_NE(run(), "ok") << function;
+    EXPECT_EQ(fake.loadedModules, 0) << function;
+    EXPECT_EQ(run(), "ok") << function;
+    attnrt_context_destroy(context);
+    ASSERT_EQ(attnrt_context_create(&context), nullptr);
+  }
+}
+
 TEST_F(CudaTest, NegativePtxIsRefused) {
   fake.major = 12;
   fake.failingFunction = "cuModuleLoadDataEx";
@@ -302,19 +325,13 @@ static constexpr attnrt_arg_desc kMapArgs[] = {
 static constexpr uint32_t kExtentSlots[] = {1, 2}, kBox[] = {128, 64};
 static constexpr attnrt_gpu_map kMaps[] = {{3, 2, kExtentSlots, kBox}};
 static constexpr attnrt_gpu_kernel kMappedKernels[] = {
-    {"mapped", 384, 4096, kMaps, 1, 0}};
-static const attnrt_gpu_code kExactCode = {90,
-                                           1,
-                                           kMappedKernels,
-                                           kCubin90,
-                                           sizeof(kCubin90),
-                                           "ptx 90a",
-                                           /*is_exact=*/1,
-                                           0};
+    {"mapped", 384, 4096, kMaps, 1, 0, "ptx 90a", nullptr, 0}};
+static const attnrt_gpu_code kExactCode = {90, 1, kMappedKernels,
+                                           /*is_exact=*/1, /*has_cubins=*/0};
 static constexpr attnrt_gpu_kernel kPersistentKernels[] = {
-    {"persistent", 384, 4096, nullptr, 0, 1}};
+    {"persistent", 384, 4096, nullptr, 0, 1, "ptx 90a", nullptr, 0}};
 static const attnrt_gpu_code kPersistentCode = {
-    90, 1, kPersistentKernels, kCubin90, sizeof(kCubin90), "ptx 90a", 1, 0};
+    90, 1, kPersistentKernels, /*is_exact=*/1, /*has_cubins=*/0};
 static int32_t runPersistent(attnrt_run *run, int64_t *frame, char *) {
   return attnrt_launch_gpu(run, 0, frame, frame[1]);
 }

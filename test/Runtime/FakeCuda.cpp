@@ -22,6 +22,7 @@ FakeCuda &attn_fake_cuda() {
 void FakeCuda::reset() {
   deviceCount = 2, major = 9, minor = 0, sharedBytes = 227 << 10;
   failingFunction.clear();
+  successes = 0;
   launches.clear();
   maps.clear();
   numMaps = 0, isMapped = -1;
@@ -35,7 +36,7 @@ static CUctx_st primary[8] = {{0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}};
 static int getFailure(const char *function) {
   FakeCuda &fake = attn_fake_cuda();
   std::lock_guard<std::mutex> lock(fake.mutex);
-  if (fake.failingFunction != function)
+  if (fake.failingFunction != function || fake.successes-- > 0)
     return 0;
   fake.failingFunction.clear();
   return fake.failure;

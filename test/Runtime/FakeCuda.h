@@ -32,9 +32,10 @@ struct FakeTensorMap {
 struct FakeCuda {
   /// What the machine has.
   int deviceCount = 2, major = 9, minor = 0, sharedBytes = 227 << 10;
-  /// The call to this function fails, once, with this code.
+  /// A call to this function fails, once, with this code: the one after so many
+  /// that succeed.
   std::string failingFunction;
-  int failure = 0;
+  int failure = 0, successes = 0;
 
   std::mutex mutex;
   std::vector<FakeLaunch> launches;

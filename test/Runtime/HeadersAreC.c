@@ -32,20 +32,21 @@ EXPECT_OFFSET(attnrt_variant, host, 24);
 EXPECT_OFFSET(attnrt_variant, gpu, 32);
 
 EXPECT_SIZE(attnrt_gpu_map, 24);
-EXPECT_SIZE(attnrt_gpu_kernel, 32);
+EXPECT_SIZE(attnrt_gpu_kernel, 56);
 EXPECT_OFFSET(attnrt_gpu_kernel, threads, 8);
 EXPECT_OFFSET(attnrt_gpu_kernel, shared_bytes, 12);
 EXPECT_OFFSET(attnrt_gpu_kernel, maps, 16);
 EXPECT_OFFSET(attnrt_gpu_kernel, num_maps, 24);
 EXPECT_OFFSET(attnrt_gpu_kernel, is_persistent, 28);
+EXPECT_OFFSET(attnrt_gpu_kernel, ptx, 32);
+EXPECT_OFFSET(attnrt_gpu_kernel, cubin, 40);
+EXPECT_OFFSET(attnrt_gpu_kernel, cubin_bytes, 48);
 
-EXPECT_SIZE(attnrt_gpu_code, 48);
+EXPECT_SIZE(attnrt_gpu_code, 24);
 EXPECT_OFFSET(attnrt_gpu_code, num_kernels, 4);
 EXPECT_OFFSET(attnrt_gpu_code, kernels, 8);
-EXPECT_OFFSET(attnrt_gpu_code, cubin, 16);
-EXPECT_OFFSET(attnrt_gpu_code, cubin_bytes, 24);
-EXPECT_OFFSET(attnrt_gpu_code, ptx, 32);
-EXPECT_OFFSET(attnrt_gpu_code, is_exact, 40);
+EXPECT_OFFSET(attnrt_gpu_code, is_exact, 16);
+EXPECT_OFFSET(attnrt_gpu_code, has_cubins, 20);
 
 EXPECT_SIZE(attnrt_program, 64);
 EXPECT_OFFSET(attnrt_program, args_size, 4);

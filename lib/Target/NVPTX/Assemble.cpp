@@ -1,12 +1,9 @@
 //===- Assemble.cpp - Machine code from PTX -------------------------------===//
 
 #include "lib/Target/NVPTX/Assemble.h"
-#include "lib/Target/NVPTX/Device.h"
 #include "lib/Target/TemporaryFile.h"
-#include "mlir/IR/Diagnostics.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FileUtilities.h"
-#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Program.h"
 #include "llvm/Support/Regex.h"
@@ -53,25 +50,15 @@ llvm::Expected<Assembly> nvptx::assemble(StringRef ptx, StringRef arch,
   if (llvm::Error error = input.write(ptx))
     return std::move(error);
   std::string archOption = ("-arch=" + arch).str();
-  std::string error, text;
-  auto run = [&](ArrayRef<StringRef> extra) {
-    SmallVector<StringRef> command{
-        ptxas,           archOption, "-O3",           "-v",
-        input.getPath(), "-o",       output.getPath()};
-    llvm::append_range(command, extra);
-    std::optional<StringRef> redirects[] = {StringRef(), messages.getPath(),
-                                            messages.getPath()};
-    int result = llvm::sys::ExecuteAndWait(ptxas, command, std::nullopt,
-                                           redirects, /*SecondsToWait=*/0,
-                                           /*MemoryLimit=*/0, &error);
-    text = messages.read();
-    return result;
-  };
-  // Kernels at the same time, which the ptxas of CUDA 12.0 can't.
-  static constexpr StringLiteral split = "--split-compile";
-  int result = run({split, "0"});
-  if (result != 0 && StringRef(text).contains(split))
-    result = run({});
+  StringRef command[] = {ptxas,           archOption, "-O3",           "-v",
+                         input.getPath(), "-o",       output.getPath()};
+  std::optional<StringRef> redirects[] = {StringRef(), messages.getPath(),
+                                          messages.getPath()};
+  std::string error;
+  int result = llvm::sys::ExecuteAndWait(ptxas, command, std::nullopt,
+                                         redirects, /*SecondsToWait=*/0,
+                                         /*MemoryLimit=*/0, &error);
+  std::string text = messages.read();
   if (result != 0)
     return llvm::createStringError(
         ptxas.str() +
@@ -80,27 +67,4 @@ llvm::Expected<Assembly> nvptx::assemble(StringRef ptx, StringRef arch,
   parseReport(text, assembly);
   assembly.cubin = output.read();
   return assembly;
-}
-
-LogicalResult nvptx::addMachineCode(DeviceCode &code, StringRef ptxas,
-                                    Location loc) {
-  llvm::Expected<Assembly> assembly = assemble(code.ptx, code.gpu.name, ptxas);
-  if (!assembly)
-    return emitError(loc, llvm::toString(assembly.takeError()));
-  auto isPersistent = [&](StringRef name) {
-    return llvm::any_of(code.kernels, [&](const DeviceKernel &kernel) {
-      return kernel.name == name && kernel.isPersistent;
-    });
-  };
-  for (const KernelReport &kernel : assembly->kernels)
-    if (kernel.spillBytes)
-      code.shortcomings.push_back(
-          {llvm::formatv("@{0} on {1} spills {2} bytes of its {3} registers",
-                         kernel.name, code.gpu.name, kernel.spillBytes,
-                         kernel.registers),
-           isPersistent(kernel.name)});
-  for (const std::string &remark : assembly->remarks)
-    code.shortcomings.push_back({"ptxas: " + remark});
-  code.cubin = std::move(assembly->cubin);
-  return success();
 }

@@ -30,12 +30,15 @@ struct TensorMap {
   }
 };
 
-/// A kernel of a device module, and what a launch needs.
+/// A kernel of a device module: what a launch needs, and a module of its own as
+/// text and as machine code.
 struct DeviceKernel {
   std::string name;
   int64_t threads = 0, sharedBytes = 0;
   std::vector<TensorMap> maps;
   bool isPersistent = false;
+  std::string ptx;
+  std::string cubin; ///< empty where there is no ptxas
 };
 
 /// What ptxas could not do as it was asked, and whether that is of a kernel
@@ -45,23 +48,23 @@ struct Shortcoming {
   bool isPersistent = false;
 };
 
-/// The kernels of a module, as text and as machine code.
+/// The kernels of a module.
 struct DeviceCode {
   GpuDescription gpu;
   std::vector<DeviceKernel> kernels; ///< by the number that launches use
-  std::string ptx;
-  std::string cubin; ///< empty where there is no ptxas
   std::vector<Shortcoming> shortcomings;
 };
 
-/// Takes the device module out of `module` (llvm dialect) and translates it to
-/// PTX; fails with a diagnostic.
+/// Takes the device module out of `module` (llvm dialect) and compiles its
+/// kernels at the same time, to PTX and with the program `ptxas`, unless that
+/// is empty, to machine code; fails with a diagnostic.
 mlir::FailureOr<DeviceCode> takeDeviceCode(mlir::ModuleOp module,
-                                           const GpuDescription &gpu);
+                                           const GpuDescription &gpu,
+                                           llvm::StringRef ptxas);
 
-/// Assembles `code` with the program `ptxas`; fails with a diagnostic.
-mlir::LogicalResult addMachineCode(DeviceCode &code, llvm::StringRef ptxas,
-                                   mlir::Location loc);
+/// Makes one module of the texts of all: what several declare, shared memory,
+/// is declared once.
+llvm::Expected<std::string> joinPTX(llvm::ArrayRef<DeviceKernel> kernels);
 
 } // namespace attn::nvptx
 
