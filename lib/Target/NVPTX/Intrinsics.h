@@ -101,17 +101,18 @@ void emitCopyBox(mlir::ImplicitLocOpBuilder &b, mlir::Value target,
                  mlir::Value map, mlir::ValueRange coordinates,
                  mlir::Value barrier);
 
-/// One wgmma of 64 rows by `2 * sums.size()` columns by 16.
+/// Products of 64 rows by `2 * sums.size()` columns by 16, one after another.
 struct WarpgroupProduct {
   mlir::Type element;
-  llvm::ArrayRef<mlir::Value> words; ///< of the left operand; or none and
-  mlir::Value left;                  ///< its descriptor
-  mlir::Value right;                 ///< a descriptor
+  llvm::ArrayRef<mlir::Value> words;    ///< of the left operands, four each; or
+  llvm::SmallVector<mlir::Value> left;  ///< none and their descriptors
+  llvm::SmallVector<mlir::Value> right; ///< descriptors
   /// Whether an operand's rows, not its columns, are neighbours.
   bool isLeftTransposed = false, isRightTransposed = false;
-  bool adds = true; ///< or starts from 0
+  bool adds = true; ///< to what is in `sums`, or starts from 0
 };
-/// Starts a product that adds to `sums`.
+/// Starts products that add to `sums`, as one piece of assembly: what LLVM must
+/// do for each of many registers it does once.
 void emitMultiplyAdd(mlir::ImplicitLocOpBuilder &b,
                      const WarpgroupProduct &product,
                      llvm::MutableArrayRef<mlir::Value> sums);
