@@ -67,6 +67,7 @@ private:
   void loadDialects(const Level &level);
   LogicalResult lower(Level &level);
   LogicalResult lowerAll(ArrayRef<Level *> levels);
+  bool hasOtherTiles(const Level &level) const;
   bool retries(Level &level);
 };
 } // namespace
@@ -146,8 +147,8 @@ LogicalResult LevelCompiler::lower(Level &level) {
     return failure();
   if (!level.gpu)
     return success();
-  FailureOr<nvptx::DeviceCode> device =
-      nvptx::takeDeviceCode(*level.module, *level.gpu, targets.ptxas);
+  FailureOr<nvptx::DeviceCode> device = nvptx::takeDeviceCode(
+      *level.module, *level.gpu, targets.ptxas, hasOtherTiles(level));
   if (failed(device))
     return failure();
   level.lowered.device = std::move(*device);
@@ -175,24 +176,29 @@ LogicalResult LevelCompiler::lowerAll(ArrayRef<Level *> levels) {
       llvm::any_of(levels, [](const Level *level) { return level->isWrong; }));
 }
 
+/// Whether there are tiles after those that a GPU's level has.
+bool LevelCompiler::hasOtherTiles(const Level &level) const {
+  if (options.laneTile && options.streamTile)
+    return false;
+  int64_t numChoices = level.gpu->multiprocessor->tiles.size();
+  if (options.warpgroups)
+    numChoices += level.gpu->warpgroupTiles.size();
+  return level.skipTiles + 1 < numChoices;
+}
+
 /// Whether a level is mapped again where ptxas finds too few registers: so that
 /// blocks take no tasks in turn, if that is what they are missing for, or in
 /// the next tiles.
 bool LevelCompiler::retries(Level &level) {
   if (!level.gpu)
     return false;
-  int64_t numChoices = level.gpu->multiprocessor->tiles.size();
-  if (options.warpgroups)
-    numChoices += level.gpu->warpgroupTiles.size();
-  if (options.laneTile && options.streamTile)
-    numChoices = 1;
   ArrayRef<nvptx::Shortcoming> shortcomings =
       level.lowered.device->shortcomings;
   if (shortcomings.empty())
     return false;
   bool ofTurns = llvm::all_of(shortcomings,
                               [](const auto &one) { return one.isPersistent; });
-  bool isLast = !ofTurns && level.skipTiles + 1 >= numChoices;
+  bool isLast = !ofTurns && !hasOtherTiles(level);
   for (const nvptx::Shortcoming &shortcoming : shortcomings) {
     if (isLast)
       emitWarning(module.getLoc(), shortcoming.text);
@@ -256,7 +262,7 @@ FailureOr<std::string> attn::compileToPTX(ModuleOp module,
   if (failed(runStages(module, Stage::Parse, Stage::LLVM, gpuOptions, hooks)))
     return failure();
   FailureOr<nvptx::DeviceCode> device =
-      nvptx::takeDeviceCode(module, gpu, /*ptxas=*/"");
+      nvptx::takeDeviceCode(module, gpu, /*ptxas=*/"", /*hasOtherTiles=*/false);
   if (failed(device))
     return failure();
   llvm::Expected<std::string> ptx = nvptx::joinPTX(device->kernels);

@@ -8,14 +8,19 @@
 
 namespace attn {
 
-/// Calls `work` for each of `items` on the threads of `context`, in the order
-/// of their member `size`, so that no long one is alone at the end.
+/// Pointers to `items` in the order of their member `size`, so that no long one
+/// is alone at the end.
+template <typename Items> auto orderLongestFirst(Items &items) {
+  auto order = llvm::map_to_vector(items, [](auto &item) { return &item; });
+  llvm::stable_sort(order, [](auto *a, auto *b) { return a->size > b->size; });
+  return order;
+}
+
+/// Calls `work` for each of `items` on the threads of `context`.
 template <typename Items, typename Work>
 mlir::LogicalResult forEachLongestFirst(mlir::MLIRContext *context,
                                         Items &items, Work &&work) {
-  auto order = llvm::map_to_vector(items, [](auto &item) { return &item; });
-  llvm::stable_sort(order, [](auto *a, auto *b) { return a->size > b->size; });
-  return mlir::failableParallelForEach(context, order,
+  return mlir::failableParallelForEach(context, orderLongestFirst(items),
                                        [&](auto *item) { return work(*item); });
 }
 

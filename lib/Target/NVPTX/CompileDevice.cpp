@@ -1,7 +1,8 @@
 //===- CompileDevice.cpp - The kernels of a device module -----------------===//
 //
 // Each kernel is a module of its own from here to the object, so that LLVM
-// works on one while ptxas does on another. The longest comes first.
+// works on one while ptxas does on another. The longest comes first, and where
+// it turns out to need other tiles those that have not begun need not.
 //
 //===----------------------------------------------------------------------===//
 
@@ -10,7 +11,9 @@
 #include "lib/Target/NVPTX/Device.h"
 #include "lib/Target/NVPTX/EmitPTX.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "llvm/ADT/Sequence.h"
 #include "llvm/Support/FormatVariadic.h"
+#include <atomic>
 
 using namespace mlir;
 using namespace attn;
@@ -86,29 +89,64 @@ addMachineCode(SplitKernel &split, const GpuDescription &gpu, StringRef ptxas) {
   return success();
 }
 
+static LogicalResult compile(SplitKernel &split, const GpuDescription &gpu,
+                             StringRef ptxas) {
+  FailureOr<std::string> ptx = emitPTX(*split.module, gpu);
+  if (failed(ptx))
+    return failure();
+  split.kernel.ptx = std::move(*ptx);
+  return success(ptxas.empty() || succeeded(addMachineCode(split, gpu, ptxas)));
+}
+
+/// Compiles kernels in this order. With `stops`, none need come after one that
+/// other tiles may mend. Returns how many of them did, whichever threads were
+/// the faster.
+static FailureOr<size_t> compileInOrder(ArrayRef<SplitKernel *> order,
+                                        const GpuDescription &gpu,
+                                        StringRef ptxas, bool stops,
+                                        MLIRContext *context) {
+  std::atomic<size_t> count = order.size();
+  auto stopAfter = [&](size_t place) {
+    size_t last = count;
+    while (place + 1 < last && !count.compare_exchange_weak(last, place + 1))
+      ;
+  };
+  auto work = [&](size_t place) -> LogicalResult {
+    if (place >= count)
+      return success();
+    SplitKernel &split = *order[place];
+    if (failed(compile(split, gpu, ptxas)))
+      return failure();
+    if (stops && llvm::any_of(split.shortcomings, [](auto &shortcoming) {
+          return !shortcoming.isPersistent;
+        }))
+      stopAfter(place);
+    return success();
+  };
+  if (failed(failableParallelForEach(context, llvm::seq(order.size()), work)))
+    return failure();
+  return count.load();
+}
+
 FailureOr<DeviceCode> nvptx::takeDeviceCode(ModuleOp module,
                                             const GpuDescription &gpu,
-                                            StringRef ptxas) {
+                                            StringRef ptxas,
+                                            bool hasOtherTiles) {
   auto device = module.lookupSymbol<ModuleOp>(deviceModuleName);
   if (!device)
     return module.emitError("has no kernels for ") << gpu.name;
   prepareToEmitPTX(*module.getContext());
   std::vector<SplitKernel> kernels = splitKernels(device);
-  auto compile = [&](SplitKernel &split) -> LogicalResult {
-    FailureOr<std::string> ptx = emitPTX(*split.module, gpu);
-    if (failed(ptx))
-      return failure();
-    split.kernel.ptx = std::move(*ptx);
-    return success(ptxas.empty() ||
-                   succeeded(addMachineCode(split, gpu, ptxas)));
-  };
-  if (failed(forEachLongestFirst(module.getContext(), kernels, compile)))
+  auto order = orderLongestFirst(kernels);
+  FailureOr<size_t> count =
+      compileInOrder(order, gpu, ptxas, hasOtherTiles, module.getContext());
+  if (failed(count))
     return failure();
   device.erase();
   DeviceCode code{gpu};
-  for (SplitKernel &split : kernels) {
+  for (const SplitKernel *split : ArrayRef(order).take_front(*count))
+    llvm::append_range(code.shortcomings, split->shortcomings);
+  for (SplitKernel &split : kernels)
     code.kernels.push_back(std::move(split.kernel));
-    llvm::append_range(code.shortcomings, split.shortcomings);
-  }
   return code;
 }

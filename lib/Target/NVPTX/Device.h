@@ -57,10 +57,13 @@ struct DeviceCode {
 
 /// Takes the device module out of `module` (llvm dialect) and compiles its
 /// kernels at the same time, to PTX and with the program `ptxas`, unless that
-/// is empty, to machine code; fails with a diagnostic.
+/// is empty, to machine code; fails with a diagnostic. With `hasOtherTiles`
+/// some kernels may have no code where another one has a shortcoming that is
+/// not of its blocks' turns.
 mlir::FailureOr<DeviceCode> takeDeviceCode(mlir::ModuleOp module,
                                            const GpuDescription &gpu,
-                                           llvm::StringRef ptxas);
+                                           llvm::StringRef ptxas,
+                                           bool hasOtherTiles);
 
 /// Makes one module of the texts of all: what several declare, shared memory,
 /// is declared once.

@@ -11,6 +11,7 @@
 #include "mlir/Conversion/ReconcileUnrealizedCasts/ReconcileUnrealizedCasts.h"
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/IR/Threading.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "mlir/Transforms/Passes.h"
@@ -26,6 +27,13 @@ using namespace attn;
 using namespace attn::nvptx;
 
 namespace {
+/// A kernel, and its function before that is in the device module.
+struct LoweredKernel {
+  tile::KernelOp kernel;
+  OwningOpRef<LLVM::LLVMFuncOp> function;
+  int64_t sharedAlignment = 0;
+};
+
 struct LowerTiles : nvptx::impl::LowerTilesBase<LowerTiles> {
   using LowerTilesBase::LowerTilesBase;
 
@@ -35,6 +43,7 @@ struct LowerTiles : nvptx::impl::LowerTilesBase<LowerTiles> {
   }
   LogicalResult run();
   ModuleOp createDeviceModule();
+  LogicalResult lowerKernel(LoweredKernel &lowered);
   LogicalResult lowerKernels(ArrayRef<tile::KernelOp> kernels, ModuleOp device);
   LogicalResult lowerPrograms(ArrayRef<tile::ProgramOp> programs,
                               ArrayRef<tile::KernelOp> kernels);
@@ -53,39 +62,59 @@ ModuleOp LowerTiles::createDeviceModule() {
   return device;
 }
 
+LogicalResult LowerTiles::lowerKernel(LoweredKernel &lowered) {
+  tile::KernelOp kernel = lowered.kernel;
+  FailureOr<KernelOperands> operands = findOperands(kernel, getOperation());
+  if (failed(operands))
+    return failure();
+  KernelLowering lowering(kernel, *operands, threads, accurate);
+  if (lowering.getSharedBytes() > sharedBytes)
+    return kernel.emitOpError("needs ")
+           << lowering.getSharedBytes()
+           << " bytes of shared memory for its tiles, but a block may have "
+           << int64_t(sharedBytes);
+  Block place;
+  OpBuilder b(&getContext());
+  b.setInsertionPointToEnd(&place);
+  FailureOr<LLVM::LLVMFuncOp> function = lowering.run(b);
+  if (failed(function))
+    return failure();
+  (*function)->setAttr(threadsAttr,
+                       b.getI64IntegerAttr(lowering.getNumThreads()));
+  SmallVector<Attribute> maps;
+  for (const TensorMap &map : lowering.getMaps()) {
+    SmallVector<int64_t> numbers{map.slot};
+    llvm::append_range(numbers, map.extents);
+    llvm::append_range(numbers, map.box);
+    maps.push_back(b.getDenseI64ArrayAttr(numbers));
+  }
+  (*function)->setAttr(mapsAttr, b.getArrayAttr(maps));
+  (*function)->setAttr(sharedBytesAttr,
+                       b.getI64IntegerAttr(lowering.getSharedBytes()));
+  if (kernel.getPersistent())
+    (*function)->setAttr(persistentAttr, b.getUnitAttr());
+  (*function)->remove();
+  lowered.function = *function;
+  lowered.sharedAlignment = lowering.getSharedAlignment();
+  return success();
+}
+
+/// Lowers kernels at the same time: each reads its own operations and writes to
+/// its own function.
 LogicalResult LowerTiles::lowerKernels(ArrayRef<tile::KernelOp> kernels,
                                        ModuleOp device) {
-  OpBuilder b = OpBuilder::atBlockEnd(device.getBody());
-  for (tile::KernelOp kernel : kernels) {
-    FailureOr<KernelOperands> operands = findOperands(kernel, getOperation());
-    if (failed(operands))
-      return failure();
-    KernelLowering lowering(kernel, *operands, threads, accurate);
-    if (lowering.getSharedBytes() > sharedBytes)
-      return kernel.emitOpError("needs ")
-             << lowering.getSharedBytes()
-             << " bytes of shared memory for its tiles, but a block may have "
-             << int64_t(sharedBytes);
-    FailureOr<LLVM::LLVMFuncOp> function = lowering.run(b);
-    if (failed(function))
-      return failure();
-    (*function)->setAttr(threadsAttr,
-                         b.getI64IntegerAttr(lowering.getNumThreads()));
-    SmallVector<Attribute> maps;
-    for (const TensorMap &map : lowering.getMaps()) {
-      SmallVector<int64_t> numbers{map.slot};
-      llvm::append_range(numbers, map.extents);
-      llvm::append_range(numbers, map.box);
-      maps.push_back(b.getDenseI64ArrayAttr(numbers));
-    }
-    (*function)->setAttr(mapsAttr, b.getArrayAttr(maps));
-    auto shared = device.lookupSymbol<LLVM::GlobalOp>(sharedName);
-    if (int64_t(*shared.getAlignment()) < lowering.getSharedAlignment())
-      shared.setAlignment(lowering.getSharedAlignment());
-    (*function)->setAttr(sharedBytesAttr,
-                         b.getI64IntegerAttr(lowering.getSharedBytes()));
-    if (kernel.getPersistent())
-      (*function)->setAttr(persistentAttr, b.getUnitAttr());
+  std::vector<LoweredKernel> lowered;
+  for (tile::KernelOp kernel : kernels)
+    lowered.push_back({kernel});
+  if (failed(failableParallelForEach(
+          &getContext(), lowered,
+          [&](LoweredKernel &one) { return lowerKernel(one); })))
+    return failure();
+  auto shared = device.lookupSymbol<LLVM::GlobalOp>(sharedName);
+  for (LoweredKernel &one : lowered) {
+    device.push_back(one.function.release());
+    if (int64_t(*shared.getAlignment()) < one.sharedAlignment)
+      shared.setAlignment(one.sharedAlignment);
   }
   return success();
 }
@@ -145,7 +174,12 @@ struct ApproximateMath : nvptx::impl::ApproximateMathBase<ApproximateMath> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     populateApproximateMathPatterns(patterns);
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+    // Whatever is no function stays as it is: the passes to come fold it.
+    GreedyRewriteConfig config;
+    config.enableFolding(false).enableConstantCSE(false);
+    config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);
+    if (failed(
+            applyPatternsGreedily(getOperation(), std::move(patterns), config)))
       signalPassFailure();
   }
 };
