@@ -241,6 +241,8 @@ static FailureOr<TileDemand> tryTiles(ModuleOp module,
     return success(message.getSeverity() != DiagnosticSeverity::Error);
   });
   PassManager pm(clone->getOperation()->getName());
+  // What is chosen is mapped again, and checked then.
+  pm.enableVerifier(false);
   for (Stage stage : getStagesBetween(lastCascadeStage, Stage::Bind))
     buildStage(stage, pm, options);
   if (failed(pm.run(*clone)))
