@@ -34,8 +34,9 @@ public:
   int64_t getNarrowLaneTile() const override { return cpu.processor->lanes; }
   bool packsSharingRanks() const override { return true; }
   bool streamsAlongLanes() const override { return true; }
-  /// More fill half of the lanes, and cost no more as lanes.
-  int64_t getFewRows() const override { return cpu.processor->lanes / 2; }
+  /// More are lanes, which use what is transposed often enough.
+  static constexpr int64_t fewRows = 8;
+  int64_t getFewRows() const override { return fewRows; }
   /// One step of a product on AMX in bf16, and two.
   llvm::ArrayRef<int64_t> getShortTiles() const override {
     static constexpr int64_t sizes[] = {32, 64};

@@ -1,8 +1,10 @@
 //===- EmitCrosswise.cpp - Few rows against a tile as memory has it -------===//
 //
 // Of the few rows, blocks of a power of two share what is loaded of the tile's
-// rows. Sums of as many products as half of the registers hold are made at a
-// time, or added to as many vectors as fill two thirds of them or more.
+// rows: of a fourth of the registers at most, or a sum would share none of what
+// it loads of the few. Sums of as many products as half of the registers hold
+// are made at a time, or added to as many vectors as fill two thirds of them or
+// more.
 //
 //===----------------------------------------------------------------------===//
 
@@ -89,7 +91,8 @@ void CrosswiseLowering::forFew(FewBody body) {
   if (!fewRank)
     return body(k.constant(0), 1);
   Value end = fewEnd ? fewEnd : k.constant(numFew), done = k.constant(0);
-  for (int64_t count = llvm::bit_floor<uint64_t>(numFew); count; count /= 2) {
+  int64_t most = std::min(numFew, k.unit.registers / 4);
+  for (int64_t count = llvm::bit_floor<uint64_t>(most); count; count /= 2) {
     Value left = b.createOrFold<arith::SubIOp>(end, done);
     Value rest = b.createOrFold<arith::RemUIOp>(left, k.constant(count));
     Value next = b.createOrFold<arith::SubIOp>(end, rest);

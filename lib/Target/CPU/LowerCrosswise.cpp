@@ -15,6 +15,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "lib/Machine/CpuModel.h"
 #include "lib/Target/CPU/CrosswiseLowering.h"
 #include "lib/Target/CPU/Move.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -46,14 +47,15 @@ struct CrosswiseOperands {
 
 /// Whether `type` has `along` and, besides, at most one rank with few
 /// coordinates, which comes first and is written to `rank`.
-static bool hasFewRows(tile::TileType type, StringAttr along, int64_t lanes,
+static bool hasFewRows(tile::TileType type, StringAttr along,
                        StringAttr &rank) {
   ArrayRef<StringAttr> ranks = type.getRanks();
   if (!type.getElementType().isF32() || ranks.empty() ||
       ranks.back() != along || ranks.size() > 2)
     return false;
   rank = ranks.size() == 2 ? ranks.front() : StringAttr();
-  return !rank || (rank != along && type.getSizes().front() <= lanes / 2);
+  return !rank ||
+         (rank != along && type.getSizes().front() <= CpuModel::fewRows);
 }
 
 /// Whether `type` is [rank, along], or [along] without a rank.
@@ -70,7 +72,7 @@ getSumOperands(tile::ContractOp op, StringAttr laneRank, int64_t lanes) {
       op.getOver().size() != 1 || op.getOver()[0] != type.getRanks().front())
     return std::nullopt;
   CrosswiseOperands operands{op.getRhs(), op.getLhs(), {}};
-  if (!hasFewRows(op.getLhs().getType(), type.getRanks().front(), lanes,
+  if (!hasFewRows(op.getLhs().getType(), type.getRanks().front(),
                   operands.rank) ||
       !hasRanks(op.getResult().getType(), operands.rank, laneRank))
     return std::nullopt;
@@ -96,7 +98,7 @@ getAddOperands(tile::MapOp op, StringAttr laneRank, int64_t lanes) {
     auto type = cast<tile::TileType>(operands.tile.getType());
     auto few = cast<tile::TileType>(operands.few.getType());
     if (isTile(type, laneRank, lanes) &&
-        hasFewRows(few, laneRank, lanes, operands.rank) &&
+        hasFewRows(few, laneRank, operands.rank) &&
         hasRanks(op.getResult().getType(), operands.rank,
                  type.getRanks().front()))
       return operands;

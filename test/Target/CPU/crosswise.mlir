@@ -1,6 +1,8 @@
 // One row against tiles that are read as memory has them.
 
 // RUN: attn-opt %s --cpu-lower-tiles=prefetch-bytes=1024 --cse | FileCheck %s
+// RUN: attn-opt %s --cpu-lower-tiles="lanes=8 registers=16" --cse \
+// RUN:   | FileCheck %s --check-prefix=AVX2
 
 /// Where the rows of %K are whole and in one piece, the product reads them in
 /// the view; else they are transposed into scratch.
@@ -79,6 +81,12 @@ tile.kernel @rows grid(%h0 = h) lanes m
 //       CHECK:   vector.shuffle
 //       CHECK:   arith.addf
 // CHECK-COUNT-16:  math.fma
+/// With half as many registers, of half the size, blocks have four.
+//  AVX2-LABEL: llvm.func hidden @few(
+//        AVX2: llvm.func internal @{{attn.crosswise.[0-9]+}}(
+// AVX2-COUNT-8:  math.fma
+//    AVX2-NOT:   math.fma
+//        AVX2:   scf.yield
 tile.kernel @few grid(%h0 = h, %p0 = p: 8) lanes m
     (%Q: !tile.view<[h, p, e], f32>, %K: !tile.view<[h, m, e], f32>, %S: !tile.view<[h, p, m], f32>)
     attributes {ranks = [#attn.rank<"h", free, 0>, #attn.rank<"p", free, 0>, #attn.rank<"m", free, 0>, #attn.rank<"e", fixed, 32>]} {
@@ -89,10 +97,13 @@ tile.kernel @few grid(%h0 = h, %p0 = p: 8) lanes m
   tile.store %s, %S[%h0, %p0, %c0] dims ["", "p", "m"] : !tile.tile<[p: 8, m: 32], f32>, !tile.view<[h, p, m], f32>
 }
 
-/// More rows than half of the lanes use what is transposed often enough.
+/// More than eight rows use what is transposed often enough.
 // CHECK-LABEL: llvm.func hidden @negative_many(
 //   CHECK-NOT:   @attn.crosswise
 //       CHECK: llvm.func internal @attn.contract
+//  AVX2-LABEL: llvm.func hidden @negative_many(
+//    AVX2-NOT:   @attn.crosswise
+//        AVX2: llvm.func internal @attn.contract
 tile.kernel @negative_many grid(%h0 = h, %p0 = p: 16) lanes m
     (%Q: !tile.view<[h, p, e], f32>, %K: !tile.view<[h, m, e], f32>, %S: !tile.view<[h, p, m], f32>)
     attributes {ranks = [#attn.rank<"h", free, 0>, #attn.rank<"p", free, 0>, #attn.rank<"m", free, 0>, #attn.rank<"e", fixed, 32>]} {
