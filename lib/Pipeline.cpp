@@ -130,8 +130,13 @@ static void buildRoles(OpPassManager &kernels, const PipelineOptions &options) {
   kernels.addPass(nvptx::createSpecialise(specialise));
   // Of kernels that have roles, as the next one.
   kernels.addPass(nvptx::createMergeBranches());
+  nvptx::OverlapProductsOptions overlap;
+  if (options.earlyBranches)
+    overlap.productsPerFunction =
+        lookupGpu(options.target)->getProductsPerFunction();
+  overlap.pingPongs = options.pingPong;
   if (options.overlap)
-    kernels.addPass(nvptx::createOverlapProducts());
+    kernels.addPass(nvptx::createOverlapProducts(overlap));
   // Of loops as these passes leave them; kernels without roles lose what
   // Intervals found for groups.
   kernels.addPass(nvptx::createShareTurns());

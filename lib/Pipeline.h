@@ -105,6 +105,15 @@ struct PipelineOptions : mlir::PassPipelineOptions<PipelineOptions> {
       *this, "overlap", llvm::cl::init(true),
       llvm::cl::desc("let warpgroups' products run during the next turn of "
                      "their loop")};
+  Option<bool> earlyBranches{
+      *this, "early-branches", llvm::cl::init(true),
+      llvm::cl::desc("let a turn whose products take longer than its "
+                     "exponentials ask before them whether its tile is whole, "
+                     "where the last one alone may not be")};
+  Option<bool> pingPong{
+      *this, "ping-pong", llvm::cl::init(true),
+      llvm::cl::desc("let warpgroups start their products one after another, "
+                     "where the loops of all tasks are as long")};
   Option<int64_t> split{
       *this, "split", llvm::cl::init(16),
       llvm::cl::desc(

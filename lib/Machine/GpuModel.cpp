@@ -44,6 +44,19 @@ std::optional<GpuDescription> attn::lookupGpu(StringRef name) {
   return std::nullopt;
 }
 
+double GpuDescription::getProductsPerFunction() const {
+  double products = 0, functions = 0;
+  for (const MachineUnit &unit : machine->units) {
+    if (const OperationCost *product = unit.lookupNarrowProduct(16))
+      products = std::max(products, unit.getLanes() / product->cycles);
+    auto exponential = unit.operations.find("exp2");
+    if (exponential != unit.operations.end())
+      functions =
+          std::max(functions, unit.getLanes() / exponential->second.cycles);
+  }
+  return functions > 0 ? products / functions : 0;
+}
+
 int64_t GpuModel::getSharedStreamBytes() const {
   const MachineMemory &own = gpu.machine->memories.back(),
                       &shared = *std::prev(gpu.machine->memories.end(), 2);

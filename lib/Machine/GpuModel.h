@@ -22,6 +22,9 @@ struct GpuDescription {
   mlir::ArrayRef<TileChoice> warpgroupTiles;
 
   bool hasWarpgroups() const { return !warpgroupTiles.empty(); }
+  /// Multiply-adds of 16-bit numbers on the tensor cores in the time of one
+  /// exponential, by the machine's units; 0 where it has no such.
+  double getProductsPerFunction() const;
 };
 
 /// The architectures of a machine with a `multiprocessor`, newest first.

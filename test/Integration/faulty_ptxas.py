@@ -59,7 +59,7 @@ def delay(text):
     other."""
     wait = ("{ .reg .b32 %delay; mov.u32 %delay, %clock; "
             "and.b32 %delay, %delay, 1023; nanosleep.u32 %delay; }")
-    return re.subn(r"^(?=\s+(?:mbarrier\.(?:try|arrive)|"
+    return re.subn(r"^(?=\s+(?:mbarrier\.(?:try|arrive)|bar\.arrive|"
                    r"cp\.async\.bulk\.tensor))", "\t" + wait + "\n", text,
                    flags=re.M)
 

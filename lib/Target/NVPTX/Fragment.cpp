@@ -159,6 +159,13 @@ SmallVector<tile::ContractOp> nvptx::getFirstProducts(scf::ForOp loop) {
   return first;
 }
 
+scf::IfOp nvptx::getEarlyBranch(scf::ForOp loop) {
+  for (auto branch : loop.getBody()->getOps<scf::IfOp>())
+    if (branch->hasAttr(earlyBranch))
+      return branch;
+  return {};
+}
+
 /// The last grid rank of whose coordinate one of `bounds` is made.
 static std::optional<unsigned> findRank(tile::KernelOp kernel,
                                         SetVector<Value> bounds) {

@@ -49,6 +49,17 @@ inline bool isWarpgroupContract(mlir::Operation *op) {
   return contract && isSwizzled(contract.getLhs());
 }
 
+/// On a branch in a loop whose products overlap: it is taken before a turn's
+/// products, so that either side has all of the turn.
+constexpr llvm::StringLiteral earlyBranch = "tile.early";
+
+/// The loop's branch that has it; null if none has.
+mlir::scf::IfOp getEarlyBranch(mlir::scf::ForOp loop);
+
+/// On a loop whose products overlap: warpgroups start those of a turn one after
+/// another, so that one's exponentials are computed while another's run.
+constexpr llvm::StringLiteral pingPong = "tile.ping_pong";
+
 /// The operation in the load's own block that uses its tile first, or last;
 /// null where others use it too.
 mlir::Operation *getUse(tile::LoadOp load, bool isFirst);

@@ -57,6 +57,18 @@ Value nvptx::emitLoad(ImplicitLocOpBuilder &b, Type type, Value pointer,
   return arith::BitcastOp::create(b, type, loaded);
 }
 
+Value nvptx::emitPackPair(ImplicitLocOpBuilder &b, Value low, Value high,
+                          Type element) {
+  StringRef type = element.isBF16() ? "bf16x2" : "f16x2";
+  return LLVM::InlineAsmOp::create(
+             b, b.getI32Type(), ValueRange{high, low},
+             ("cvt.rn." + type + ".f32 $0, $1, $2;").str(), "=r,f,f",
+             /*has_side_effects=*/false, /*is_align_stack=*/false,
+             LLVM::tailcallkind::TailCallKind::None, LLVM::AsmDialectAttr(),
+             ArrayAttr())
+      .getRes();
+}
+
 Value nvptx::emitThreadAnew(ImplicitLocOpBuilder &b) {
   return emitMove(b, "%tid.x");
 }
@@ -193,6 +205,12 @@ void nvptx::emitBarrier(ImplicitLocOpBuilder &b, Value number,
 void nvptx::emitBarrier(ImplicitLocOpBuilder &b, int64_t number,
                         int64_t threads) {
   emitBarrier(b, makeInteger(b, b.getI32Type(), number), threads);
+}
+
+void nvptx::emitArriveAtBarrier(ImplicitLocOpBuilder &b, Value number,
+                                int64_t threads) {
+  NVVM::BarrierArriveOp::create(b, number,
+                                makeInteger(b, b.getI32Type(), threads));
 }
 
 Value nvptx::emitUniform(ImplicitLocOpBuilder &b, Value value) {

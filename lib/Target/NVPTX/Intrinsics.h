@@ -73,6 +73,14 @@ void emitBarrier(mlir::ImplicitLocOpBuilder &b, int64_t number,
 /// The same of a barrier whose number, an i32, a warp computes.
 void emitBarrier(mlir::ImplicitLocOpBuilder &b, mlir::Value number,
                  int64_t threads);
+/// Two f32 rounded to `element`s in a word, by assembly that LLVM leaves where
+/// it is.
+mlir::Value emitPackPair(mlir::ImplicitLocOpBuilder &b, mlir::Value low,
+                         mlir::Value high, mlir::Type element);
+
+/// Counts this thread at a barrier, for those that wait there.
+void emitArriveAtBarrier(mlir::ImplicitLocOpBuilder &b, mlir::Value number,
+                         int64_t threads);
 /// `value` of the warp's first thread: the same in all, and known to be.
 mlir::Value emitUniform(mlir::ImplicitLocOpBuilder &b, mlir::Value value);
 /// True in one thread of the warp.

@@ -55,8 +55,10 @@ using Position = llvm::SmallDenseMap<mlir::StringAttr, mlir::Value, 4>;
 using RankSize = std::pair<mlir::StringAttr, int64_t>;
 
 /// Barriers of a block; 0 is that of all threads.
-/// From the last on, one of each warpgroup that computes.
-constexpr int64_t computeBarrier = 1, producerBarrier = 2, groupBarrier = 3;
+/// From `groupBarrier` on, one of each warpgroup that computes; from
+/// `orderBarrier` on, one where each awaits its turn among them.
+constexpr int64_t computeBarrier = 1, producerBarrier = 2, groupBarrier = 3,
+                  orderBarrier = 6;
 
 class KernelLowering;
 
@@ -349,6 +351,16 @@ private:
 
   //===--- Products that overlap (LowerOverlap) ---------------------------===//
 
+  /// Whether some loop's warpgroups start products one after another; then the
+  /// first one may begin (`beginOrder`), each awaits those before it in each
+  /// turn of such a loop and lets the next one start, and none is left at the
+  /// end (`endOrder`).
+  bool hasOrder();
+  void beginOrder();
+  void awaitOrder(mlir::Operation *loop);
+  void passOrder(mlir::Operation *loop);
+  void endOrder();
+
   struct Pending;
   struct Turn;
   bool isOverlapped(mlir::Operation *op);
@@ -356,6 +368,10 @@ private:
   mlir::LogicalResult lowerTurn(mlir::scf::ForOp op,
                                 llvm::MutableArrayRef<Pending> pending,
                                 Turn &turn);
+  /// A turn in the loop, with what `flatten` returns after it for the next one.
+  mlir::LogicalResult
+  lowerLoopTurn(mlir::scf::ForOp op, llvm::MutableArrayRef<Pending> pending,
+                llvm::function_ref<llvm::SmallVector<mlir::Value>()> flatten);
   void startPending(Pending &pending, mlir::Value turn);
   void awaitPending(mlir::scf::ForOp op, llvm::MutableArrayRef<Pending> pending,
                     mlir::Value turn);

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "lib/Target/NVPTX/Intrinsics.h"
 #include "lib/Target/NVPTX/KernelLowering.h"
 #include "lib/Target/Scalar.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -41,10 +42,12 @@ static void convertInRegisters(KernelLowering &k, tile::ConvertOp op) {
              getLayout(type, k.getLaneRank()) &&
          "elements would change threads");
   ArrayRef<Value> from = k.getFragment(op.getInput());
+  // LLVM would round behind an early branch what either side has computed.
+  auto loop = dyn_cast<scf::ForOp>(op->getParentOp());
+  auto *pack = loop && getEarlyBranch(loop) ? emitPackPair : packPair;
   SmallVector<Value> words;
   for (size_t reg = 0; reg != from.size(); reg += 2)
-    words.push_back(
-        packPair(k.b, from[reg], from[reg + 1], type.getElementType()));
+    words.push_back(pack(k.b, from[reg], from[reg + 1], type.getElementType()));
   k.setFragment(op.getResult(), std::move(words));
 }
 

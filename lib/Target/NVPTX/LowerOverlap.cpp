@@ -12,11 +12,15 @@
 //     stage 1 of the last turn
 //   }
 //
+// Where OverlapProducts says so, a turn in the loop branches before its
+// products, and all that is behind the branch is emitted for either side.
+//
 //===----------------------------------------------------------------------===//
 
 #include "lib/Target/NVPTX/Intrinsics.h"
 #include "lib/Target/NVPTX/KernelLowering.h"
 #include "lib/Target/Scalar.h"
+#include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
@@ -33,6 +37,7 @@ struct KernelLowering::Pending {
 /// What a turn's lowering has come to.
 struct KernelLowering::Turn {
   bool hasPending;
+  Region *side = nullptr; ///< of a branch that has been taken already
   bool isStarted = false, isAwaited = false;
 };
 
@@ -43,6 +48,49 @@ bool KernelLowering::isOverlapped(Operation *op) {
                                 return contract.getStage() > 0;
                               });
 }
+
+//===----------------------------------------------------------------------===//
+// One warpgroup after another
+//===----------------------------------------------------------------------===//
+
+bool KernelLowering::hasOrder() {
+  return kernel
+      .walk([](scf::ForOp loop) {
+        return loop->hasAttr(pingPong) ? WalkResult::interrupt()
+                                       : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
+void KernelLowering::beginOrder() {
+  Value isLast = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, warpgroup,
+                                       small(getNumGroups() - 1));
+  when(isLast,
+       [&] { emitArriveAtBarrier(b, small(orderBarrier), 2 * groupThreads); });
+}
+
+void KernelLowering::awaitOrder(Operation *loop) {
+  if (loop->hasAttr(pingPong))
+    emitBarrier(b, add(warpgroup, small(orderBarrier)), 2 * groupThreads);
+}
+
+void KernelLowering::passOrder(Operation *loop) {
+  if (!loop->hasAttr(pingPong))
+    return;
+  Value next = arith::RemUIOp::create(b, add(warpgroup, small(1)),
+                                      small(getNumGroups()));
+  emitArriveAtBarrier(b, add(next, small(orderBarrier)), 2 * groupThreads);
+}
+
+void KernelLowering::endOrder() {
+  Value isFirst =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::eq, warpgroup, small(0));
+  when(isFirst, [&] { emitBarrier(b, orderBarrier, 2 * groupThreads); });
+}
+
+//===----------------------------------------------------------------------===//
+// Turns
+//===----------------------------------------------------------------------===//
 
 void KernelLowering::startPending(Pending &pending, Value turn) {
   pending.sums = startProduct(pending.op, pending.words, pending.acc, turn);
@@ -81,6 +129,19 @@ static bool needsPending(Operation *op, scf::ForOp loop, ValueRange carried) {
   return needs;
 }
 
+/// What a turn does, in order: in front of a branch that has been taken stands
+/// what that side does.
+static SmallVector<Operation *> getTurnOps(Block &block, Region *side) {
+  SmallVector<Operation *> ops;
+  for (Operation &op : block.without_terminator()) {
+    if (side && side->getParentOp() == &op)
+      for (Operation &inner : side->front().without_terminator())
+        ops.push_back(&inner);
+    ops.push_back(&op);
+  }
+  return ops;
+}
+
 LogicalResult KernelLowering::lowerTurn(scf::ForOp op,
                                         MutableArrayRef<Pending> pending,
                                         Turn &turn) {
@@ -91,11 +152,17 @@ LogicalResult KernelLowering::lowerTurn(scf::ForOp op,
   for (Pending &product : pending)
     carried.push_back(op.getRegionIterArg(product.result));
   SmallVector<Pending> next(pending.begin(), pending.end());
-  for (Operation &inner : block->without_terminator()) {
-    b.setLoc(inner.getLoc());
-    auto contract = dyn_cast<tile::ContractOp>(&inner);
+  for (Operation *inner : getTurnOps(*block, turn.side)) {
+    b.setLoc(inner->getLoc());
+    if (turn.side && turn.side->getParentOp() == inner) {
+      bindFlat(inner->getResults(),
+               flatten(turn.side->front().getTerminator()->getOperands()));
+      continue;
+    }
+    auto contract = dyn_cast<tile::ContractOp>(inner);
     if (contract && contract == first.front()) {
       SmallVector<Value> all;
+      awaitOrder(op);
       for (tile::ContractOp product : first) {
         ArrayRef<Value> words, acc;
         if (isInRegisters(product.getRhs()))
@@ -107,6 +174,7 @@ LogicalResult KernelLowering::lowerTurn(scf::ForOp op,
       if (turn.hasPending)
         for (Pending &product : pending)
           startPending(product, previous);
+      passOrder(op);
       emitAwaitProducts(b, turn.hasPending ? pending.size() : 0, all);
       ArrayRef<Value> rest = all;
       for (tile::ContractOp product : first) {
@@ -130,17 +198,58 @@ LogicalResult KernelLowering::lowerTurn(scf::ForOp op,
       continue;
     }
     if (turn.hasPending && turn.isStarted && !turn.isAwaited &&
-        needsPending(&inner, op, carried)) {
+        needsPending(inner, op, carried)) {
       awaitPending(op, pending, previous);
       turn.isAwaited = true;
     }
-    if (failed(lowerOp(&inner)))
+    if (failed(lowerOp(inner)))
       return failure();
   }
   if (turn.hasPending && !turn.isAwaited)
     awaitPending(op, pending, previous);
   endTurn(block);
   llvm::copy(next, pending.begin());
+  return success();
+}
+
+LogicalResult KernelLowering::lowerLoopTurn(
+    scf::ForOp op, MutableArrayRef<Pending> pending,
+    llvm::function_ref<SmallVector<Value>()> flatten) {
+  auto lowerSide = [&](Region *side) -> LogicalResult {
+    Turn turn{/*hasPending=*/true, side};
+    if (failed(lowerTurn(op, pending, turn)))
+      return failure();
+    scf::YieldOp::create(b, flatten());
+    return success();
+  };
+  scf::IfOp branch = getEarlyBranch(op);
+  if (!branch)
+    return lowerSide(/*side=*/nullptr);
+  BackwardSliceOptions ofTurn;
+  ofTurn.inclusive = true;
+  ofTurn.filter = [&](Operation *inner) { return inner->getParentOp() == op; };
+  SetVector<Operation *> slice;
+  if (failed(getBackwardSlice(branch.getCondition(), &slice, ofTurn)))
+    return failure();
+  for (Operation *inner : slice)
+    if (failed(lowerOp(inner)))
+      return failure();
+  auto lowered = scf::IfOp::create(
+      b, ValueRange(flatten()).getTypes(), getValue(branch.getCondition()),
+      /*addThenBlock=*/true, /*addElseBlock=*/true);
+  SmallVector<Pending> before(pending);
+  SmallVector<Value> turnsBefore = getTurns(op);
+  OpBuilder::InsertionGuard guard(b);
+  for (auto [from, to] :
+       llvm::zip(branch->getRegions(), lowered->getRegions())) {
+    llvm::copy(before, pending.begin());
+    setTurns(op, turnsBefore);
+    b.setInsertionPointToEnd(&to.front());
+    if (failed(lowerSide(&from)))
+      return failure();
+  }
+  b.setInsertionPointAfter(lowered);
+  scf::YieldOp::create(b, lowered.getResults());
   return success();
 }
 
@@ -221,10 +330,8 @@ LogicalResult KernelLowering::lowerOverlappedFor(scf::ForOp op) {
       coordinate = add(lower, mul(toIndex(toInt(coordinate)), step));
     values.map(op.getInductionVar(), coordinate);
     bindTurn(earlyArguments, loop.getRegionIterArgs());
-    Turn turn{/*hasPending=*/true};
-    if (failed(lowerTurn(op, pending, turn)))
+    if (failed(lowerLoopTurn(op, pending, flattenTurn)))
       return failure();
-    scf::YieldOp::create(b, flattenTurn());
   }
   bindTurn(earlyResults, loop.getResults());
   // A product of stage 1 reads tiles of its turn, and registers.

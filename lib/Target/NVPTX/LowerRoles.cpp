@@ -363,7 +363,8 @@ KernelLowering::lowerTasks(llvm::function_ref<LogicalResult()> body) {
   SmallVector<Location> locations(types.size(), b.getLoc());
   auto loop = scf::WhileOp::create(b, types, carried);
   OpBuilder::InsertionGuard guard(b);
-  llvm::SaveAndRestore savedThread(thread), savedFirst(isFirstOfGroup);
+  llvm::SaveAndRestore savedThread(thread), savedGroup(warpgroup),
+      savedFirst(isFirstOfGroup);
   llvm::SaveAndRestore savedOffset(frameOffset);
 
   Block *before = b.createBlock(&loop.getBefore(), {}, types, locations);
@@ -478,9 +479,15 @@ LogicalResult KernelLowering::lowerRoles() {
   warpgroup = arith::SubIOp::create(b, group, small(1));
   thread = arith::SubIOp::create(b, thread, small(groupThreads));
   begin();
-  return lowerTasks([&] {
-    LogicalResult result = lowerBlock(body);
-    awaitLastTiles();
-    return result;
-  });
+  if (hasOrder())
+    beginOrder();
+  if (failed(lowerTasks([&] {
+        LogicalResult result = lowerBlock(body);
+        awaitLastTiles();
+        return result;
+      })))
+    return failure();
+  if (hasOrder())
+    endOrder();
+  return success();
 }

@@ -12,7 +12,9 @@
 // barrier, and its warps await each other before it gives back: a warp that is
 // late would miss a phase. The places of the last tiles are not used again, but
 // in a persistent kernel: those it awaits when all else is done, for the block
-// must not end before they have come.
+// must not end before they have come. Where warpgroups start products one after
+// another, it lets the next one start in each turn that it leaves out; so their
+// turns are those of persistent kernels, which count them all.
 //
 //===----------------------------------------------------------------------===//
 
@@ -57,6 +59,8 @@ void KernelLowering::awaitTurns(Block *block, Value first, Value last,
       awaitTile(load, loop.getInductionVar());
   if (!releases)
     return;
+  awaitOrder(block->getParentOp());
+  passOrder(block->getParentOp());
   awaitGroup();
   for (tile::LoadOp load : ringLoads)
     if (load->getBlock() == block)

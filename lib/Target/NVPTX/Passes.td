@@ -143,7 +143,23 @@ def OverlapProducts : Pass<"nvptx-overlap-products", "::attn::tile::KernelOp"> {
     ```
     The tensor cores then multiply by the last turn's weights while this turn
     makes its own (LowerOverlap.cpp).
+
+    ```mlir
+      %w = scf.if %is_whole {..} else {..} {tile.early}
+    ```
+    is a branch that a turn takes before its products, in a loop whose last tile
+    alone may be cut, by its extent, and whose products take longer than its
+    exponentials: either side then has all of the turn. With `ping-pong`, a loop
+    `{tile.ping_pong}` of a persistent kernel whose loops are as long in all
+    tasks lets warpgroups start their products one after another.
   }];
+  let options = [
+    Option<"productsPerFunction", "products-per-function", "double", "0",
+           "multiply-adds of the tensor cores in the time of an exponential; 0: "
+           "no branch is taken early">,
+    Option<"pingPongs", "ping-pong", "bool", "false",
+           "warpgroups start their products one after another">,
+  ];
 }
 
 def ShareTurns : Pass<"nvptx-share-turns", "::attn::tile::KernelOp"> {
