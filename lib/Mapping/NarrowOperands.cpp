@@ -27,14 +27,18 @@ namespace attn {
 using namespace mlir;
 using namespace attn;
 
-/// The type that `tile`'s values have in memory, if all of them are loaded or
-/// 0: rounding to it changes nothing. Null otherwise.
+/// The type that `tile`'s values have in memory, if all of them are loaded,
+/// read or 0: rounding to it changes nothing. Null otherwise.
 static Type getExactType(Value tile) {
   if (auto load = tile.getDefiningOp<tile::LoadOp>())
     return load.getView().getType().getElementType();
   auto map = tile.getDefiningOp<tile::MapOp>();
   if (!map || !map.getReducers().empty())
     return {};
+  // As queries are whose heads share keys: their rank is a part of a view's.
+  auto read = map.getYield().getValue().getDefiningOp<tile::ReadOp>();
+  if (read && !map.getYield().getFilter())
+    return cast<tile::ViewType>(read.getView().getType()).getElementType();
   // `select(condition, x, 0)`: a load with some of its coordinates removed.
   auto select = map.getYield().getValue().getDefiningOp<arith::SelectOp>();
   if (!select || (!matchPattern(select.getFalseValue(), m_AnyZeroFloat()) &&

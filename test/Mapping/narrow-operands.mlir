@@ -61,6 +61,37 @@ tile.kernel @scaled grid(%p0 = p: 32) lanes p
 
 // -----
 
+// Neither is what is read an element at a time, as queries are whose heads share
+// keys.
+// CHECK-LABEL: tile.kernel @read
+// CHECK: %[[Q:.*]] = tile.map
+// CHECK: tile.read %Q
+// CHECK: %[[N:.*]] = tile.convert %[[Q]]
+// CHECK: tile.contract %{{.*}}, %[[N]] over ["e"]
+// CHECK: tile.map
+// CHECK: arith.mulf %{{.*}}, %cst
+tile.kernel @read grid(%p0 = p: 32) lanes p
+    (%Q: !tile.view<[p, e], bf16>, %K: !tile.view<[m, e], bf16>, %O: !tile.view<[p, m], f32>) attributes {ranks = [#attn.rank<"p", free, 0>, #attn.rank<"m", fixed, 64>, #attn.rank<"e", fixed, 64>]} {
+  %c0 = arith.constant 0 : index
+  %scale = arith.constant 3.000000e+00 : f32
+  %k = tile.load %K[%c0, %c0] dims ["m", "e"] : !tile.view<[m, e], bf16> -> !tile.tile<[m: 64, e: 64], f32>
+  %q = tile.map ranks ["e", "p"] sizes [64, 32] at(%c0, %p0) reducers [] {
+    %e = tile.coord "e"
+    %p = tile.coord "p"
+    %x, %valid = tile.read %Q[%p, %e] : <[p, e], bf16> -> f32
+    tile.yield %x : f32
+  } : !tile.tile<[e: 64, p: 32], f32>
+  %c = tile.map ranks ["e", "p"] sizes [64, 32] at(%c0, %p0) ins(%q : !tile.tile<[e: 64, p: 32], f32>) reducers [] {
+  ^bb0(%a: f32):
+    %x = arith.mulf %a, %scale : f32
+    tile.yield %x : f32
+  } : !tile.tile<[e: 64, p: 32], f32>
+  %s = tile.contract %k, %c over ["e"] : !tile.tile<[m: 64, e: 64], f32>, !tile.tile<[e: 64, p: 32], f32> -> !tile.tile<[m: 64, p: 32], f32>
+  tile.store %s, %O[%p0, %c0] dims ["p", "m"] : !tile.tile<[m: 64, p: 32], f32>, !tile.view<[p, m], f32>
+}
+
+// -----
+
 /// Rounding keeps order: a positive factor multiplies the maximum and not what
 /// it is of; of a negative one the maximum would be a minimum.
 // CHECK-LABEL: tile.kernel @maxima
