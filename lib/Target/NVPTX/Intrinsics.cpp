@@ -292,66 +292,81 @@ void nvptx::emitCopyBox(ImplicitLocOpBuilder &b, Value target, Value map,
 // Warpgroups
 //===----------------------------------------------------------------------===//
 
-/// Assembly with side effects that takes each of `values` in, unless it only
-/// writes them, and out in its register, and reads `operands` throughout.
+static Type getStruct(ImplicitLocOpBuilder &b, size_t size) {
+  return LLVM::LLVMStructType::getLiteral(
+      b.getContext(), SmallVector<Type>(size, b.getF32Type()));
+}
+
+/// Assembly with side effects that takes each of `values` in and out in its
+/// register, then reads `operands`.
 static void emitAssembly(ImplicitLocOpBuilder &b, const Twine &text,
-                         MutableArrayRef<Value> values, bool onlyWrites = false,
+                         MutableArrayRef<Value> values,
                          ArrayRef<Value> operands = {},
                          StringRef constraints = "") {
-  std::string all;
+  std::string tied;
   for (size_t i = 0; i != values.size(); ++i)
-    all += i ? ",=&f" : "=&f";
-  SmallVector<Value> inputs;
-  if (!onlyWrites)
-    for (auto [i, value] : llvm::enumerate(values)) {
-      all += "," + std::to_string(i);
-      inputs.push_back(value);
-    }
-  llvm::append_range(inputs, operands);
-  Type type = LLVM::LLVMStructType::getLiteral(
-      b.getContext(), SmallVector<Type>(values.size(), b.getF32Type()));
-  Value result = LLVM::InlineAsmOp::create(
-                     b, type, inputs, text.str(), all + constraints.str(),
-                     /*has_side_effects=*/true, /*is_align_stack=*/false,
-                     LLVM::tailcallkind::TailCallKind::None,
-                     LLVM::AsmDialectAttr(), ArrayAttr())
-                     .getRes();
+    tied += i ? ",=f" : "=f";
+  for (size_t i = 0; i != values.size(); ++i)
+    tied += "," + std::to_string(i);
+  SmallVector<Value> all(values.begin(), values.end());
+  llvm::append_range(all, operands);
+  Value result =
+      LLVM::InlineAsmOp::create(
+          b, getStruct(b, values.size()), all, text.str(),
+          tied + constraints.str(), /*has_side_effects=*/true,
+          /*is_align_stack=*/false, LLVM::tailcallkind::TailCallKind::None,
+          LLVM::AsmDialectAttr(), ArrayAttr())
+          .getRes();
   llvm::copy(unpack(b, result), values.begin());
+}
+
+/// NVVM has no operation that takes the left operand from registers.
+static void emitFromRegisters(ImplicitLocOpBuilder &b,
+                              const nvptx::WarpgroupProduct &product,
+                              MutableArrayRef<Value> sums) {
+  std::string registers, words,
+      type = product.element.isBF16() ? "bf16" : "f16";
+  auto name = [](size_t number) { return "$" + std::to_string(number); };
+  for (size_t i = 0; i != sums.size(); ++i)
+    registers += (i ? ", " : "") + name(i);
+  SmallVector<Value> operands(product.words);
+  std::string constraints;
+  for (size_t i = 0; i != operands.size(); ++i) {
+    words += (i ? ", " : "") + name(2 * sums.size() + i);
+    constraints += ",r";
+  }
+  operands.push_back(product.right);
+  std::string text = "wgmma.mma_async.sync.aligned.m64n" +
+                     std::to_string(2 * sums.size()) + "k16.f32." + type + "." +
+                     type + " {" + registers + "}, {" + words + "}, " +
+                     name(2 * sums.size() + product.words.size()) +
+                     ", 1, 1, 1, " + (product.isRightTransposed ? "1;" : "0;");
+  emitAssembly(b, text, sums, operands, constraints + ",l");
 }
 
 void nvptx::emitMultiplyAdd(ImplicitLocOpBuilder &b,
                             const nvptx::WarpgroupProduct &product,
                             MutableArrayRef<Value> sums) {
-  SmallVector<Value> operands;
-  std::string constraints;
-  size_t numbered = product.adds ? 2 * sums.size() : sums.size();
-  auto add = [&](Value value, StringRef constraint) {
-    operands.push_back(value);
-    constraints += "," + constraint.str();
-    return "$" + std::to_string(numbered++);
-  };
-  std::string registers, type = product.element.isBF16() ? "bf16" : "f16";
-  for (size_t i = 0; i != sums.size(); ++i)
-    registers += (i ? ", $" : "$") + std::to_string(i);
-  std::string begin = "wgmma.mma_async.sync.aligned.m64n" +
-                      std::to_string(2 * sums.size()) + "k16.f32." + type +
-                      "." + type + " {" + registers + "}, ";
+  if (!product.left)
+    return emitFromRegisters(b, product, sums);
+  Type type = getStruct(b, sums.size());
+  Value packed = LLVM::UndefOp::create(b, type);
+  if (product.adds)
+    for (auto [i, sum] : llvm::enumerate(sums))
+      packed = LLVM::InsertValueOp::create(b, packed, sum, int64_t(i));
+  NVVM::WGMMATypes element =
+      product.element.isBF16() ? NVVM::WGMMATypes::bf16 : NVVM::WGMMATypes::f16;
   // The layouts are as mma.sync has them: of columns for the right operand.
-  std::string transposed = product.isRightTransposed ? "1" : "0", text;
-  if (!product.left.empty())
-    transposed = (product.isLeftTransposed ? "1, " : "0, ") + transposed;
-  for (size_t i = 0; i != product.right.size(); ++i) {
-    std::string left;
-    if (product.left.empty())
-      for (Value word : product.words.slice(4 * i, 4))
-        left += (left.empty() ? "{" : ", ") + add(word, "r");
-    text += begin;
-    text += product.left.empty() ? left + "}" : add(product.left[i], "l");
-    text += ", " + add(product.right[i], "l");
-    text += i == 0 && !product.adds ? ", 0, 1, 1, " : ", 1, 1, 1, ";
-    text += transposed + ";\n";
-  }
-  emitAssembly(b, text, sums, !product.adds, operands, constraints);
+  Value result = NVVM::WgmmaMmaAsyncOp::create(
+      b, type, packed, product.left, product.right,
+      NVVM::MMAShapeAttr::get(b.getContext(), 64, 2 * sums.size(), 16), element,
+      element, NVVM::WGMMATypes::f32,
+      product.adds ? NVVM::WGMMAScaleOut::one : NVVM::WGMMAScaleOut::zero,
+      NVVM::WGMMAScaleIn::one, NVVM::WGMMAScaleIn::one,
+      product.isLeftTransposed ? NVVM::MMALayout::col : NVVM::MMALayout::row,
+      product.isRightTransposed ? NVVM::MMALayout::row : NVVM::MMALayout::col,
+      NVVM::MMAIntOverflowAttr());
+  llvm::copy(unpack(b, result), sums.begin());
 }
 
 void nvptx::emitBeginProducts(ImplicitLocOpBuilder &b) {

@@ -109,18 +109,17 @@ void emitCopyBox(mlir::ImplicitLocOpBuilder &b, mlir::Value target,
                  mlir::Value map, mlir::ValueRange coordinates,
                  mlir::Value barrier);
 
-/// Products of 64 rows by `2 * sums.size()` columns by 16, one after another.
+/// One wgmma of 64 rows by `2 * sums.size()` columns by 16.
 struct WarpgroupProduct {
   mlir::Type element;
-  llvm::ArrayRef<mlir::Value> words;    ///< of the left operands, four each; or
-  llvm::SmallVector<mlir::Value> left;  ///< none and their descriptors
-  llvm::SmallVector<mlir::Value> right; ///< descriptors
+  llvm::ArrayRef<mlir::Value> words; ///< of the left operand; or none and
+  mlir::Value left;                  ///< its descriptor
+  mlir::Value right;                 ///< a descriptor
   /// Whether an operand's rows, not its columns, are neighbours.
   bool isLeftTransposed = false, isRightTransposed = false;
-  bool adds = true; ///< to what is in `sums`, or starts from 0
+  bool adds = true; ///< or starts from 0
 };
-/// Starts products that add to `sums`, as one piece of assembly: what LLVM must
-/// do for each of many registers it does once.
+/// Starts a product that adds to `sums`.
 void emitMultiplyAdd(mlir::ImplicitLocOpBuilder &b,
                      const WarpgroupProduct &product,
                      llvm::MutableArrayRef<mlir::Value> sums);

@@ -102,20 +102,24 @@ SmallVector<Value> KernelLowering::startProduct(tile::ContractOp op,
                            : SharedLayout(rhs).getBlockBytes();
     left.emplace(prepare(op.getRhs(), mul(warpgroup, small(perGroup))));
     product.isLeftTransposed = left->isTransposed;
-  } else
-    product.words = words;
-  sums.resize(getNumWords(type, getLaneRank()));
+  }
+  if (!product.adds)
+    sums.assign(getNumWords(type, getLaneRank()),
+                makeConstant(b, b.getF32Type(), 0.0));
   SwizzledOperand right = prepare(op.getLhs(), Value());
   product.isRightTransposed = right.isTransposed;
   tile::TileType lhs = op.getLhs().getType();
   int64_t contracted = lhs.getSizes()[lhs.getRankPosition(over)];
+  emitBeginProducts(b);
   for (int64_t c = 0; c != contracted; c += step) {
     if (left)
-      product.left.push_back(left->getDescriptor(c));
-    product.right.push_back(right.getDescriptor(c));
+      product.left = left->getDescriptor(c);
+    else
+      product.words = words.slice(c / step * 4, 4);
+    product.right = right.getDescriptor(c);
+    emitMultiplyAdd(b, product, sums);
+    product.adds = true;
   }
-  emitBeginProducts(b);
-  emitMultiplyAdd(b, product, sums);
   emitCommitProducts(b);
   return sums;
 }
