@@ -35,10 +35,6 @@ static Type getExactType(Value tile) {
   auto map = tile.getDefiningOp<tile::MapOp>();
   if (!map || !map.getReducers().empty())
     return {};
-  // As queries are whose heads share keys: their rank is a part of a view's.
-  auto read = map.getYield().getValue().getDefiningOp<tile::ReadOp>();
-  if (read && !map.getYield().getFilter())
-    return cast<tile::ViewType>(read.getView().getType()).getElementType();
   // `select(condition, x, 0)`: a load with some of its coordinates removed.
   auto select = map.getYield().getValue().getDefiningOp<arith::SelectOp>();
   if (!select || (!matchPattern(select.getFalseValue(), m_AnyZeroFloat()) &&
@@ -48,6 +44,17 @@ static Type getExactType(Value tile) {
   if (!argument || argument.getOwner() != &map.getBody().front())
     return {};
   return getExactType(map.getInputs()[argument.getArgNumber()]);
+}
+
+/// The same, and the type of what is read an element at a time, as queries are
+/// whose heads share keys: the lanes are a part of their view's rank.
+static Type getStoredType(Value tile) {
+  auto map = tile.getDefiningOp<tile::MapOp>();
+  auto read = map ? map.getYield().getValue().getDefiningOp<tile::ReadOp>()
+                  : tile::ReadOp();
+  if (read && map.getReducers().empty() && !map.getYield().getFilter())
+    return read.getView().getType().getElementType();
+  return getExactType(tile);
 }
 
 /// Whether `value` of the region of `map` is the same at each of its points.
@@ -274,7 +281,7 @@ void OperandNarrower::run() {
       continue;
     for (OpOperand *other : {&op.getLhsMutable(), &op.getRhsMutable()}) {
       ScaledTile scaled = matchScaledTile(other->get());
-      if (op.getAcc() || !scaled.map || getExactType(scaled.tile) != element)
+      if (op.getAcc() || !scaled.map || getStoredType(scaled.tile) != element)
         continue;
       other->set(scaled.tile);
       multiplyWhereRead(op, scaled);
