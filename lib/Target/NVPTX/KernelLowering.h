@@ -368,10 +368,10 @@ private:
   mlir::LogicalResult lowerTurn(mlir::scf::ForOp op,
                                 llvm::MutableArrayRef<Pending> pending,
                                 Turn &turn);
-  /// A turn in the loop, with what `flatten` returns after it for the next one.
-  mlir::LogicalResult
-  lowerLoopTurn(mlir::scf::ForOp op, llvm::MutableArrayRef<Pending> pending,
-                llvm::function_ref<llvm::SmallVector<mlir::Value>()> flatten);
+  /// A turn in the loop, with what `flattenTurn` returns after it for the next.
+  mlir::LogicalResult lowerLoopTurn(
+      mlir::scf::ForOp op, llvm::MutableArrayRef<Pending> pending,
+      llvm::function_ref<llvm::SmallVector<mlir::Value>()> flattenTurn);
   void startPending(Pending &pending, mlir::Value turn);
   void awaitPending(mlir::scf::ForOp op, llvm::MutableArrayRef<Pending> pending,
                     mlir::Value turn);

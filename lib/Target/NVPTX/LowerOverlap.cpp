@@ -214,12 +214,12 @@ LogicalResult KernelLowering::lowerTurn(scf::ForOp op,
 
 LogicalResult KernelLowering::lowerLoopTurn(
     scf::ForOp op, MutableArrayRef<Pending> pending,
-    llvm::function_ref<SmallVector<Value>()> flatten) {
+    llvm::function_ref<SmallVector<Value>()> flattenTurn) {
   auto lowerSide = [&](Region *side) -> LogicalResult {
     Turn turn{/*hasPending=*/true, side};
     if (failed(lowerTurn(op, pending, turn)))
       return failure();
-    scf::YieldOp::create(b, flatten());
+    scf::YieldOp::create(b, flattenTurn());
     return success();
   };
   scf::IfOp branch = getEarlyBranch(op);
@@ -235,7 +235,7 @@ LogicalResult KernelLowering::lowerLoopTurn(
     if (failed(lowerOp(inner)))
       return failure();
   auto lowered = scf::IfOp::create(
-      b, ValueRange(flatten()).getTypes(), getValue(branch.getCondition()),
+      b, ValueRange(flattenTurn()).getTypes(), getValue(branch.getCondition()),
       /*addThenBlock=*/true, /*addElseBlock=*/true);
   SmallVector<Pending> before(pending);
   SmallVector<Value> turnsBefore = getTurns(op);
