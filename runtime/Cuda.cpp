@@ -114,9 +114,8 @@ static bool hasMachineCode(const attnrt_gpu_code &code, int capability) {
 }
 
 bool CudaDevice::canRun(const attnrt_gpu_code &code) const {
-  if (code.is_exact && int(code.capability) != capability)
-    return false;
-  return hasMachineCode(code, capability) || int(code.capability) <= capability;
+  return code.is_exact ? int(code.capability) == capability
+                       : int(code.capability) <= capability;
 }
 
 attnrt_status CudaDevice::getOwner(uintptr_t address, int32_t &owner) const {

@@ -27,8 +27,8 @@ namespace attn {
 using namespace mlir;
 using namespace attn;
 
-/// The type that `tile`'s values have in memory, if all of them are loaded,
-/// read or 0: rounding to it changes nothing. Null otherwise.
+/// The type that `tile`'s values have in memory, if all of them are loaded or
+/// 0: rounding to it changes nothing. Null otherwise.
 static Type getExactType(Value tile) {
   if (auto load = tile.getDefiningOp<tile::LoadOp>())
     return load.getView().getType().getElementType();

@@ -36,6 +36,10 @@ void emitBarrier(mlir::ImplicitLocOpBuilder &b);
 mlir::Value emitLoad(mlir::ImplicitLocOpBuilder &b, mlir::Type type,
                      mlir::Value pointer, mlir::Value condition,
                      bool isInvariant);
+/// Two f32 rounded to `element`s in a word, by assembly that LLVM leaves where
+/// it is.
+mlir::Value emitPackPair(mlir::ImplicitLocOpBuilder &b, mlir::Value low,
+                         mlir::Value high, mlir::Type element);
 /// `value` of the thread of the warp whose number differs in the bits of
 /// `mask`. Integers and floats of up to 64 bits.
 mlir::Value emitShuffleXor(mlir::ImplicitLocOpBuilder &b, mlir::Value value,
@@ -73,11 +77,6 @@ void emitBarrier(mlir::ImplicitLocOpBuilder &b, int64_t number,
 /// The same of a barrier whose number, an i32, a warp computes.
 void emitBarrier(mlir::ImplicitLocOpBuilder &b, mlir::Value number,
                  int64_t threads);
-/// Two f32 rounded to `element`s in a word, by assembly that LLVM leaves where
-/// it is.
-mlir::Value emitPackPair(mlir::ImplicitLocOpBuilder &b, mlir::Value low,
-                         mlir::Value high, mlir::Type element);
-
 /// Counts this thread at a barrier, for those that wait there.
 void emitArriveAtBarrier(mlir::ImplicitLocOpBuilder &b, mlir::Value number,
                          int64_t threads);

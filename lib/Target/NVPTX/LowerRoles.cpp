@@ -479,7 +479,8 @@ LogicalResult KernelLowering::lowerRoles() {
   warpgroup = arith::SubIOp::create(b, group, small(1));
   thread = arith::SubIOp::create(b, thread, small(groupThreads));
   begin();
-  if (hasOrder())
+  bool isOrdered = hasOrder();
+  if (isOrdered)
     beginOrder();
   if (failed(lowerTasks([&] {
         LogicalResult result = lowerBlock(body);
@@ -487,7 +488,7 @@ LogicalResult KernelLowering::lowerRoles() {
         return result;
       })))
     return failure();
-  if (hasOrder())
+  if (isOrdered)
     endOrder();
   return success();
 }
