@@ -127,6 +127,8 @@ static void buildRoles(OpPassManager &kernels, const PipelineOptions &options) {
   nvptx::SpecialiseOptions specialise;
   specialise.stages = options.ringStages;
   specialise.persistent = options.persistent;
+  specialise.sharedBytes =
+      lookupGpu(options.target)->multiprocessor->sharedBytes;
   kernels.addPass(nvptx::createSpecialise(specialise));
   // Of kernels that have roles, as the next one.
   kernels.addPass(nvptx::createMergeBranches());

@@ -73,10 +73,6 @@ Value nvptx::emitThreadAnew(ImplicitLocOpBuilder &b) {
   return emitMove(b, "%tid.x");
 }
 
-Value nvptx::emitBlockAnew(ImplicitLocOpBuilder &b) {
-  return emitMove(b, "%ctaid.x");
-}
-
 Value nvptx::emitUnknownZero(ImplicitLocOpBuilder &b) {
   return emitMove(b, "0");
 }
@@ -297,23 +293,25 @@ static Type getStruct(ImplicitLocOpBuilder &b, size_t size) {
       b.getContext(), SmallVector<Type>(size, b.getF32Type()));
 }
 
-/// Assembly with side effects that takes each of `values` in and out in its
-/// register, then reads `operands`.
+/// Assembly with side effects that takes each of `values`, words, in and out in
+/// its register, then reads `operands`.
 static void emitAssembly(ImplicitLocOpBuilder &b, const Twine &text,
                          MutableArrayRef<Value> values,
                          ArrayRef<Value> operands = {},
                          StringRef constraints = "") {
   std::string tied;
-  for (size_t i = 0; i != values.size(); ++i)
-    tied += i ? ",=f" : "=f";
+  for (auto [i, type] : llvm::enumerate(TypeRange(ValueRange(values))))
+    tied += (i ? ",=" : "=") + std::string(type.isF32() ? "f" : "r");
   for (size_t i = 0; i != values.size(); ++i)
     tied += "," + std::to_string(i);
   SmallVector<Value> all(values.begin(), values.end());
   llvm::append_range(all, operands);
   Value result =
       LLVM::InlineAsmOp::create(
-          b, getStruct(b, values.size()), all, text.str(),
-          tied + constraints.str(), /*has_side_effects=*/true,
+          b,
+          LLVM::LLVMStructType::getLiteral(
+              b.getContext(), llvm::to_vector(ValueRange(values).getTypes())),
+          all, text.str(), tied + constraints.str(), /*has_side_effects=*/true,
           /*is_align_stack=*/false, LLVM::tailcallkind::TailCallKind::None,
           LLVM::AsmDialectAttr(), ArrayAttr())
           .getRes();

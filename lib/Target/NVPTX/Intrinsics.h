@@ -18,10 +18,9 @@ constexpr unsigned globalSpace = 1, sharedSpace = 3, clusterSpace = 7;
 
 /// The thread's number in its block, an i32 below `threads`.
 mlir::Value emitThread(mlir::ImplicitLocOpBuilder &b, int64_t threads);
-/// `emitThread`, `emitBlock` and 0 as what no compiler knows: what is computed
-/// of them is computed where it stands, not kept in registers around a loop.
+/// `emitThread` and 0 as what no compiler knows: what is computed of them is
+/// computed where it stands, not kept in registers around a loop.
 mlir::Value emitThreadAnew(mlir::ImplicitLocOpBuilder &b);
-mlir::Value emitBlockAnew(mlir::ImplicitLocOpBuilder &b);
 mlir::Value emitUnknownZero(mlir::ImplicitLocOpBuilder &b);
 /// The block's number in the grid, an i32.
 mlir::Value emitBlock(mlir::ImplicitLocOpBuilder &b);

@@ -257,7 +257,11 @@ private:
   /// Tasks along each rank of the grid, and in all: i32.
   llvm::SmallVector<mlir::Value> taskCounts;
   mlir::Value numTasks;
-  mlir::Value round; ///< how many tasks the block has done; null: it has one
+  /// How many tasks the block has done, and the number of this one; null: it
+  /// has one.
+  mlir::Value round, task;
+  /// Of the block's next task, where they are known already.
+  llvm::SmallVector<mlir::Value> nextCoordinates;
   llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::Value>> fragments;
   ScalarTarget scalarTarget;
   bool hasPendingReads = false;
@@ -303,7 +307,8 @@ private:
   /// Emits `body` for each task of the block.
   mlir::LogicalResult
   lowerTasks(llvm::function_ref<mlir::LogicalResult()> body);
-  mlir::Value getTask();
+  mlir::Value getNextTask();
+  llvm::SmallVector<mlir::Value> decodeNextTask();
   mlir::LogicalResult lowerProducer(mlir::Block &block);
   mlir::LogicalResult lowerProducerOp(mlir::Operation *op);
   void collectMaps();
@@ -373,13 +378,16 @@ private:
       mlir::scf::ForOp op, llvm::MutableArrayRef<Pending> pending,
       llvm::function_ref<llvm::SmallVector<mlir::Value>()> flattenTurn);
   void startPending(Pending &pending, mlir::Value turn);
+  /// What is made `meanwhile` is not put off until after the products.
   void awaitPending(mlir::scf::ForOp op, llvm::MutableArrayRef<Pending> pending,
-                    mlir::Value turn);
+                    mlir::Value turn,
+                    llvm::MutableArrayRef<mlir::Value> meanwhile = {});
 
   mlir::Value loadSlot(unsigned slot, mlir::Type type);
   mlir::Value toGlobal(mlir::Value address);
   mlir::LogicalResult bindArguments();
-  void bindTask(mlir::Value task);
+  llvm::SmallVector<mlir::Value> decodeTask(mlir::Value number);
+  void bindTask(mlir::ValueRange coordinates);
   mlir::LogicalResult lowerPoints();
   mlir::LogicalResult lowerBlock(mlir::Block &block);
   mlir::LogicalResult lowerOp(mlir::Operation *op);

@@ -170,7 +170,7 @@ LogicalResult KernelLowering::lowerCommonBounds(Block &block) {
   }
   if (needed.empty())
     return success();
-  bindTask(emitBlock(b));
+  bindTask(decodeTask(emitBlock(b)));
   for (Operation &op : block)
     if (needed.contains(&op)) {
       b.setLoc(op.getLoc());

@@ -124,54 +124,60 @@ LogicalResult KernelLowering::bindArguments() {
   return success();
 }
 
-/// The task's number, decoded: the last grid rank runs fastest.
+/// The coordinates of the task of this number, in tiles: the last grid rank
+/// runs fastest.
 ///
 /// Where a block has several tasks, of different lengths, the longest come
 /// first: of a section of the others' coordinates, first all those with the
 /// last coordinate of the uneven rank. A section is so small that some blocks
 /// at a time share what they stream.
-void KernelLowering::bindTask(Value task) {
+SmallVector<Value> KernelLowering::decodeTask(Value number) {
   auto subtract = [&](Value x, Value y) -> Value {
     return arith::SubIOp::create(b, x, y);
   };
   auto divide = [&](Value x, Value y) -> Value {
     return arith::DivUIOp::create(b, x, y);
   };
-  auto bind = [&](unsigned rank, Value coordinate) {
-    values.map(
-        kernel.getBody().getArgument(rank),
-        toIndex(mul(toInt(coordinate), constant(kernel.getSizes()[rank]))));
-  };
+  SmallVector<Value> coordinates(taskCounts.size());
   std::optional<unsigned> uneven;
   if (kernel.getReverse() && kernel.getPersistent())
     uneven = findUnevenRank(kernel);
   if (uneven) {
-    Value count = taskCounts[*uneven], others = divide(numTasks, count);
+    Value count = taskCounts[*uneven], others = small(1);
+    for (auto [rank, other] : llvm::enumerate(taskCounts))
+      if (rank != *uneven)
+        others = mul(others, other);
     Value blocks =
         arith::TruncIOp::create(b, b.getI32Type(), loadSlot(0, b.getI64Type()));
     Value size = arith::MaxUIOp::create(
         b, divide(blocks, small(GpuModel::sharingBlocks)), small(1));
     size = arith::MinUIOp::create(b, size, others);
-    Value first = mul(divide(task, mul(size, count)), size);
-    task = subtract(task, mul(first, count));
+    Value first = mul(divide(number, mul(size, count)), size);
+    number = subtract(number, mul(first, count));
     size = arith::MinUIOp::create(b, size, subtract(others, first));
-    Value round = divide(task, size);
-    bind(*uneven, subtract(add(count, small(-1)), round));
-    task = add(first, subtract(task, mul(round, size)));
+    Value turn = divide(number, size);
+    coordinates[*uneven] = subtract(add(count, small(-1)), turn);
+    number = add(first, subtract(number, mul(turn, size)));
   } else if (kernel.getReverse()) {
-    task = subtract(add(numTasks, small(-1)), task);
+    number = subtract(add(numTasks, small(-1)), number);
   }
   unsigned first = uneven == 0u ? 1 : 0;
   for (unsigned rank = taskCounts.size(); rank-- > first;) {
     if (rank == uneven)
       continue;
-    Value coordinate = task;
+    coordinates[rank] = number;
     if (rank != first) {
-      coordinate = arith::RemUIOp::create(b, task, taskCounts[rank]);
-      task = divide(task, taskCounts[rank]);
+      coordinates[rank] = arith::RemUIOp::create(b, number, taskCounts[rank]);
+      number = divide(number, taskCounts[rank]);
     }
-    bind(rank, coordinate);
   }
+  return coordinates;
+}
+
+void KernelLowering::bindTask(ValueRange coordinates) {
+  for (auto [argument, coordinate, size] : llvm::zip(
+           kernel.getBody().getArguments(), coordinates, kernel.getSizes()))
+    values.map(argument, toIndex(mul(toInt(coordinate), constant(size))));
 }
 
 FailureOr<LLVM::LLVMFuncOp> KernelLowering::run(OpBuilder &builder) {
@@ -207,7 +213,7 @@ FailureOr<LLVM::LLVMFuncOp> KernelLowering::run(OpBuilder &builder) {
   if (failed(bindArguments()))
     return failure();
   if (!hasRoles())
-    bindTask(emitBlock(b));
+    bindTask(decodeTask(emitBlock(b)));
   if (failed(hasRoles() ? lowerRoles()
              : pointBox ? lowerPoints()
                         : lowerBlock(kernel.getBody().front())))
@@ -227,8 +233,6 @@ LogicalResult KernelLowering::lowerBlock(Block &block) {
       return failure();
     if (!isOverlapped(&op))
       releaseAfter(&op);
-    else if (round && op.getParentOp() == kernel)
-      bindTask(getTask()); // so that no register keeps it through the loop
   }
   return success();
 }

@@ -97,13 +97,14 @@ void KernelLowering::startPending(Pending &pending, Value turn) {
 }
 
 void KernelLowering::awaitPending(scf::ForOp op,
-                                  MutableArrayRef<Pending> pending,
-                                  Value turn) {
-  SmallVector<Value> all;
+                                  MutableArrayRef<Pending> pending, Value turn,
+                                  MutableArrayRef<Value> meanwhile) {
+  SmallVector<Value> all(meanwhile);
   for (Pending &product : pending)
     llvm::append_range(all, product.sums);
   emitAwaitProducts(b, /*pending=*/0, all);
-  ArrayRef<Value> rest = all;
+  llvm::copy(ArrayRef(all).take_front(meanwhile.size()), meanwhile.begin());
+  ArrayRef<Value> rest = ArrayRef(all).drop_front(meanwhile.size());
   for (Pending &product : pending) {
     size_t count = product.sums.size();
     releaseOperands(product.op, turn);
@@ -273,6 +274,9 @@ LogicalResult KernelLowering::lowerOverlappedFor(scf::ForOp op) {
   SmallVector<Value> inits = flatten(op.getInitArgs()), before = getTurns(op);
   SmallVector<Type> types = getFlatTypes(op.getResults());
   types.append(before.size(), b.getI32Type());
+  bool decodesNext = task && op->getParentOp() == kernel;
+  if (decodesNext)
+    types.append(taskCounts.size(), b.getI32Type());
   Value isVisited =
       arith::CmpIOp::create(b, arith::CmpIPredicate::slt, lower, upper);
   auto branch = scf::IfOp::create(b, types, isVisited, /*addThenBlock=*/true,
@@ -282,6 +286,8 @@ LogicalResult KernelLowering::lowerOverlappedFor(scf::ForOp op) {
   releaseAfter(op);
   SmallVector<Value> kept = inits;
   llvm::append_range(kept, before);
+  if (decodesNext)
+    llvm::append_range(kept, decodeNextTask());
   scf::YieldOp::create(b, kept);
 
   b.setInsertionPointToEnd(branch.thenBlock());
@@ -339,15 +345,23 @@ LogicalResult KernelLowering::lowerOverlappedFor(scf::ForOp op) {
   Value last = add(turns[op.getBody()], small(-1));
   for (Pending &product : pending)
     startPending(product, last);
-  awaitPending(op, pending, last);
+  SmallVector<Value> next;
+  if (decodesNext)
+    next = decodeNextTask();
+  awaitPending(op, pending, last, /*meanwhile=*/next);
   for (Pending &product : pending)
     setFragment(
         op.getResult(product.result),
         llvm::to_vector(getFragment(op.getRegionIterArg(product.result))));
   kept = flatten(op.getResults());
   llvm::append_range(kept, getTurns(op));
+  llvm::append_range(kept, next);
   scf::YieldOp::create(b, kept);
-  bindFlat(op.getResults(), branch.getResults());
-  setTurns(op, branch.getResults());
+  b.setInsertionPointAfter(branch);
+  ValueRange results = branch.getResults();
+  bindFlat(op.getResults(), results);
+  if (decodesNext)
+    nextCoordinates = llvm::to_vector(results.take_back(next.size()));
+  setTurns(op, results.drop_back(next.size()));
   return success();
 }

@@ -332,25 +332,33 @@ LogicalResult KernelLowering::lowerProducer(Block &block) {
   return success();
 }
 
-/// The number of the block's task of this round. A block with a long task takes
-/// a short one next: each round goes through the blocks the other way.
-Value KernelLowering::getTask() {
-  Value block = emitBlockAnew(b), blocks = emitNumBlocks(b);
-  if (kernel.getReverse()) {
-    Value isBack = arith::CmpIOp::create(
-        b, arith::CmpIPredicate::ne, arith::AndIOp::create(b, round, small(1)),
-        small(0));
-    Value last = arith::SubIOp::create(b, add(blocks, small(-1)), block);
-    block = arith::SelectOp::create(b, isBack, last, block);
-  }
-  return add(mul(round, blocks), block);
+/// The number of the block's next task. In each round of tasks each block has
+/// one. Where some coordinates have longer tasks than others, a block with a
+/// long one takes a short one next: each round goes through the blocks the
+/// other way. Else only those are shorter that an extent cuts, every so many
+/// tasks, and where that divides the blocks, some would have them all: each
+/// round begins with the next block.
+Value KernelLowering::getNextTask() {
+  Value blocks = emitNumBlocks(b), next = add(task, small(1)),
+        end = mul(add(round, small(1)), blocks);
+  if (findUnevenRank(kernel))
+    return arith::SubIOp::create(b, mul(end, small(2)), next);
+  Value isLast = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, next, end);
+  return arith::SelectOp::create(b, isLast, next, add(next, blocks));
+}
+
+/// Where there is no next task, those of the last one: a count of 0 divides
+/// nothing.
+SmallVector<Value> KernelLowering::decodeNextTask() {
+  Value last = add(numTasks, small(-1));
+  return decodeTask(arith::MinUIOp::create(b, getNextTask(), last));
 }
 
 /// Registers are few: what is the same in all tasks is computed anew in each.
 LogicalResult
 KernelLowering::lowerTasks(llvm::function_ref<LogicalResult()> body) {
   if (!kernel.getPersistent()) {
-    bindTask(emitBlock(b));
+    bindTask(decodeTask(emitBlock(b)));
     return body();
   }
   // One load of each block inside of loops.
@@ -358,7 +366,13 @@ KernelLowering::lowerTasks(llvm::function_ref<LogicalResult()> body) {
   for (tile::LoadOp load : ringLoads)
     if (load->getParentOp() != kernel)
       rings.insert({load->getBlock(), load});
-  SmallVector<Value> carried(1 + rings.size(), small(0));
+  // The round, the task and its coordinates, and the phases of each ring.
+  if (failed(bindArguments()))
+    return failure();
+  SmallVector<Value> carried{small(0), emitBlock(b)};
+  llvm::append_range(carried, decodeTask(carried.back()));
+  size_t firstPhase = carried.size();
+  carried.append(rings.size(), small(0));
   SmallVector<Type> types(carried.size(), b.getI32Type());
   SmallVector<Location> locations(types.size(), b.getLoc());
   auto loop = scf::WhileOp::create(b, types, carried);
@@ -371,16 +385,15 @@ KernelLowering::lowerTasks(llvm::function_ref<LogicalResult()> body) {
   frameOffset = emitUnknownZero(b);
   if (failed(bindArguments()))
     return failure();
-  round = before->getArgument(0);
-  Value task = getTask();
-  Value isTask =
-      arith::CmpIOp::create(b, arith::CmpIPredicate::ult, task, numTasks);
+  Value isTask = arith::CmpIOp::create(b, arith::CmpIPredicate::ult,
+                                       before->getArgument(1), numTasks);
   scf::ConditionOp::create(b, isTask, before->getArguments());
 
   Block *after = b.createBlock(&loop.getAfter(), {}, types, locations);
   round = after->getArgument(0);
+  task = after->getArgument(1);
   for (auto [index, ring] : llvm::enumerate(rings)) {
-    phases[ring.first] = after->getArgument(1 + index);
+    phases[ring.first] = after->getArgument(firstPhase + index);
     turns[ring.first] = small(0);
   }
   // Of the kernel's own tiles, a turn is a round.
@@ -391,16 +404,20 @@ KernelLowering::lowerTasks(llvm::function_ref<LogicalResult()> body) {
   bindThread(emitThreadAnew(b));
   if (failed(bindArguments()))
     return failure();
-  bindTask(getTask());
+  bindTask(after->getArguments().slice(2, taskCounts.size()));
   // What the last task reads, the next one may write over.
   hasPendingReads = true;
   if (failed(body()))
     return failure();
-  SmallVector<Value> kept{add(round, small(1))};
+  if (nextCoordinates.empty())
+    nextCoordinates = decodeNextTask();
+  SmallVector<Value> kept{add(round, small(1)), getNextTask()};
+  llvm::append_range(kept, nextCoordinates);
   for (auto &ring : rings)
     kept.push_back(addPhases(ring.second));
   scf::YieldOp::create(b, kept);
-  round = Value();
+  round = task = Value();
+  nextCoordinates.clear();
   phases.clear();
   return success();
 }

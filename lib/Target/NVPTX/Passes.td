@@ -81,7 +81,8 @@ def Specialise : Pass<"nvptx-specialise", "::attn::tile::KernelOp"> {
     contractions read is loaded by a warpgroup of its own, as wgmma reads it.
     A multiprocessor has registers for one such block; with `persistent` it
     takes tasks in turn where all tasks' loops are as long, and in a kernel that
-    is marked for that.
+    is marked for that. There what no loop loads has as many places, too, where
+    shared memory suffices: the next task's comes while this one's is in use.
     Other kernels stay as they are; a remark says why.
   }];
   let options = [
@@ -89,6 +90,8 @@ def Specialise : Pass<"nvptx-specialise", "::attn::tile::KernelOp"> {
            "places in the ring of a tile that a loop loads">,
     Option<"persistent", "persistent", "bool", "false",
            "blocks may take tasks in turn">,
+    Option<"sharedBytes", "shared-bytes", "int64_t", "232448",
+           "shared memory that a block may have">,
   ];
 }
 

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "lib/Target/NVPTX/Fragment.h"
+#include "lib/Target/NVPTX/KernelLowering.h"
 #include "lib/Target/NVPTX/Passes.h"
 
 namespace attn::nvptx {
@@ -185,12 +186,26 @@ static bool isPersistent(tile::KernelOp kernel) {
          (kernel.getPersistent() || !findUnevenRank(kernel));
 }
 
+/// Lets what no loop loads come ahead of its task, where there is room.
+static void addPlaces(tile::KernelOp kernel, int64_t stages, int64_t bytes) {
+  auto setStages = [&](int64_t number) {
+    for (auto load : kernel.getOps<tile::LoadOp>())
+      if (isSwizzled(load.getResult()))
+        load.setStages(number);
+  };
+  setStages(stages);
+  if (countSharedBytes(kernel) > bytes)
+    setStages(1);
+}
+
 namespace {
 struct Specialise : nvptx::impl::SpecialiseBase<Specialise> {
   using SpecialiseBase::SpecialiseBase;
   void runOnOperation() override {
     Specialiser(getOperation(), stages).run();
     getOperation().setPersistent(persistent && isPersistent(getOperation()));
+    if (getOperation().getPersistent())
+      addPlaces(getOperation(), stages, sharedBytes);
   }
 };
 } // namespace

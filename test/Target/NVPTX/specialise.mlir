@@ -1,4 +1,6 @@
 // RUN: attn-opt %s --nvptx-specialise=stages=3 --split-input-file --verify-diagnostics | FileCheck %s
+// RUN: attn-opt %s --nvptx-specialise="stages=3 persistent=true" --split-input-file | FileCheck %s --check-prefix=AHEAD
+// RUN: attn-opt %s --nvptx-specialise="stages=3 persistent=true shared-bytes=65536" --split-input-file | FileCheck %s --check-prefix=SMALL
 
 /// What products alone read is loaded by another role, the operand with the
 /// lanes too; a product takes it from there instead of from registers.
@@ -10,6 +12,15 @@
 //       CHECK:   scf.for
 //       CHECK:     %[[K:.*]] = tile.load %K{{.*}} {stages = 3 : i64} : {{.*}} -> <[m: 64, e: 64], bf16, swizzled>
 //       CHECK:     tile.contract %[[K]], %[[Q]] over ["e"]
+///
+/// In blocks that take tasks in turn the next one's queries come ahead, too,
+/// where there is room for them: 48 KB and the ring's 24.
+//       AHEAD: tile.load %Q{{.*}} {stages = 3 : i64} : {{.*}} swizzled>
+//       AHEAD: scf.for
+//       SMALL: tile.load %Q
+//   SMALL-NOT:   stages
+//       SMALL: scf.for
+//       SMALL:   tile.load %K{{.*}} {stages = 3 : i64} : {{.*}} swizzled>
 tile.kernel @stream grid(%p0 = p: 128) lanes p
     (%Q: !tile.view<[p, e], bf16>, %K: !tile.view<[m, e], bf16>)
     attributes {ranks = []} {
