@@ -32,6 +32,12 @@ public:
   }
   int64_t getLaneTile() const override { return cpu.processor->laneTile; }
   int64_t getNarrowLaneTile() const override { return cpu.processor->lanes; }
+  /// One vector: a product that holds two takes less from memory. Not measured
+  /// with AMX.
+  int64_t getNarrowLanes() const override {
+    return cpu.processor->hasTiles ? TargetModel::getNarrowLanes()
+                                   : getNarrowLaneTile();
+  }
   bool packsSharingRanks() const override { return true; }
   bool streamsAlongLanes() const override { return true; }
   /// More are lanes, which use what is transposed often enough.

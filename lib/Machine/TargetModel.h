@@ -29,6 +29,8 @@ public:
   virtual int64_t getLaneTile() const = 0;
   /// The same where a call has few of them (decoding): one vector.
   virtual int64_t getNarrowLaneTile() const = 0;
+  /// How many of them are few.
+  virtual int64_t getNarrowLanes() const { return 2 * getNarrowLaneTile(); }
   /// Whether heads that share what is streamed are the lanes where a call has
   /// fewer queries than such heads.
   virtual bool packsSharingRanks() const { return false; }

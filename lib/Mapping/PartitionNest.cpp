@@ -217,10 +217,15 @@ LogicalResult NestPartitioner::launchMany() {
 
 /// In the first of `tiles` that has all lanes and all that is streamed.
 LogicalResult NestPartitioner::launchShort(ArrayRef<int64_t> tiles) {
-  if (tiles.empty())
+  if (tiles.empty()) {
+    // Where as many lanes are rows instead, there are none for narrow tiles.
+    if (takesRows() && target.getFewRows() >= target.getNarrowLanes())
+      return launchWide();
     return choose(
-        isAtMost(many.lanes, 2 * narrow.lanes), [&] { return launchWide(); },
+        isAtMost(many.lanes, target.getNarrowLanes()),
+        [&] { return launchWide(); },
         [&] { return launch(createWhole(few, narrow)); });
+  }
   TileSizes small = wide;
   small.lanes = small.stream = tiles.front();
   Value isShort = arith::AndIOp::create(
@@ -231,12 +236,17 @@ LogicalResult NestPartitioner::launchShort(ArrayRef<int64_t> tiles) {
       [&] { return launch(createWhole(chooseGrid(nest, small), small)); });
 }
 
+/// Whether few coordinates of the lane rank may be rows instead.
+bool NestPartitioner::takesRows() {
+  return hasSingle && target.getFewRows() != 1 &&
+         streamsFloatRows(stream, /*gathers=*/false);
+}
+
 /// Where `rank` has few coordinates they are rows, and the stream's
 /// coordinates the lanes.
 LogicalResult NestPartitioner::chooseRows(StringAttr rank, Launcher otherwise,
                                           GridLauncher then) {
-  if (!hasSingle || target.getFewRows() == 1 ||
-      !streamsFloatRows(stream, /*gathers=*/false))
+  if (!takesRows())
     return otherwise();
   TileSizes sizes = narrow;
   sizes.rows = target.getFewRows();
@@ -315,8 +325,8 @@ Value NestPartitioner::shouldSplit() {
   if (numParts == 0) {
     // Where tiles are narrow all the same, also to have no task much longer
     // than the others.
-    fewTasks = arith::OrIOp::create(host, loc, fewTasks,
-                                    isAtMost(many.lanes, 2 * narrow.lanes));
+    fewTasks = arith::OrIOp::create(
+        host, loc, fewTasks, isAtMost(many.lanes, target.getNarrowLanes()));
     isLong = compare(CmpIPredicate::sgt, chooseParts(tasks), getConstant(1));
   } else {
     isLong = compare(CmpIPredicate::sge, getExtent(stream.getRank()),

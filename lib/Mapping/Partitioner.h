@@ -100,6 +100,7 @@ private:
   mlir::LogicalResult launchWide();
   mlir::LogicalResult launchMany();
   mlir::LogicalResult launchShort(llvm::ArrayRef<int64_t> tiles);
+  bool takesRows();
   mlir::LogicalResult chooseRows(mlir::StringAttr rank, Launcher otherwise,
                                  GridLauncher then);
   mlir::LogicalResult chooseSingle(Launcher otherwise, GridLauncher then);

@@ -125,7 +125,9 @@ Value attn::emitExp(Formula f, Value x, bool isBase2) {
   // Beyond these the result is 0 or infinite.
   const double low = (scales ? -151 : format.lowest) * unit;
   const double high = scales ? 129 * unit : format.overflow[isBase2];
-  Value clamped = f.atMost(f.atLeast(x, f.number(low)), f.number(high));
+  // What is added to an exponent is anything there; a scale is not.
+  Value clamped =
+      scales ? f.atMost(f.atLeast(x, f.number(low)), f.number(high)) : x;
   Value magic = f.number(format.magic), shifted, n, rest;
   if (isBase2) {
     shifted = f.add(clamped, magic);

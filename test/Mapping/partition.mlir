@@ -1,4 +1,5 @@
 // RUN: attn-opt %s --split-input-file --pass-pipeline="builtin.module(attn.cascade(attn-form-nests,attn-one-pass),attn-partition{target=x86-64-v4},cse,canonicalize,cse)" | FileCheck %s
+// RUN: attn-opt %s --split-input-file --pass-pipeline="builtin.module(attn.cascade(attn-form-nests,attn-one-pass),attn-partition{target=x86-64-v3},cse,canonicalize,cse)" | FileCheck %s --check-prefix=AVX2
 
 /// The lane rank is the innermost parallel rank. A long stream with few tasks
 /// is split and merged, few lanes take narrow tiles, the rest wide ones.
@@ -48,6 +49,14 @@
 //       CHECK:           tile.launch @best_5
 //       CHECK:         } else {
 //       CHECK:           tile.launch @best_4
+
+/// Where as many lanes as a vector has are rows instead, more take wide tiles.
+//  AVX2-LABEL: tile.program @best
+//        AVX2:   %[[WIDE:.*]] = arith.cmpi sle, %{{.*}}, %c8
+//        AVX2:   scf.if %[[WIDE]]
+//        AVX2:     tile.launch @best_5
+//        AVX2:   } else {
+//   AVX2-NEXT:     tile.launch @best_4
 attn.cascade @best(%Q: !attn.tensor<[b, p, e], f32>, %K: !attn.tensor<[b, m, e], f32>) -> !attn.tensor<[b, p], f32>
     ranks(b, p, m, e = 64) {
   %S = attn.einsum [b, p, m] = %Q[b, p, e] * %K[b, m, e]

@@ -121,41 +121,49 @@ void ContractLowering::emitPanels(Position &at,
   });
 }
 
-/// Blocks of nearly one number of rows: the first few have a row more. Where
-/// the rows end inside of a block, fours and ones follow the whole blocks: what
-/// lies past the end may be anything, and denormals there would take their
+/// Blocks of nearly one number of rows: the first few have a row more. Rows up
+/// to an end that only the run shows are cut into such blocks, too, unless they
+/// are too few; then powers of two follow the whole blocks. What lies past the
+/// end is left alone: it may be anything, and denormals there would take their
 /// time.
 void ContractLowering::emitRows(Position &at,
                                 llvm::function_ref<void(int64_t)> body) {
+  if (!rowRank)
+    return body(1);
   int64_t numBlocks = llvm::divideCeil(numRows, getRowBlock());
-  int64_t small = numRows / numBlocks, numLarge = numRows % numBlocks;
+  int64_t large = llvm::divideCeil(numRows, numBlocks);
   Value done = k.constant(0);
   auto emitBlocks = [&](Value end, int64_t block) {
-    if (rowEnd) {
-      Value left = arith::MaxSIOp::create(
-          b, arith::SubIOp::create(b, end, done), k.constant(0));
-      Value rest = arith::RemUIOp::create(b, left, k.constant(block));
-      end = k.add(done, arith::SubIOp::create(b, left, rest));
-    }
     k.loopTo(done, end, block, [&](Value row) {
       at[rowRank] = row;
       body(block);
     });
     done = end;
   };
-  if (!rowRank)
-    return body(1);
-  Value first = k.constant(numLarge * (small + 1)), all = k.constant(numRows);
-  if (numLarge != 0)
-    emitBlocks(rowEnd ? arith::MinSIOp::create(b, rowEnd, first) : first,
-               small + 1);
-  if (!rowEnd)
-    return emitBlocks(all, small);
-  // Fewer than `first` rows are a whole block short of it.
-  emitBlocks(rowEnd, small);
-  for (int64_t block : {4, 1})
-    if (block < small)
-      emitBlocks(rowEnd, block);
+  if (!rowEnd) {
+    int64_t missing = numBlocks * large - numRows;
+    emitBlocks(k.constant((numBlocks - missing) * large), large);
+    if (missing != 0)
+      emitBlocks(k.constant(numRows), large - 1);
+    return;
+  }
+  Value width = k.constant(large);
+  auto getWhole = [&](Value rows, Value block) {
+    return b.createOrFold<arith::SubIOp>(
+        rows, arith::RemUIOp::create(b, rows, block));
+  };
+  Value blocks = b.createOrFold<arith::CeilDivUIOp>(rowEnd, width);
+  Value missing = b.createOrFold<arith::SubIOp>(k.mul(blocks, width), rowEnd);
+  Value left = b.createOrFold<arith::SubIOp>(blocks, missing);
+  Value areEnough = k.less(missing, k.add(blocks, k.constant(1)));
+  emitBlocks(arith::SelectOp::create(b, areEnough, k.mul(left, width),
+                                     getWhole(rowEnd, width)),
+             large);
+  for (int64_t block = large - 1; block > 0;
+       block = llvm::bit_floor<uint64_t>(block - 1)) {
+    Value rest = b.createOrFold<arith::SubIOp>(rowEnd, done);
+    emitBlocks(k.add(done, getWhole(rest, k.constant(block))), block);
+  }
 }
 
 /// What a block's sums start from.

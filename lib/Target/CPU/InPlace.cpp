@@ -70,8 +70,10 @@ Buffer MoveLowering::choosePlace(Value isInPlace, bool hasStrides) {
   return place;
 }
 
-void MoveLowering::runUnless(Value condition) {
-  k.when(condition, [] {}, [&] { run(); });
+LogicalResult MoveLowering::runUnless(Value condition) {
+  LogicalResult result = success();
+  k.when(condition, [] {}, [&] { result = run(); });
+  return result;
 }
 
 //===----------------------------------------------------------------------===//
@@ -131,64 +133,38 @@ static bool hasPartsOfRows(tile::LoadOp op) {
                        });
 }
 
-/// Whether a tile's lanes run along the last rank of a view with `dims` and
-/// fill its vectors: nothing lies between or after them.
-static bool hasLanesLast(tile::TileType type, ArrayAttr dims,
-                         StringAttr laneRank, const VectorUnit &unit) {
-  TileLayout layout = TileLayout::get(type, laneRank, unit);
-  return layout.hasLanes() && layout.pack == 1 &&
-         dims[dims.size() - 1] == laneRank &&
-         layout.panelledSize ==
-             layout.numPanels * layout.panelVectors * unit.lanes;
-}
-
 //===----------------------------------------------------------------------===//
 // Loads
 //===----------------------------------------------------------------------===//
 
 LogicalResult KernelLowering::lowerLoad(tile::LoadOp op) {
+  if (isMoved(op))
+    return success();
   MoveLowering move(*this, op.getView(), op.getResult(), op.getOffsets(),
                     op.getDims(), /*isStore=*/false);
   tile::TileType type = op.getResult().getType();
   if (isReadCrosswise(op)) {
     crosswise[op.getResult()] = move.getCrosswise();
-    move.runUnless(crosswise[op.getResult()].isInPlace);
-    return success();
+    return move.runUnless(crosswise[op.getResult()].isInPlace);
   }
   bool isSame = hasSameElements(op.getView().getType(), type);
   bool isBroadcast = isSame && isOnlyBroadcast(op, getLaneRank());
   bool isMapped = isSame && isOnlyMapped(op) &&
                   hasLanesLast(type, op.getDims(), getLaneRank(), unit);
   if (!isBroadcast && !isMapped) {
-    move.run();
-    return success();
+    return move.run();
   }
   bool hasStrides = isMapped || hasPartsOfRows(op);
   Value isInPlace = hasStrides
                         ? move.isContiguous()
                         : move.hasLayout(isReadToItsEnd(op, getLaneRank()));
   places[op.getResult()] = move.choosePlace(isInPlace, hasStrides);
-  move.runUnless(isInPlace);
-  return success();
+  return move.runUnless(isInPlace);
 }
 
 //===----------------------------------------------------------------------===//
 // Stores
 //===----------------------------------------------------------------------===//
-
-/// The store that alone uses what `op` makes, if the kernel does nothing else
-/// than store to that view.
-static tile::StoreOp getOnlyStore(Operation *op) {
-  Value tile = op->getResult(0);
-  if (!tile.hasOneUse())
-    return {};
-  auto store = dyn_cast<tile::StoreOp>(*tile.user_begin());
-  bool isOnly = store && store->getBlock() == op->getBlock() &&
-                llvm::all_of(store.getView().getUsers(), [](Operation *user) {
-                  return isa<tile::StoreOp>(user);
-                });
-  return isOnly ? store : tile::StoreOp();
-}
 
 /// Computes where a result is to be stored before the result is made.
 void KernelLowering::hoistOffsets() {
@@ -227,14 +203,38 @@ Value KernelLowering::isWanted(tile::StoreOp op) {
 }
 
 LogicalResult KernelLowering::lowerStore(tile::StoreOp op) {
+  if (isMoved(op))
+    return success();
   Value isLeft = isWanted(op);
   if (Value isInPlace = writtenInPlace.lookup(op))
     isLeft = both(isLeft, arith::XOrIOp::create(
                               b, isInPlace, makeInteger(b, b.getI1Type(), 1)));
+  LogicalResult result = success();
   when(isLeft, [&] {
-    MoveLowering(*this, op.getView(), op.getTile(), op.getOffsets(),
-                 op.getDims(), /*isStore=*/true)
-        .run();
+    result = MoveLowering(*this, op.getView(), op.getTile(), op.getOffsets(),
+                          op.getDims(), /*isStore=*/true)
+                 .run();
   });
-  return success();
+  return result;
+}
+
+//===----------------------------------------------------------------------===//
+// Maps on the way
+//===----------------------------------------------------------------------===//
+
+LogicalResult KernelLowering::lowerMoved(tile::MapOp map, Operation *move) {
+  if (auto load = dyn_cast<tile::LoadOp>(move))
+    return MoveLowering(*this, load.getView(), map.getResult(),
+                        load.getOffsets(), load.getDims(), /*isStore=*/false,
+                        map)
+        .run();
+  auto store = cast<tile::StoreOp>(move);
+  LogicalResult result = success();
+  when(isWanted(store), [&] {
+    result = MoveLowering(*this, store.getView(), map.getResult(),
+                          store.getOffsets(), store.getDims(),
+                          /*isStore=*/true, map)
+                 .run();
+  });
+  return result;
 }

@@ -3,6 +3,7 @@
 #include "lib/Target/CPU/KernelLowering.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace attn;
@@ -156,28 +157,38 @@ void KernelLowering::prefetch(Value pointer, int64_t level, bool isWritten) {
                          /*cache=*/1);
 }
 
+// What is known comes last, so that addresses that differ by it share the rest.
 Value KernelLowering::address(const Buffer &buffer, const Position &at,
                               int64_t extra, ArrayRef<Step> steps) {
-  Value offset = constant(extra);
+  Value offset = constant(0);
   for (auto [index, rank] : llvm::enumerate(buffer.type.getRanks())) {
+    bool isLane = int64_t(index) == buffer.layout.panelPosition;
+    int64_t stride =
+        isLane ? buffer.layout.panelStride : buffer.layout.strides[index];
+    Value inView = buffer.hasStrides() ? buffer.strides[index] : Value();
     Value position = at.lookup(rank);
-    for (auto [along, count] : steps)
-      if (rank == along && count != 0)
+    for (auto [along, count] : steps) {
+      if (rank != along || count == 0)
+        continue;
+      if (inView)
         position = position ? add(position, constant(count)) : constant(count);
+      else
+        extra += count * (buffer.hasStrides() ? 1 : stride);
+    }
     if (!position)
       continue;
-    bool isLane = int64_t(index) == buffer.layout.panelPosition;
-    Value stride = constant(isLane ? buffer.layout.panelStride
-                                   : buffer.layout.strides[index]);
-    if (buffer.hasStrides())
-      stride = buffer.strides[index] ? buffer.strides[index] : constant(1);
-    offset = add(offset, mul(position, stride));
+    if (!inView)
+      inView = constant(buffer.hasStrides() ? 1 : stride);
+    offset = add(offset, mul(position, inView));
   }
-  return advance(buffer.pointer, offset,
-                 getScratchType(buffer.getElementType()));
+  Type element = getScratchType(buffer.getElementType());
+  return advance(advance(buffer.pointer, offset, element), constant(extra),
+                 element);
 }
 
 Value KernelLowering::advance(Value base, Value offset, Type element) {
+  if (matchPattern(offset, m_Zero()))
+    return base;
   return LLVM::GEPOp::create(b, base.getType(), element, base,
                              ArrayRef<LLVM::GEPArg>{offset});
 }

@@ -13,7 +13,7 @@
 #include "lib/Target/Branches.h"
 #include "lib/Target/Buffers.h"
 #include "lib/Target/CPU/Layout.h"
-#include "lib/Target/CPU/PanelRuns.h"
+#include "lib/Target/CPU/MovedMaps.h"
 #include "lib/Target/CPU/Routines.h"
 #include "lib/Target/DemandedElements.h"
 #include "lib/Target/Frame.h"
@@ -207,6 +207,8 @@ public:
   mlir::LogicalResult lowerMap(tile::MapOp op);
   /// Writes what `op` computes to the place of the tile `result`.
   mlir::LogicalResult lowerMapInto(tile::MapOp op, mlir::Value result);
+  /// Moves a tile by `move` and computes `map` on the way.
+  mlir::LogicalResult lowerMoved(tile::MapOp map, mlir::Operation *move);
   mlir::LogicalResult lowerContract(tile::ContractOp op);
   mlir::LogicalResult lowerMatrix(tile::ContractOp op);
   /// Whether one operation reads the tile, and may do so in the view.
@@ -240,6 +242,7 @@ private:
   FrameLayout frame;
   MapGroups groups;
   PanelRuns runs;
+  MovedMaps movedMaps;
   DemandedElements demanded;
   ScratchPlan plan;
   mlir::Value panel;
@@ -265,6 +268,10 @@ private:
   void takePanel(Buffer &buffer, mlir::Value tile);
   void hoistOffsets();
   void placeResult(mlir::Operation *op);
+  /// Whether a map is computed by the load or store `move`, in the map's place.
+  bool isMoved(mlir::Operation *move) const {
+    return movedMaps.getMap(move) && !placedLate.contains(move);
+  }
   mlir::Value isWanted(tile::StoreOp op);
   mlir::LogicalResult lowerFor(mlir::scf::ForOp op);
   mlir::LogicalResult lowerIf(mlir::scf::IfOp op);

@@ -177,7 +177,29 @@ Value LaneEmitter::emitOn(Operation *op, ValueRange operands, Type like) {
   return made->getResult(0);
 }
 
+/// Emits a quotient by a number with a reciprocal.
+bool LaneEmitter::emitProduct(DivOp op) {
+  auto it = reciprocals.find(op.getRhs());
+  if (it == reciprocals.end())
+    return false;
+  LaneValue x = get(op.getLhs()), y = it->second;
+  auto multiply = [&](Value x, Value y) {
+    return arith::MulFOp::create(b, x, y);
+  };
+  if (x.kind == LaneValue::Uniform && y.kind == LaneValue::Uniform) {
+    bind(op.getResult(), LaneValue::uniform(multiply(x.scalar, y.scalar)));
+    return true;
+  }
+  SmallVector<Value> products;
+  for (int64_t i = 0; i != numVectors; ++i)
+    products.push_back(multiply(getVector(x, i), getVector(y, i)));
+  bind(op.getResult(), LaneValue::varying(std::move(products)));
+  return true;
+}
+
 LogicalResult LaneEmitter::emitOp(Operation *op) {
+  if (auto quotient = dyn_cast<DivOp>(op); quotient && emitProduct(quotient))
+    return success();
   if (auto coord = dyn_cast<tile::CoordOp>(op)) {
     auto it = coordinates.find(coord.getRankAttr());
     if (it == coordinates.end())

@@ -28,6 +28,11 @@ struct LaneValue {
   static LaneValue linear(mlir::Value first, int64_t slope) {
     return slope == 0 ? uniform(first) : LaneValue{Linear, first, slope, {}};
   }
+  /// A number, or one vector.
+  static LaneValue make(mlir::Value value) {
+    return mlir::isa<mlir::VectorType>(value.getType()) ? varying({value})
+                                                        : uniform(value);
+  }
   static LaneValue varying(llvm::SmallVector<mlir::Value> vectors) {
     return {Varying, {}, 0, std::move(vectors)};
   }
@@ -45,6 +50,11 @@ public:
   llvm::SmallDenseMap<mlir::StringAttr, LaneValue, 4> coordinates;
 
   void bind(mlir::Value value, LaneValue lanes) { values[value] = lanes; }
+  /// Makes quotients by `divisor`, which is neither 0 nor so large or small
+  /// that its reciprocal is not normal, products with that.
+  void bindReciprocal(mlir::Value divisor, LaneValue reciprocal) {
+    reciprocals[divisor] = reciprocal;
+  }
   /// Emits every operation whose result is not bound, but for the terminator.
   mlir::LogicalResult emit(mlir::Block &block);
   LaneValue get(mlir::Value value);
@@ -55,8 +65,9 @@ private:
   KernelLowering &k;
   mlir::ImplicitLocOpBuilder &b;
   int64_t numVectors;
-  llvm::DenseMap<mlir::Value, LaneValue> values;
+  llvm::DenseMap<mlir::Value, LaneValue> values, reciprocals;
 
+  bool emitProduct(DivOp op);
   mlir::LogicalResult emitOp(mlir::Operation *op);
   bool emitLinear(mlir::Operation *op);
   LaneValue compareLinear(mlir::arith::CmpIPredicate predicate,

@@ -16,7 +16,8 @@ KernelLowering::KernelLowering(tile::KernelOp kernel,
     : b(kernel.getLoc(), kernel.getContext()), unit(unit),
       scalarTarget{/*hasScalef=*/unit.lanes == 16}, routines(routines),
       kernel(kernel), operands(operands), frame(operands.program),
-      groups(kernel), runs(kernel, unit), demanded(kernel),
+      groups(kernel), runs(kernel, unit), movedMaps(kernel, groups, runs, unit),
+      demanded(kernel),
       plan(planScratch(
           kernel,
           [&](tile::TileType type) {
@@ -281,6 +282,8 @@ LogicalResult KernelLowering::lowerOp(Operation *op) {
       })
       .Case([&](tile::BoundsOp bounds) { return lowerBounds(bounds); })
       .Case([&](tile::MapOp map) {
+        if (Operation *move = movedMaps.getMove(map); move && isMoved(move))
+          return lowerMoved(map, move);
         placeResult(map);
         return lowerCrosswise(map, [&] { return lowerMap(map); });
       })

@@ -66,6 +66,57 @@ void MoveLowering::bind(ValueRange offsets, ArrayAttr dims) {
 }
 
 //===----------------------------------------------------------------------===//
+// What is in the tile
+//===----------------------------------------------------------------------===//
+
+/// What the map makes of `values`, one of each input; as `type` says, vectors
+/// or numbers.
+Value MoveLowering::computeMap(Type type, ArrayRef<LaneValue> values) {
+  LaneEmitter emitter(k, /*numVectors=*/1);
+  Block &body = map.getBody().front();
+  for (auto [argument, value] : llvm::zip(body.getArguments(), values))
+    emitter.bind(argument, value);
+  for (auto [divisor, value] : reciprocals)
+    emitter.bindReciprocal(divisor, LaneValue::make(value));
+  if (failed(emitter.emit(body))) {
+    hasFailed = true;
+    return makeConstant(b, type, 0.0);
+  }
+  LaneValue made = emitter.get(map.getYield().getValue());
+  return isa<VectorType>(type) ? emitter.getVector(made, 0) : made.scalar;
+}
+
+/// What `buffer` has from `place` on, `step` and then `within` elements along
+/// the innermost rank further; a number where it lacks that rank.
+Value MoveLowering::loadFrom(const Buffer &buffer, Type type,
+                             const Position &place, Value within, Step step) {
+  Value address = k.address(buffer, place, 0, step);
+  if (map && buffer.type.getRankPosition(tile.type.getRanks().back()) < 0)
+    return k.loadElements(buffer.getElementType(), address);
+  if (within)
+    address =
+        k.advance(address, within, getScratchType(buffer.getElementType()));
+  return k.loadElements(type, address);
+}
+
+/// What is to be stored from there on.
+Value MoveLowering::loadTile(Type type, const Position &place, Value within,
+                             Step step) {
+  if (!map)
+    return loadFrom(tile, type, place, within, step);
+  return computeMap(type, llvm::map_to_vector(inputs, [&](Buffer &input) {
+                      return LaneValue::make(
+                          loadFrom(input, type, place, within, step));
+                    }));
+}
+
+void MoveLowering::storeTile(Value value, Value address) {
+  if (map)
+    value = computeMap(value.getType(), LaneValue::make(value));
+  k.storeElements(value, address);
+}
+
+//===----------------------------------------------------------------------===//
 // One at a time
 //===----------------------------------------------------------------------===//
 
@@ -83,18 +134,18 @@ void MoveLowering::moveElement() {
     place[rank] = b.createOrFold<arith::DivUIOp>(lane, width);
     within = b.createOrFold<arith::RemUIOp>(lane, width);
   }
-  Value address = k.address(tile, place);
-  if (within)
-    address = k.advance(address, within, getScratchType(tile.getElementType()));
   if (isStore) {
     k.when(valid, [&] {
-      Value value = k.loadElements(tile.getElementType(), address);
+      Value value = loadTile(tile.getElementType(), place, within);
       k.store(narrowElement(b, value, element), pointer, alignment);
     });
     return;
   }
+  Value address = k.address(tile, place);
+  if (within)
+    address = k.advance(address, within, getScratchType(tile.getElementType()));
   Type loaded = isNarrow ? memory : element;
-  k.storeElements(k.loadGuarded(pointer, valid, loaded, tile.pointer), address);
+  storeTile(k.loadGuarded(pointer, valid, loaded, tile.pointer), address);
 }
 
 void MoveLowering::emitElements() {
@@ -111,10 +162,12 @@ SmallVector<Value *> MoveLowering::getOperands() {
   for (Dimension &dimension : dimensions)
     operands.append(
         {&dimension.stride, &dimension.low, &dimension.high, &dimension.end});
+  for (Buffer &input : inputs)
+    operands.push_back(&input.pointer);
   return operands;
 }
 
-/// All that the code depends on.
+/// All that the code depends on but the map's region.
 std::string MoveLowering::getKey() {
   std::string key;
   llvm::raw_string_ostream os(key);
@@ -122,12 +175,17 @@ std::string MoveLowering::getKey() {
      << tile.layout.panelPosition << tile.getElementType();
   for (const Dimension &dimension : dimensions)
     os << ":" << dimension.size;
+  for (const Buffer &input : inputs) {
+    os << " of";
+    for (StringAttr rank : input.type.getRanks())
+      os << " " << tile.type.getRankPosition(rank);
+  }
   return key;
 }
 
-void MoveLowering::run() {
+LogicalResult MoveLowering::run() {
   std::string key = getKey();
-  LLVM::LLVMFuncOp routine = k.routines.lookup(key);
+  LLVM::LLVMFuncOp routine = k.routines.lookup(key, map);
   auto values =
       llvm::map_to_vector(getOperands(), [](Value *value) { return *value; });
   if (!routine) {
@@ -141,9 +199,10 @@ void MoveLowering::run() {
     // A view and scratch never overlap.
     for (unsigned i : {0, 1})
       routine.setArgAttr(i, "llvm.noalias", b.getUnitAttr());
-    k.routines.add(key, routine);
+    k.routines.add(key, routine, map);
   }
   LLVM::CallOp::create(b, routine, values);
+  return failure(hasFailed);
 }
 
 void MoveLowering::emit() {

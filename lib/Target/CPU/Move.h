@@ -3,7 +3,7 @@
 #ifndef LIB_TARGET_CPU_MOVE_H
 #define LIB_TARGET_CPU_MOVE_H
 
-#include "lib/Target/CPU/KernelLowering.h"
+#include "lib/Target/CPU/Lanes.h"
 
 namespace attn::cpu {
 
@@ -18,18 +18,23 @@ struct Dimension {
 
 class MoveLowering {
 public:
+  /// With a `map`, `tile` is what that makes: of what is loaded, or of tiles in
+  /// scratch what is stored.
   MoveLowering(KernelLowering &k, mlir::Value view, mlir::Value tile,
-               mlir::ValueRange offsets, mlir::ArrayAttr dims, bool isStore)
+               mlir::ValueRange offsets, mlir::ArrayAttr dims, bool isStore,
+               tile::MapOp map = {})
       : k(k), b(k.b), view(k.getView(view)), tile(k.getScratch(tile)),
-        tileValue(tile), isStore(isStore),
+        tileValue(tile), isStore(isStore), map(map),
         element(this->view.type.getElementType()),
         memory(getMemoryType(element)),
         isNarrow(!isStore && element == this->tile.getElementType() &&
                  getWideType(element) != element) {
     bind(offsets, dims);
+    if (map && isStore)
+      inputs = k.getBuffers(map.getInputs());
   }
-  void run();
-  void runUnless(mlir::Value condition);
+  mlir::LogicalResult run();
+  mlir::LogicalResult runUnless(mlir::Value condition);
   /// Whether the view has the tile as scratch would: all of it or, if
   /// `isCut`, what is used.
   mlir::Value hasLayout(bool isCut);
@@ -48,6 +53,12 @@ private:
   Buffer tile;
   mlir::Value tileValue;
   bool isStore;
+  tile::MapOp map;
+  llvm::SmallVector<Buffer> inputs; ///< of a map that is stored
+  /// What its quotients have in common in a strip, by the argument, and the
+  /// reciprocals where they are known to be normal.
+  llvm::SmallVector<std::pair<mlir::Value, mlir::Value>> divisors, reciprocals;
+  bool hasFailed = false;
   mlir::Type element, memory;
   bool isNarrow; ///< loads what memory holds, unwidened
   llvm::SmallVector<Dimension> dimensions; ///< in the tile's order
@@ -65,10 +76,20 @@ private:
   bool hasVectors() const;
   void emitRows(bool isMasked);
   mlir::Value isWholeSquare(int64_t along, mlir::Value first);
+  std::pair<Position, mlir::Value> getPlace(mlir::Value first);
+  mlir::Value haveReciprocals(int64_t along, mlir::Value first);
+  mlir::Value isWholeStrip(int64_t along, mlir::Value first);
+  void emitStrip(int64_t along, mlir::Value first, bool isMasked);
   void emitSquares();
   void emitSquare(int64_t along, mlir::Value first, int64_t count,
                   bool isMasked);
   int64_t getSquareRows() const;
+  mlir::Value computeMap(mlir::Type type, llvm::ArrayRef<LaneValue> values);
+  mlir::Value loadFrom(const Buffer &buffer, mlir::Type type,
+                       const Position &place, mlir::Value within, Step step);
+  mlir::Value loadTile(mlir::Type type, const Position &place,
+                       mlir::Value within, Step step = {});
+  void storeTile(mlir::Value value, mlir::Value address);
   llvm::SmallVector<mlir::Value>
   transposeRows(llvm::ArrayRef<mlir::Value> rows);
   void emitElements();

@@ -2,7 +2,9 @@
 
 #include "lib/Target/CPU/Move.h"
 #include "lib/Target/CPU/Transpose.h"
+#include "lib/Target/Scalar.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
@@ -153,10 +155,13 @@ void MoveLowering::emitRows(bool isMasked) {
   const Dimension &dimension = dimensions[innermost];
   int64_t width = tile.layout.panelVectors * k.unit.lanes;
   bool hasTail = dimension.size % width != 0;
-  auto moveVector = [&](Value pointer, Value address, Value mask) {
+  auto moveVector = [&](Value pointer, const Position &place, int64_t extra,
+                        Value mask) {
     if (!isStore)
-      return k.storeElements(widen(loadVector(pointer, mask)), address);
-    Value value = k.loadElements(k.vectorOf(tile.getElementType()), address);
+      return storeTile(widen(loadVector(pointer, mask)),
+                       k.address(tile, place, extra));
+    Value value =
+        loadTile(k.vectorOf(tile.getElementType()), place, k.constant(extra));
     storeVector(narrowElement(b, value, element), pointer, mask);
   };
   forPositions({innermost}, isMasked, [&] {
@@ -167,14 +172,13 @@ void MoveLowering::emitRows(bool isMasked) {
     forVectors(
         dimension, isMasked, [&](Value first, Position &place, int64_t extra) {
           Value pointer = k.advance(base, k.add(row, first), memory);
-          Value address = k.address(tile, place, extra);
           if (!condition)
-            return moveVector(pointer, address, /*mask=*/{});
+            return moveVector(pointer, place, extra, /*mask=*/{});
           k.when(
               k.both(condition, areWithin(dimension, first, k.unit.lanes)),
-              [&] { moveVector(pointer, address, /*mask=*/{}); },
+              [&] { moveVector(pointer, place, extra, /*mask=*/{}); },
               [&] {
-                moveVector(pointer, address,
+                moveVector(pointer, place, extra,
                            makeMask(dimension, first, condition));
               });
         });
@@ -218,6 +222,19 @@ SmallVector<Value> MoveLowering::transposeRows(ArrayRef<Value> rows) {
   return pairs;
 }
 
+/// Where the tile has the position `first` of its innermost rank: the panel, if
+/// there are any, and the place in that.
+std::pair<Position, Value> MoveLowering::getPlace(Value first) {
+  Position place = at;
+  StringAttr rank = dimensions.back().rank;
+  place[rank] = first;
+  if (!tile.layout.hasPanels())
+    return {place, k.constant(0)};
+  Value width = k.constant(tile.layout.panelVectors * k.unit.lanes);
+  place[rank] = b.createOrFold<arith::DivUIOp>(first, width);
+  return {place, b.createOrFold<arith::RemUIOp>(first, width)};
+}
+
 /// A square of vectors: some of the innermost rank's positions, from `first`
 /// on, by `count` positions of `along` from where `at` is. Rows of the square
 /// are contiguous in the view along `along`, columns in the tile.
@@ -239,13 +256,9 @@ void MoveLowering::emitSquare(int64_t along, Value first, int64_t count,
     return k.advance(base, k.add(origin, k.mul(position, inner.stride)),
                      memory);
   };
-  Position place = at;
-  int64_t width =
-      tile.layout.hasPanels() ? tile.layout.panelVectors * lanes : 1;
-  Value panel = b.createOrFold<arith::DivUIOp>(first, k.constant(width));
-  place[inner.rank] = tile.layout.hasPanels() ? panel : first;
-  Value within =
-      arith::SubIOp::create(b, first, k.mul(panel, k.constant(width)));
+  Position place;
+  Value within;
+  std::tie(place, within) = getPlace(first);
   auto column = [&](int64_t i) {
     int64_t stride = tile.layout.strides[along];
     Value pointer = k.address(tile, place, i * stride);
@@ -258,7 +271,8 @@ void MoveLowering::emitSquare(int64_t along, Value first, int64_t count,
   Type wide = k.vectorOf(tile.getElementType());
   if (isStore) {
     for (int64_t i = 0; i != lanes; ++i)
-      square.push_back(k.loadElements(wide, column(std::min(i, count - 1))));
+      square.push_back(
+          loadTile(wide, place, within, {outer.rank, std::min(i, count - 1)}));
     square = transpose(b, square);
     for (int64_t row = 0; row != lanes; ++row)
       storeVector(narrowElement(b, square[row], element), rowPointer(row),
@@ -269,7 +283,7 @@ void MoveLowering::emitSquare(int64_t along, Value first, int64_t count,
     square.push_back(widen(loadVector(rowPointer(row), rowMask(row))));
   square = transposeRows(square);
   for (int64_t i = 0; i != count; ++i)
-    k.storeElements(square[i], column(i));
+    storeTile(square[i], column(i));
 }
 
 /// Whether all lanes by lanes elements of a square are inside: some positions
@@ -282,24 +296,88 @@ Value MoveLowering::isWholeSquare(int64_t along, Value first) {
                        areWithin(outer, at.lookup(outer.rank), k.unit.lanes)));
 }
 
-void MoveLowering::emitSquares() {
-  int64_t innermost = dimensions.size() - 1, lanes = k.unit.lanes;
-  const Dimension &inner = dimensions[innermost], &outer = dimensions[last];
-  int64_t whole = outer.size / lanes * lanes;
-  forPositions({innermost, last}, /*isMasked=*/true, [&] {
-    k.loopTo(k.constant(0), inner.end, getSquareRows(), [&](Value first) {
-      if (whole != 0)
-        k.loop(whole, lanes, [&](Value position) {
-          at[outer.rank] = position;
-          k.when(
-              isWholeSquare(last, first),
-              [&] { emitSquare(last, first, lanes, /*isMasked=*/false); },
-              [&] { emitSquare(last, first, lanes, /*isMasked=*/true); });
-        });
-      if (whole != outer.size) {
-        at[outer.rank] = k.constant(whole);
-        emitSquare(last, first, outer.size - whole, /*isMasked=*/true);
-      }
+/// Loads what all of the map's quotients in a strip are divided by. Returns
+/// whether the reciprocals are normal: products with them are the quotients but
+/// for a rounding.
+Value MoveLowering::haveReciprocals(int64_t along, Value first) {
+  Value result = makeInteger(b, b.getI1Type(), 1);
+  divisors.clear();
+  if (!map || !isStore)
+    return result;
+  auto [place, within] = getPlace(first);
+  for (auto quotient : map.getBody().getOps<DivOp>()) {
+    auto argument = dyn_cast<BlockArgument>(quotient.getRhs());
+    if (!argument)
+      continue;
+    const Buffer &input = inputs[argument.getArgNumber()];
+    if (input.type.getRankPosition(dimensions[along].rank) >= 0)
+      continue;
+    Type type = k.vectorOf(input.getElementType());
+    Value divisor = loadFrom(input, type, place, within, {});
+    divisors.push_back({argument, divisor});
+    Value size = math::AbsFOp::create(b, divisor);
+    auto compare = [&](arith::CmpFPredicate predicate, double bound) -> Value {
+      return arith::CmpFOp::create(b, predicate, size,
+                                   makeConstant(b, size.getType(), bound));
+    };
+    Value isNormal = k.both(compare(arith::CmpFPredicate::OGE, 0x1p-126),
+                            compare(arith::CmpFPredicate::OLE, 0x1p126));
+    if (isa<VectorType>(isNormal.getType()))
+      isNormal =
+          vector::ReductionOp::create(b, vector::CombiningKind::AND, isNormal);
+    result = k.both(result, isNormal);
+  }
+  return result;
+}
+
+/// Whether all squares of a strip, along `along` from its start on, are inside,
+/// and what divides all of them has a reciprocal.
+Value MoveLowering::isWholeStrip(int64_t along, Value first) {
+  int64_t innermost = dimensions.size() - 1;
+  int64_t whole = dimensions[along].size / k.unit.lanes * k.unit.lanes;
+  Value isInside =
+      k.both(areWithin(dimensions[innermost], first, getSquareRows()),
+             areWithin(dimensions[along], k.constant(0), whole));
+  return k.both(k.both(getInside({innermost, along}), isInside),
+                haveReciprocals(along, first));
+}
+
+/// A strip of squares, of which none but the last needs a mask unless
+/// `isMasked`.
+void MoveLowering::emitStrip(int64_t along, Value first, bool isMasked) {
+  const Dimension &outer = dimensions[along];
+  reciprocals.clear();
+  if (!isMasked)
+    for (auto [argument, divisor] : divisors)
+      reciprocals.push_back(
+          {argument, arith::DivFOp::create(
+                         b, makeConstant(b, divisor.getType(), 1.0), divisor)});
+  int64_t lanes = k.unit.lanes, whole = outer.size / lanes * lanes;
+  if (whole != 0)
+    k.loop(whole, lanes, [&](Value position) {
+      at[outer.rank] = position;
+      if (!isMasked)
+        return emitSquare(along, first, lanes, /*isMasked=*/false);
+      k.when(
+          isWholeSquare(along, first),
+          [&] { emitSquare(along, first, lanes, /*isMasked=*/false); },
+          [&] { emitSquare(along, first, lanes, /*isMasked=*/true); });
     });
+  if (whole != outer.size) {
+    at[outer.rank] = k.constant(whole);
+    emitSquare(along, first, outer.size - whole, /*isMasked=*/true);
+  }
+}
+
+void MoveLowering::emitSquares() {
+  int64_t innermost = dimensions.size() - 1;
+  forPositions({innermost, last}, /*isMasked=*/true, [&] {
+    k.loopTo(k.constant(0), dimensions[innermost].end, getSquareRows(),
+             [&](Value first) {
+               k.when(
+                   isWholeStrip(last, first),
+                   [&] { emitStrip(last, first, /*isMasked=*/false); },
+                   [&] { emitStrip(last, first, /*isMasked=*/true); });
+             });
   });
 }

@@ -9,6 +9,7 @@
 #include "test/Target/CPU/Compiled.h"
 
 #include <algorithm>
+#include <cmath>
 
 using namespace attn::test;
 
@@ -117,6 +118,109 @@ TEST_P(MoveTest, CopiesBoxes) {
     SCOPED_TRACE(std::string(shape.type) + " [" + i + ", " + j + "] lanes " +
                  lanes);
     expectCopies(compiled, shape);
+  }
+}
+
+/// B[b, i, j] = (A[b, i, j] / 2) / D[i]: what is loaded is scaled on the way,
+/// what is stored divided.
+const char *mapText = R"(
+tile.kernel @divide grid(%b0 = b, %i0 = i: $is, %j0 = j: $js)$lanes
+    (%A: !tile.view<[b, i, j], f32>, %D: !tile.view<[i], f32>, %B: !tile.view<[b, i, j], f32>)
+    attributes {ranks = []} {
+  %half = arith.constant 0.5 : f32
+  %a = tile.load %A[%b0, %i0, %j0] dims ["", "i", "j"]
+      : !tile.view<[b, i, j], f32> -> !tile.tile<[$ranks], f32>
+  %s = tile.map ranks [$names] sizes [$sizes] at($offsets) ins(%a : !tile.tile<[$ranks], f32>) reducers [] {
+  ^bb0(%x: f32):
+    %y = arith.mulf %x, %half : f32
+    tile.yield %y : f32
+  } : !tile.tile<[$ranks], f32>
+  %d = tile.load %D[%i0] dims ["i"] : !tile.view<[i], f32> -> !tile.tile<[i: $is], f32>
+  %e = tile.map ranks ["i"] sizes [$is] at(%i0) ins(%d : !tile.tile<[i: $is], f32>) reducers [] {
+  ^bb0(%x: f32):
+    tile.yield %x : f32
+  } : !tile.tile<[i: $is], f32>
+  %q = tile.map ranks [$names] sizes [$sizes] at($offsets) ins(%s, %e : !tile.tile<[$ranks], f32>, !tile.tile<[i: $is], f32>) reducers [] {
+  ^bb0(%x: f32, %y: f32):
+    %z = attn.div %x, %y : f32
+    tile.yield %z : f32
+  } : !tile.tile<[$ranks], f32>
+  tile.store %q, %B[%b0, %i0, %j0] dims ["", "i", "j"]
+      : !tile.tile<[$ranks], f32>, !tile.view<[b, i, j], f32>
+}
+tile.program @p(%A: !tile.view<[b, i, j], f32>, %D: !tile.view<[i], f32>) -> (%B: !tile.view<[b, i, j], f32>)
+    attributes {ranks = [#attn.rank<"b", free, 0>, #attn.rank<"i", free, 0>,
+                         #attn.rank<"j", free, 0>]} {
+  tile.launch @divide(%A, %D, %B) : !tile.view<[b, i, j], f32>, !tile.view<[i], f32>, !tile.view<[b, i, j], f32>
+}
+)";
+
+/// Some rows have divisors whose reciprocals are infinite or 0 or lose bits,
+/// and one has none.
+double getDivisor(int64_t i) {
+  const double rare[] = {0, 1e-40, -3e38, INFINITY, 0x1p-127, 3.0};
+  if (i == 10)
+    return NAN;
+  return i % 40 < 24 ? 1 + 0.37 * static_cast<double>(i) : rare[i % 6];
+}
+
+void expectQuotients(Compiled &compiled, int64_t i, int64_t j, int64_t gap,
+                     const std::vector<int> &order) {
+  Tensor a(ElementType::F32, {2, i, j}, order, gap), d(ElementType::F32, {i});
+  Tensor b(ElementType::F32, {2, i, j}, order, gap);
+  a.fill([](int64_t n) {
+    return n % 5 == 0 ? 0 : n % 5 == 1 ? 2e-39 : n % 91;
+  });
+  d.fill(getDivisor);
+  ASSERT_EQ(compiled.run({2, i, j}, {&a, &d, &b}), 0);
+  int failures = 0;
+  b.forEach([&](const std::vector<int64_t> &at) {
+    double x = a.get(at) / 2, y = d.get({at[1]});
+    double expected = x == 0 && y == 0 ? 0 : x / y, found = b.get(at);
+    if (std::abs(expected) > 3.4028235e38)
+      expected = std::copysign(INFINITY, expected);
+    bool isClose =
+        std::isnan(expected) ? std::isnan(found)
+        : std::isinf(expected)
+            ? found == expected
+            : std::abs(found - expected) <= 2e-7 * std::abs(expected) + 1.5e-45;
+    if (!isClose && ++failures < 4)
+      ADD_FAILURE() << "at " << at[0] << ", " << at[1] << ", " << at[2] << ": "
+                    << found << ", expected " << expected;
+  });
+  EXPECT_EQ(failures, 0) << "extents " << i << " " << j << ", gap " << gap;
+  EXPECT_TRUE(b.isRestUntouched());
+}
+
+TEST_P(MoveTest, ComputesMapsOnTheWay) {
+  struct {
+    int is, js;
+    const char *lanes;
+  } shapes[] = {{48, 40, "i"}, {16, 21, "i"}, {21, 37, "j"}, {5, 37, ""}};
+  for (auto [is, js, lanes] : shapes) {
+    bool iLast = std::string(lanes) == "i";
+    auto inOrder = [&](const std::string &ofI, const std::string &ofJ) {
+      return iLast ? ofJ + ", " + ofI : ofI + ", " + ofJ;
+    };
+    std::string i = std::to_string(is), j = std::to_string(js);
+    Compiled compiled(
+        substitute(mapText, {{"ranks", inOrder("i: " + i, "j: " + j)},
+                             {"names", inOrder("\"i\"", "\"j\"")},
+                             {"sizes", inOrder(i, j)},
+                             {"offsets", inOrder("%i0", "%j0")},
+                             {"lanes", *lanes ? std::string(" lanes ") + lanes
+                                              : std::string()},
+                             {"is", i},
+                             {"js", j}}),
+        GetParam());
+    ASSERT_TRUE(compiled.isValid());
+    SCOPED_TRACE("tile " + i + " by " + j + " lanes " + lanes);
+    for (const std::vector<int> &order :
+         std::vector<std::vector<int>>{{0, 1, 2}, {0, 2, 1}})
+      for (int64_t gap : {1, 3})
+        for (auto [i, j] : std::vector<std::array<int64_t, 2>>{
+                 {is, js}, {100, 80}, {33, 50}, {7, 3}})
+          expectQuotients(compiled, i, j, gap, order);
   }
 }
 

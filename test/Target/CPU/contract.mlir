@@ -5,6 +5,8 @@
 /// a broadcast. 4 coordinates make a turn, and ask for 4 lines of the rows that
 /// follow the block. Of a panel that the lanes fill at most half there are 2
 /// vectors; such a block, which is rare, asks for nothing and is not unrolled.
+/// Rows up to an end are blocks of 6 and 5; where they can't be, 4, 2 and 1
+/// follow.
 //            CHECK: llvm.func internal @attn.contract
 //            CHECK: iter_args
 //    CHECK-COUNT-4:   "llvm.intr.prefetch"{{.*}} rw = 0
@@ -17,12 +19,31 @@
 //        CHECK-NOT:   math.fma
 //            CHECK: iter_args
 //    CHECK-COUNT-4:   "llvm.intr.prefetch"{{.*}} rw = 0
+//   CHECK-COUNT-80:   math.fma
+//        CHECK-NOT:   {{math.fma|rw = 0}}
+//            CHECK: iter_args
+//   CHECK-COUNT-10:   math.fma
+//        CHECK-NOT:   math.fma
+//            CHECK: iter_args
+//    CHECK-COUNT-4:   "llvm.intr.prefetch"{{.*}} rw = 0
 //   CHECK-COUNT-64:   math.fma
 //        CHECK-NOT:   {{math.fma|rw = 0}}
 //            CHECK: iter_args
 //    CHECK-COUNT-8:   math.fma
-//        CHECK-NOT:   math.fma
+//        CHECK-NOT:   {{math.fma|rw = 0}}
 //            CHECK: iter_args
+//    CHECK-COUNT-8:   math.fma
+//        CHECK-NOT:   {{math.fma|rw = 0}}
+//            CHECK: iter_args
+//    CHECK-COUNT-4:   math.fma
+//        CHECK-NOT:   {{math.fma|rw = 0}}
+//            CHECK: iter_args
+//    CHECK-COUNT-4:   math.fma
+//        CHECK-NOT:   {{math.fma|rw = 0}}
+//            CHECK: iter_args
+//    CHECK-COUNT-2:   math.fma
+//        CHECK-NOT:   math.fma
+//            CHECK: llvm.func
 
 /// 16 registers hold 6 rows of 2 vectors.
 //            AVX2: llvm.func internal @attn.contract
@@ -49,12 +70,14 @@ tile.program @p(%A: !tile.view<[i, c], f32>, %B: !tile.view<[c, j], f32>)
 // -----
 
 /// Where the rows of a coordinate lie side by side, a turn asks for those of
-/// the coordinates 10 to 13 later: 24 bytes of each, in one or two lines.
+/// the coordinates 10 to 13 later: 24 bytes of each, in one or two lines. Rows
+/// of 24 are 32 apart.
 //           CHECK: llvm.func internal @attn.contract
 //           CHECK: scf.for %[[C:[a-z0-9]+]] = {{.*}} iter_args
-//           CHECK:   %[[TEN:.*]] = arith.constant 10 : i64
-//           CHECK:   arith.addi %[[C]], %[[TEN]]
-//   CHECK-COUNT-8:   "llvm.intr.prefetch"{{.*}} rw = 0
+//           CHECK:   %[[TEN:.*]] = arith.constant 320 : i64
+//      CHECK-NEXT:   %[[LATER:.*]] = llvm.getelementptr {{.*}}[%[[TEN]]]
+//      CHECK-NEXT:   "llvm.intr.prefetch"(%[[LATER]])
+//   CHECK-COUNT-7:   "llvm.intr.prefetch"{{.*}} rw = 0
 //       CHECK-NOT:   rw = 0
 // CHECK-COUNT-96:   math.fma
 //      CHECK-NOT:   math.fma

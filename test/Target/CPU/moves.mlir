@@ -11,14 +11,21 @@
 //       CHECK:     } else {
 //       CHECK:       scf.for
 //       CHECK:         scf.if
-//  CHECK-NEXT:           %[[ROW:.*]] = llvm.load
+//   CHECK-NOT:           masked
+//       CHECK:           %[[ROW:.*]] = llvm.load
 //  CHECK-NEXT:           llvm.store %[[ROW]], {{.*}} {alignment = 4 : i64} : vector<8xf32>
 //       CHECK:         } else {
 //       CHECK:           llvm.intr.masked.store
 
-/// Where it is along the other rank: squares of 8 by 8 are transposed, and each
+/// Where it is along the other rank: squares of 8 by 8 are transposed. A strip
+/// of them that is inside asks for none of them whether it is; of others each
 /// that is inside goes without masks.
 //          CHECK: scf.for {{.*}} step %c8_i64
+//          CHECK: scf.if
+//          CHECK: scf.for {{.*}} step %c8_i64
+//      CHECK-NOT: {{masked|scf.if}}
+//  CHECK-COUNT-8: llvm.store {{.*}} {alignment = 4 : i64} : vector<8xf32>
+//          CHECK: } else {
 //          CHECK: scf.for {{.*}} step %c8_i64
 //          CHECK: scf.if
 //      CHECK-NOT: masked
