@@ -200,6 +200,8 @@ static bool fromJSON(const json::Value &value, ProcessorDescription &processor,
   members.read("sweep_tile", processor.sweepTile);
   members.read("sweep_rows", processor.sweepRows);
   members.read("prefetch_bytes", processor.prefetchBytes);
+  members.read("rows_in_step", processor.rowsInStep);
+  members.checkPositive("rows_in_step", processor.rowsInStep);
   members.readIf("has_tiles", processor.hasTiles);
   members.readIf("has_dots", processor.hasDots);
   return members.finish();

@@ -109,6 +109,8 @@ struct ProcessorDescription {
       productStreamTile, sweepTile, sweepRows;
   /// How far ahead of what is read once memory is asked for it.
   int64_t prefetchBytes;
+  /// How many rows that are read once are read in step.
+  int64_t rowsInStep;
   /// Whether it has AMX.
   bool hasTiles = false;
   /// Whether it has AVX-512 VNNI.

@@ -69,6 +69,7 @@ private:
   void storeStep(mlir::Value sums, int64_t step);
   void addSteps(int64_t firstStep, int64_t numSteps);
   void emitTileAdd();
+  void addPairs(int64_t numVectors);
   void emitAdd();
   void addRows(mlir::Value first, int64_t count, int64_t firstVector,
                int64_t numVectors, bool isWhole);

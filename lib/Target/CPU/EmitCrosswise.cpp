@@ -148,7 +148,9 @@ SmallVector<Value> CrosswiseLowering::sumRows(Value firstRow, int64_t numRows,
 /// The products with as many rows as a vector has lanes.
 void CrosswiseLowering::emitSums(Value firstRow, Value first, int64_t count) {
   // Beside the sums, the addresses of rows have to fit registers.
-  int64_t block = std::min<int64_t>(8, k.unit.registers / 2 / count);
+  // What comes from memory, not from a cache, is best read nearly in order.
+  int64_t block = std::min(fewRank ? int64_t(8) : k.unit.rowsInStep,
+                           k.unit.registers / 2 / count);
   std::vector<SmallVector<Value>> parts(count);
   for (int64_t row = 0; row != k.unit.lanes; row += block)
     for (auto [part, sum] :
@@ -216,12 +218,46 @@ void CrosswiseLowering::addRows(Value first, int64_t count, int64_t firstVector,
               4);
 }
 
+/// Adds, where there is but one, to more vectors than registers hold: two rows
+/// at a time, to where the sums are stored, so that memory is read in order.
+void CrosswiseLowering::addPairs(int64_t numVectors) {
+  constexpr int64_t pair = 2;
+  Value first = k.constant(0);
+  auto getSum = [&](int64_t v) {
+    return getPlace(result, first, 0, columnRank, k.constant(v * k.unit.lanes));
+  };
+  Value zero = makeConstant(b, getRowType(), 0.0);
+  for (int64_t v = 0; v != numVectors; ++v)
+    k.store(zero, getSum(v), 4);
+  k.loop(rows, pair, [&](Value row) {
+    SmallVector<Value> pointers, factors;
+    for (int64_t i = 0; i != pair; ++i) {
+      Value next = k.add(row, k.constant(i));
+      prefetchRow(next, getRowsAhead(), /*level=*/1, 0, columns);
+      pointers.push_back(getRow(next));
+      Value factor = k.load(b.getF32Type(),
+                            getPlace(few, first, 0, k.getLaneRank(), next), 4);
+      factors.push_back(vector::BroadcastOp::create(
+          b, cast<VectorType>(getRowType()), factor));
+    }
+    for (int64_t v = 0; v != numVectors; ++v) {
+      Value sum = k.load(getRowType(), getSum(v), 4);
+      for (auto [pointer, factor] : llvm::zip(pointers, factors))
+        sum = math::FmaOp::create(
+            b, loadRow(pointer, k.constant(v * k.unit.lanes)), factor, sum);
+      k.store(sum, getSum(v), 4);
+    }
+  });
+}
+
 void CrosswiseLowering::emitAdd() {
   int64_t numVectors = columns / k.unit.lanes;
   forFew([&](Value first, int64_t count) {
     int64_t most = count == 1 ? k.unit.registers * 2 / 3
                               : k.unit.registers * 3 / 4 / count;
     int64_t numParts = llvm::divideCeil(numVectors, most);
+    if (!fewRank && numParts != 1)
+      return addPairs(numVectors);
     int64_t part = llvm::divideCeil(numVectors, numParts);
     for (int64_t vector = 0; vector < numVectors; vector += part)
       addRows(first, count, vector, std::min(part, numVectors - vector),

@@ -38,6 +38,9 @@ struct VectorUnit {
   int64_t prefetchDistance = 8;
   /// How far ahead memory is asked for what is read once.
   int64_t prefetchBytes = 8192;
+  /// How many rows that are read once, by one other, are read in step: a power
+  /// of two.
+  int64_t rowsInStep = 8;
   bool hasTiles = false;   ///< AMX
   bool hasDots = false;    ///< AVX-512 VNNI
   bool isAccurate = false; ///< no function rougher for what is rounded anyway

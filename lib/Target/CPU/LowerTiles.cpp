@@ -77,7 +77,7 @@ LogicalResult LowerTiles::run() {
       return failure();
     KernelLowering lowering(kernel, *operands,
                             {lanes, registers, prefetchDistance, prefetchBytes,
-                             tiles, dots, accurate},
+                             rowsInStep, tiles, dots, accurate},
                             routines);
     if (failed(lowering.run()))
       return failure();
@@ -149,6 +149,7 @@ struct TileToLLVMOptions : PassPipelineOptions<TileToLLVMOptions> {
   Option<int64_t> prefetchDistance{*this, "prefetch-distance",
                                    llvm::cl::init(8)};
   Option<int64_t> prefetchBytes{*this, "prefetch-bytes", llvm::cl::init(8192)};
+  Option<int64_t> rowsInStep{*this, "rows-in-step", llvm::cl::init(8)};
   Option<bool> accurate{*this, "accurate-math", llvm::cl::init(false)};
   Option<bool> tiles{*this, "tiles", llvm::cl::init(false)};
   Option<bool> dots{*this, "dots", llvm::cl::init(false)};
@@ -169,6 +170,7 @@ void cpu::registerPasses() {
         lower.registers = options.registers;
         lower.prefetchDistance = options.prefetchDistance;
         lower.prefetchBytes = options.prefetchBytes;
+        lower.rowsInStep = options.rowsInStep;
         lower.tiles = options.tiles;
         lower.dots = options.dots;
         lower.accurate = options.accurate;

@@ -3,7 +3,7 @@
 // elements, tails, few keys, features that are no whole vectors); split keys; a
 // filter; two outputs.
 
-// REQUIRES: avx512
+// REQUIRES: avx2
 // RUN: attnc %s --emit=so -o %t.so
 // RUN: attn-run %t.so --cascade=decode --size b=2,h=3,p=1,m=333
 // RUN: attn-run %t.so --cascade=decode --size b=1,h=2,p=1,m=130 --pad=3 --isa=avx2
@@ -19,9 +19,9 @@
 // RUN: attn-run %t.bf16.so --cascade=decode --size b=1,h=1,p=1,m=9000 --threads=2
 // RUN: attn-run %t.bf16.so --cascade=decode --size b=2,h=1,p=1,m=0
 // RUN: attn-run %t.bf16.so --cascade=decode --size b=2,h=1,p=1,m=333 --isa=avx2
-// RUN: attn-run %t.bf16.so --cascade=window --size h=3,p=1,m=500 --isa=avx512
+// RUN: %if avx512 %{ attn-run %t.bf16.so --cascade=window --size h=3,p=1,m=500 --isa=avx512 %}
 // RUN: attnc %s --emit=so -o %t.f16.so --type f32=f16
-// RUN: attn-run %t.f16.so --cascade=decode --size b=1,h=3,p=1,m=333 --isa=avx512
+// RUN: %if avx512 %{ attn-run %t.f16.so --cascade=decode --size b=1,h=3,p=1,m=333 --isa=avx512 %}
 
 attn.cascade @decode(%Q: !attn.tensor<[b, h, p, e], f32>, %K: !attn.tensor<[b, h, m, e], f32>, %V: !attn.tensor<[b, h, m, f], f32>)
     -> (!attn.tensor<[b, h, p, f], f32>, !attn.tensor<[b, h, p], f32>)
