@@ -80,8 +80,8 @@ def Specialise : Pass<"nvptx-specialise", "::attn::tile::KernelOp"> {
     In a kernel of 64, 128 or 192 lanes, a tile of a tensor that only
     contractions read is loaded by a warpgroup of its own, as wgmma reads it.
     A multiprocessor has registers for one such block; with `persistent` it
-    takes tasks in turn where all tasks' loops are as long, and in a kernel that
-    is marked for that. There what no loop loads has as many places, too, where
+    takes tasks in turn where all tasks' loops are as long, or nearly, since they
+    begin where a filter says, and in a kernel that is marked for that. There what no loop loads has as many places, too, where
     shared memory suffices: the next task's comes while this one's is in use.
     Other kernels stay as they are; a remark says why.
   }];

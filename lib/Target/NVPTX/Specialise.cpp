@@ -183,7 +183,8 @@ static bool isPersistent(tile::KernelOp kernel) {
   // Bounds read from tensors are a task's, and are found before the roles part.
   bool readsBounds = !kernel.getOps<tile::BoundsOp>().empty();
   return kernel.getRoles() && !readsBounds &&
-         (kernel.getPersistent() || !findUnevenRank(kernel));
+         (kernel.getPersistent() || !findUnevenRank(kernel) ||
+          beginsLate(kernel));
 }
 
 /// Lets what no loop loads come ahead of its task, where there is room.
