@@ -196,3 +196,10 @@ bool nvptx::beginsLate(tile::KernelOp kernel) {
   kernel.walk([&](scf::ForOp loop) { bounds.insert(loop.getLowerBound()); });
   return findRank(kernel, std::move(bounds)).has_value();
 }
+
+bool nvptx::loadsAhead(tile::KernelOp kernel) {
+  return !kernel.getPersistent() ||
+         llvm::all_of(kernel.getOps<tile::LoadOp>(), [](tile::LoadOp load) {
+           return !isSwizzled(load.getResult()) || load.getStages() > 1;
+         });
+}

@@ -84,6 +84,10 @@ std::optional<unsigned> findUnevenRank(tile::KernelOp kernel);
 /// Whether some loop of a task begins where its coordinates say.
 bool beginsLate(tile::KernelOp kernel);
 
+/// Whether a task's own tiles come while the block is at the task before, if
+/// its blocks take tasks in turn.
+bool loadsAhead(tile::KernelOp kernel);
+
 /// How a tile of `lanes` and at most one other rank lies in registers: lanes
 /// are rows.
 Layout getLayout(tile::TileType type, mlir::StringAttr lanes);
