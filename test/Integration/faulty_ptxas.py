@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """ptxas for PTX with a fault in it, to see that a sanitizer reports it.
 
-  FAULT=barrier|tail|unwritten|divergent|delay faulty_ptxas.py ARGUMENT...   (as --ptxas of attnc)
+  FAULT=barrier|tail|unwritten|divergent|delay|early faulty_ptxas.py ARGUMENT...   (as --ptxas of attnc)
 
-delay is no fault: roles that wait for each other must compute the same.
+delay is no fault: roles that wait for each other must compute the same. early:
+with such delays, the last tile that a task multiplies is not waited for.
 barrier: no thread waits for the copies of the others. tail: copies go on past
 the end of a tensor. unwritten: the first kernel stores nothing. divergent: half
 of each warp waits where all should.
@@ -64,13 +65,26 @@ def delay(text):
                    flags=re.M)
 
 
+def multiply_early(text):
+    lines = text.splitlines()
+    products = [i for i, line in enumerate(lines) if "wgmma.fence" in line]
+    if not products:
+        return text, 0
+    wait = max(i for i, line in enumerate(lines[:products[-1]])
+               if "mbarrier.try_wait" in line)
+    again = next(i for i in range(wait, len(lines))
+                 if re.match(r"\s+@!?%p\d+ bra", lines[i]))
+    del lines[wait:again + 1]
+    return delay("\n".join(lines) + "\n")
+
+
 def main(arguments):
     path = next(a for a in arguments if a.endswith(".ptx"))
     with open(path) as file:
         text = file.read()
     text, count = {"barrier": drop_barriers, "tail": copy_past_the_end,
                    "unwritten": leave_unwritten, "divergent": diverge,
-                   "delay": delay}[os.environ["FAULT"]](text)
+                   "delay": delay, "early": multiply_early}[os.environ["FAULT"]](text)
     if count and "SEEDED" in os.environ:
         with open(os.environ["SEEDED"], "a") as file:
             file.write(get_name(text) + "\n")

@@ -66,13 +66,14 @@ if wants sanitize; then
   for fault in barrier tail unwritten divergent; do
     seed causal "$folder/sanitize/causal" $fault $options
   done
-  # Roles wait for each other, with delays and without, a block having one task
-  # (causal) or several. In the same tiles, which have registers to spare: the
+  # Roles wait for each other, with delays, without, and with a wait left out, a
+  # block having one task (causal) or several. In the same tiles, which have registers to spare: the
   # sums are rounded alike.
   options="--target=$target --type=f32=bf16 --set=e=128,f=128"
   options="$options --options=lane-tile=128 --options=stream-tile=128"
   for name in causal softmax_naive; do
     compile $name "$folder/sanitize/$name.prompt" $options
     seed $name "$folder/sanitize/$name" delay $options
+    seed $name "$folder/sanitize/$name" early $options
   done
 fi
