@@ -30,6 +30,10 @@ private:
   tile::MapOp accMap; ///< computes acc as it is needed
   llvm::SmallVector<Buffer> accInputs;
   std::optional<MapRegion> accRegion;
+  /// What stands for acc, or the input of its map with this number, in the
+  /// first turn of a loop.
+  std::optional<FirstValue> first;
+  unsigned firstInput = 0;
   mlir::StringAttr rowRank; ///< null where lhs has no rank of its own
   int64_t numRows = 1;
   int64_t vectors = 1; ///< in a panel
@@ -44,6 +48,7 @@ private:
 
   void classifyRanks();
   void findEnds();
+  void findFirstValue();
   llvm::SmallVector<Buffer *> getBuffers();
   llvm::SmallVector<mlir::Value *> getOperands();
   std::string getKey();
@@ -55,6 +60,9 @@ private:
   void emitPanels(Position &at, llvm::function_ref<void()> body);
   void emitBlock(Position &at, int64_t rows);
   llvm::SmallVector<mlir::Value> getStart(const Position &at, int64_t rows);
+  llvm::SmallVector<mlir::Value> startFrom(const Position &at, int64_t rows,
+                                           MapRegion *region,
+                                           mlir::Value value);
   llvm::SmallVector<mlir::Value> emitSum(Position &at, unsigned depth,
                                          int64_t rows,
                                          llvm::SmallVector<mlir::Value> sums);

@@ -166,39 +166,71 @@ void ContractLowering::emitRows(Position &at,
   }
 }
 
-/// What a block's sums start from.
-SmallVector<Value> ContractLowering::getStart(const Position &at,
-                                              int64_t rows) {
+/// What a block's sums start from: what `region` makes, `value`, the tile acc,
+/// or 0.
+SmallVector<Value> ContractLowering::startFrom(const Position &at, int64_t rows,
+                                               MapRegion *region, Value value) {
   Type type = getRegisterType();
   int64_t stride = getStride(result, rowRank);
   SmallVector<Value> sums;
-  if (accRegion && accRegion->hasLanes)
-    accRegion->numVectors = vectors;
+  if (region && region->hasLanes)
+    region->numVectors = vectors;
+  Value zero = isa<FloatType>(result.getElementType())
+                   ? makeConstant(b, type, 0.0)
+                   : makeInteger(b, type, 0);
+  if (!acc && !value)
+    value = zero;
   for (int64_t r = 0; r != rows; ++r) {
-    if (accRegion) {
-      Position row = at;
-      if (rowRank)
-        row[rowRank] = k.add(at.lookup(rowRank), k.constant(r));
-      LaneValue filter;
-      FailureOr<LaneValue> start = accRegion->emit(row, filter);
-      if (failed(start)) {
-        hasFailed = true;
-        return {};
-      }
-      if (start->kind == LaneValue::Varying)
-        llvm::append_range(sums, start->vectors);
-      else
-        sums.push_back(start->scalar);
+    if (!region) {
+      for (int64_t v = 0; v != vectors; ++v)
+        sums.push_back(
+            value ? value
+                  : k.loadElements(
+                        type,
+                        k.address(*acc, at, r * stride + v * k.unit.lanes)));
       continue;
     }
-    for (int64_t v = 0; v != vectors; ++v)
-      sums.push_back(
-          acc                                       ? k.loadElements(
-                                                          type, k.address(*acc, at, r * stride + v * k.unit.lanes))
-          : isa<FloatType>(result.getElementType()) ? makeConstant(b, type, 0.0)
-                                                    : makeInteger(b, type, 0));
+    Position row = at;
+    if (rowRank)
+      row[rowRank] = k.add(at.lookup(rowRank), k.constant(r));
+    LaneValue filter;
+    FailureOr<LaneValue> start = region->emit(row, filter);
+    hasFailed |= failed(start);
+    if (hasFailed)
+      return SmallVector<Value>(rows * vectors, zero);
+    if (start->kind == LaneValue::Varying)
+      llvm::append_range(sums, start->vectors);
+    else
+      sums.push_back(start->scalar);
   }
   return sums;
+}
+
+/// What a block's sums start from; in a first turn, what stands for a tile that
+/// is not filled.
+SmallVector<Value> ContractLowering::getStart(const Position &at,
+                                              int64_t rows) {
+  MapRegion *region = accRegion ? &*accRegion : nullptr;
+  if (!first)
+    return startFrom(at, rows, region, /*value=*/{});
+  SmallVector<Type> types(rows * vectors, getRegisterType());
+  auto branch = scf::IfOp::create(b, types, first->isFirst,
+                                  /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToEnd(branch.thenBlock());
+  Value value = arith::ConstantOp::create(b, first->value);
+  if (region) {
+    MapRegion ofFirst = *region;
+    ofFirst.setInput(firstInput, LaneValue::uniform(value));
+    scf::YieldOp::create(b, startFrom(at, rows, &ofFirst, /*value=*/{}));
+  } else {
+    if (result.layout.hasLanes())
+      value = vector::BroadcastOp::create(b, getRegisterType(), value);
+    scf::YieldOp::create(b, startFrom(at, rows, /*region=*/nullptr, value));
+  }
+  b.setInsertionPointToEnd(branch.elseBlock());
+  scf::YieldOp::create(b, startFrom(at, rows, region, /*value=*/{}));
+  return llvm::to_vector(ValueRange(branch.getResults()));
 }
 
 void ContractLowering::emitBlock(Position &at, int64_t rows) {

@@ -62,6 +62,13 @@ struct Crosswise {
   mlir::Type element;
 };
 
+/// What all elements of a tile are in the first turn of the loop that carries
+/// it: nothing has written them then.
+struct FirstValue {
+  mlir::Value isFirst;
+  mlir::TypedAttr value;
+};
+
 /// Positions in a tile, by rank. The lane rank's is the panel's number.
 using Position = llvm::SmallDenseMap<mlir::StringAttr, mlir::Value, 4>;
 
@@ -98,6 +105,12 @@ public:
     return values.lookupOrDefault(value);
   }
   const ViewOperand &getView(mlir::Value view) { return views[view]; }
+  /// What stands for `tile`, which a loop carries, in its first turn; null
+  /// where the tile has been filled.
+  const FirstValue *getFirstValue(mlir::Value tile) const {
+    auto it = firstValues.find(tile);
+    return it == firstValues.end() ? nullptr : &it->second;
+  }
   /// A rank's extent, as i64; null, with an error, where there is none.
   mlir::Value getExtent(mlir::StringAttr rank);
   /// How far the extent of a grid rank is from the task's first coordinate
@@ -253,6 +266,7 @@ private:
   /// Tiles that may be worked on where a view has them, not in scratch.
   llvm::DenseMap<mlir::Value, Buffer> places;
   llvm::DenseMap<mlir::Value, Crosswise> crosswise;
+  llvm::DenseMap<mlir::Value, FirstValue> firstValues;
   /// Whether what a store would write is in its place already.
   llvm::DenseMap<mlir::Operation *, mlir::Value> writtenInPlace;
   /// Stores whose place is not known before their tile is made.
@@ -273,6 +287,7 @@ private:
     return movedMaps.getMap(move) && !placedLate.contains(move);
   }
   mlir::Value isWanted(tile::StoreOp op);
+  bool isFilledLate(tile::FillOp op);
   mlir::LogicalResult lowerFor(mlir::scf::ForOp op);
   mlir::LogicalResult lowerIf(mlir::scf::IfOp op);
   void copyTiles(mlir::Operation *at);

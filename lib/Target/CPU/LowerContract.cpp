@@ -50,6 +50,19 @@ void ContractLowering::findEnds() {
         k.getEnd(rank, size, DemandedElements::getOrigin(op, rank)));
 }
 
+void ContractLowering::findFirstValue() {
+  SmallVector<Value> starts;
+  if (accMap)
+    llvm::append_range(starts, accMap.getInputs());
+  else if (op.getAcc())
+    starts.push_back(op.getAcc());
+  for (auto [index, start] : llvm::enumerate(starts))
+    if (const FirstValue *value = k.getFirstValue(start)) {
+      first = *value;
+      firstInput = index;
+    }
+}
+
 /// All that the code depends on but the accumulator's region: ranks by their
 /// order of appearance, so that their names don't matter.
 std::string ContractLowering::getKey() {
@@ -85,6 +98,8 @@ std::string ContractLowering::getKey() {
   for (Value end : sumEnds)
     os << bool(end);
   os << result.layout.numPanels;
+  if (first)
+    os << " " << firstInput << " is " << first->value;
   return key;
 }
 
@@ -115,6 +130,8 @@ SmallVector<Value *> ContractLowering::getOperands() {
       operands.push_back(&end);
   if (packsRows())
     operands.push_back(&lhs.scratch);
+  if (first)
+    operands.push_back(&first->isFirst);
   return operands;
 }
 
@@ -133,6 +150,7 @@ LogicalResult ContractLowering::run() {
     vectors = result.layout.panelVectors;
   classifyRanks();
   findEnds();
+  findFirstValue();
   if (accMap && !isSelfContained(accMap)) {
     emit();
     return failure(hasFailed);

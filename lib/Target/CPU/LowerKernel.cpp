@@ -1,6 +1,7 @@
 //===- LowerKernel.cpp - A kernel's arguments and control flow ------------===//
 
 #include "lib/Target/CPU/KernelLowering.h"
+#include "lib/Target/FusedAccumulator.h"
 #include "lib/Target/Scalar.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -213,8 +214,48 @@ void KernelLowering::copyTiles(Operation *at) {
   }
 }
 
+/// Whether `state` is only what sums on the vector unit start from.
+static bool isOnlyAccumulated(BlockArgument state) {
+  return llvm::all_of(state.getUses(), [&](OpOperand &use) {
+    Operation *user = use.getOwner();
+    auto map = dyn_cast<tile::MapOp>(user);
+    if (map && isFusedAccumulator(map) &&
+        llvm::count_if(map.getInputs(), llvm::IsaPred<BlockArgument>) == 1)
+      user = *map.getResult().user_begin();
+    auto contract = dyn_cast<tile::ContractOp>(user);
+    return contract && !isMatrixProduct(contract) &&
+           (map || (contract.getAcc() == state && contract.getLhs() != state &&
+                    contract.getRhs() != state));
+  });
+}
+
+/// Whether what `op` makes need not be in memory before the loop that carries
+/// it: the first turn takes it for what it is, and writes the tile.
+bool KernelLowering::isFilledLate(tile::FillOp op) {
+  Value tile = op.getResult();
+  auto loop = tile.hasOneUse() ? dyn_cast<scf::ForOp>(*tile.user_begin())
+                               : scf::ForOp();
+  if (!loop)
+    return false;
+  BlockArgument state = loop.getTiedLoopRegionIterArg(&*tile.use_begin());
+  return state && isSamePlace(tile, state) && isOnlyAccumulated(state);
+}
+
 LogicalResult KernelLowering::lowerFor(scf::ForOp op) {
   copyTiles(op);
+  SmallVector<tile::FillOp> late;
+  for (Value init : op.getInitArgs())
+    if (auto fill = init.getDefiningOp<tile::FillOp>();
+        fill && isFilledLate(fill))
+      late.push_back(fill);
+  Value first = getValue(op.getLowerBound());
+  if (!late.empty()) {
+    // A loop without turns leaves it as it is.
+    Value isEmpty = b.createOrFold<arith::CmpIOp>(
+        arith::CmpIPredicate::sge, first, getValue(op.getUpperBound()));
+    when(isEmpty,
+         [&] { llvm::for_each(late, [&](auto op) { lowerFill(op); }); });
+  }
   SmallVector<Value> inits;
   for (Value init : withoutTiles(op.getInitArgs()))
     inits.push_back(getValue(init));
@@ -230,6 +271,13 @@ LogicalResult KernelLowering::lowerFor(scf::ForOp op) {
     b.setInsertionPoint(lowered.getBody()->getTerminator());
   else
     b.setInsertionPointToEnd(lowered.getBody());
+  for (tile::FillOp fill : late) {
+    Value isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                                          lowered.getInductionVar(), first);
+    OpOperand &use = *fill.getResult().use_begin();
+    firstValues[op.getTiedLoopRegionIterArg(&use)] = {
+        isFirst, cast<TypedAttr>(fill.getValueAttr())};
+  }
   return lowerBlock(*op.getBody());
 }
 
@@ -277,7 +325,8 @@ LogicalResult KernelLowering::lowerOp(Operation *op) {
         return success();
       })
       .Case([&](tile::FillOp fill) {
-        lowerFill(fill);
+        if (!isFilledLate(fill))
+          lowerFill(fill);
         return success();
       })
       .Case([&](tile::BoundsOp bounds) { return lowerBounds(bounds); })
