@@ -107,7 +107,7 @@ void ContractLowering::emitPanels(Position &at,
   if (!laneEnd)
     return k.loop(result.layout.numPanels, 1, emitPanel);
   Value zero = k.constant(0), end = k.countPanels(laneEnd, result.layout);
-  if (vectors < 4)
+  if (vectors % 2 != 0)
     return k.loopTo(zero, end, 1, emitPanel);
   // Of a last panel that the lanes fill at most half, only that half.
   int64_t half = vectors / 2, width = vectors * k.unit.lanes;

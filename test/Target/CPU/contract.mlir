@@ -45,11 +45,16 @@
 //        CHECK-NOT:   math.fma
 //            CHECK: llvm.func
 
-/// 16 registers hold 6 rows of 2 vectors.
+/// 16 registers hold 6 rows of 2 vectors; half a panel is one.
 //            AVX2: llvm.func internal @attn.contract
 //            AVX2: iter_args
 //   AVX2-COUNT-4:   "llvm.intr.prefetch"{{.*}} rw = 0
 //  AVX2-COUNT-48:   math.fma
+//       AVX2-NOT:   math.fma
+//            AVX2: scf.yield
+//            AVX2: iter_args
+//       AVX2-NOT:   rw = 0
+//   AVX2-COUNT-6:   math.fma
 //       AVX2-NOT:   math.fma
 //            AVX2: scf.yield
 tile.kernel @rows grid(%j0 = j: 128) lanes j
