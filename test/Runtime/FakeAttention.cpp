@@ -76,6 +76,11 @@ static constexpr attnrt_arg_desc kArgs[] = {
 // Kernels
 //===----------------------------------------------------------------------===//
 
+bool hasDenormals() {
+  volatile float denormal = std::numeric_limits<float>::min() / 4;
+  return denormal * 2 != 0;
+}
+
 /// A tensor of floats as the frame has it.
 class FrameTensor {
 public:
@@ -114,6 +119,7 @@ static void maxKernel(const int64_t *frame, int64_t task, void *scratch) {
     }
     if (reinterpret_cast<uintptr_t>(scratch) % ATTNRT_ALIGNMENT)
       ++probe->misaligned;
+    probe->denormals += hasDenormals();
   }
 
   // Through the scratch, so that threads that shared it would be seen.

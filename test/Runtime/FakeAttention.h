@@ -27,7 +27,11 @@ struct Probe {
   std::atomic<int64_t> threads{0}; ///< the frame's
   std::atomic<int32_t> running{0}, mostRunning{0};
   std::atomic<int32_t> misaligned{0};
+  std::atomic<int32_t> denormals{0}; ///< tasks that met some
 };
+
+/// Whether a denormal of this thread differs from 0.
+bool hasDenormals();
 
 /// Ranks b, k, g, h = k * g, p, m, m1 = ceildiv(m, 2), e = 4, f; its variants
 /// are "future" (which no machine has), "avx512", "avx2" and "baseline".

@@ -86,6 +86,18 @@ TEST_F(AttentionTest, ExecutorMayRunEverythingOnOneThread) {
   expectRight();
 }
 
+/// What lies past an extent may be denormal, and slow; the caller's numbers are
+/// as before.
+TEST_F(AttentionTest, KernelsMeetNoDenormals) {
+  for (int32_t threads : {1, 3}) {
+    attnrt_call call = makeCall();
+    call.num_threads = threads;
+    EXPECT_EQ(run(&call), "ok");
+    EXPECT_TRUE(hasDenormals());
+  }
+  EXPECT_EQ(probe.denormals, 0);
+}
+
 TEST_F(AttentionTest, NegativeExecutor) {
   attnrt_executor broken = {nullptr, 0, nullptr};
   attnrt_call call = makeCall();
