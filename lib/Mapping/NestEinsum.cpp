@@ -74,8 +74,8 @@ Value NestEmitter::emitRounded(EinsumOp einsum, Value tile,
   Type element = cast<tile::TileType>(tile.getType()).getElementType();
   if (written == element || !isa<FloatType>(written))
     return tile;
-  return emitMap(einsum.getLoc(), dims, tile, element, std::nullopt,
-                 [&](tile::MapOp, ValueRange args) {
+  return emitMap(einsum.getLoc(), dims, tile, getComputeType(written),
+                 std::nullopt, [&](tile::MapOp, ValueRange args) {
                    return Element{roundTo(written, args.front()), Value()};
                  });
 }
@@ -188,8 +188,10 @@ FailureOr<Value> NestEmitter::emitEinsum(EinsumOp einsum, const Scope &scope) {
   auto reducers =
       llvm::to_vector(einsum.getReducers().getAsRange<ReduceAttr>());
   Type written = einsum.getResult().getType().getElementType();
+  // A reduction is made of what its points are, then rounded.
+  Type made = reducers.empty() ? written : einsum.getValue().getType();
   tile::MapOp map =
-      createMap(loc, *dims, reducers, inputs.tiles, getComputeType(written));
+      createMap(loc, *dims, reducers, inputs.tiles, getComputeType(made));
 
   // The region: the Einsum's expression over tile coordinates.
   OpBuilder::InsertionGuard guard(builder);
