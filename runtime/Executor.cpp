@@ -16,7 +16,7 @@
 #include <omp.h>
 #endif
 #ifdef __SSE__
-#include <xmmintrin.h>
+#include <pmmintrin.h>
 #endif
 
 using namespace attn::rt;
@@ -54,7 +54,9 @@ private:
 class WithoutDenormals {
 public:
 #ifdef __SSE__
-  WithoutDenormals() { _mm_setcsr(before | flushToZero | denormalsAreZeros); }
+  WithoutDenormals() {
+    _mm_setcsr(before | _MM_FLUSH_ZERO_ON | _MM_DENORMALS_ZERO_ON);
+  }
   ~WithoutDenormals() { _mm_setcsr(before); }
 #else
   WithoutDenormals() {}
@@ -64,7 +66,6 @@ public:
 
 private:
 #ifdef __SSE__
-  static constexpr unsigned flushToZero = 1 << 15, denormalsAreZeros = 1 << 6;
   const unsigned before = _mm_getcsr();
 #endif
 };

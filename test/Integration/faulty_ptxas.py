@@ -82,9 +82,10 @@ def main(arguments):
     path = next(a for a in arguments if a.endswith(".ptx"))
     with open(path) as file:
         text = file.read()
-    text, count = {"barrier": drop_barriers, "tail": copy_past_the_end,
-                   "unwritten": leave_unwritten, "divergent": diverge,
-                   "delay": delay, "early": multiply_early}[os.environ["FAULT"]](text)
+    seed = {"barrier": drop_barriers, "tail": copy_past_the_end,
+            "unwritten": leave_unwritten, "divergent": diverge,
+            "delay": delay, "early": multiply_early}[os.environ["FAULT"]]
+    text, count = seed(text)
     if count and "SEEDED" in os.environ:
         with open(os.environ["SEEDED"], "a") as file:
             file.write(get_name(text) + "\n")

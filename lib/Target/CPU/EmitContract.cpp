@@ -124,8 +124,7 @@ void ContractLowering::emitPanels(Position &at,
 /// Blocks of nearly one number of rows: the first few have a row more. Rows up
 /// to an end that only the run shows are cut into such blocks, too, unless they
 /// are too few; then powers of two follow the whole blocks. What lies past the
-/// end is left alone: it may be anything, and denormals there would take their
-/// time.
+/// end is left alone.
 void ContractLowering::emitRows(Position &at,
                                 llvm::function_ref<void(int64_t)> body) {
   if (!rowRank)

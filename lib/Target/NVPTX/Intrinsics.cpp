@@ -288,9 +288,9 @@ void nvptx::emitCopyBox(ImplicitLocOpBuilder &b, Value target, Value map,
 // Warpgroups
 //===----------------------------------------------------------------------===//
 
-static Type getStruct(ImplicitLocOpBuilder &b, size_t size) {
-  return LLVM::LLVMStructType::getLiteral(
-      b.getContext(), SmallVector<Type>(size, b.getF32Type()));
+static Type getStruct(ImplicitLocOpBuilder &b, ValueRange values) {
+  return LLVM::LLVMStructType::getLiteral(b.getContext(),
+                                          llvm::to_vector(values.getTypes()));
 }
 
 /// Assembly with side effects that takes each of `values`, words, in and out in
@@ -300,7 +300,7 @@ static void emitAssembly(ImplicitLocOpBuilder &b, const Twine &text,
                          ArrayRef<Value> operands = {},
                          StringRef constraints = "") {
   std::string tied;
-  for (auto [i, type] : llvm::enumerate(TypeRange(ValueRange(values))))
+  for (auto [i, type] : llvm::enumerate(ValueRange(values).getTypes()))
     tied += (i ? ",=" : "=") + std::string(type.isF32() ? "f" : "r");
   for (size_t i = 0; i != values.size(); ++i)
     tied += "," + std::to_string(i);
@@ -308,10 +308,8 @@ static void emitAssembly(ImplicitLocOpBuilder &b, const Twine &text,
   llvm::append_range(all, operands);
   Value result =
       LLVM::InlineAsmOp::create(
-          b,
-          LLVM::LLVMStructType::getLiteral(
-              b.getContext(), llvm::to_vector(ValueRange(values).getTypes())),
-          all, text.str(), tied + constraints.str(), /*has_side_effects=*/true,
+          b, getStruct(b, values), all, text.str(), tied + constraints.str(),
+          /*has_side_effects=*/true,
           /*is_align_stack=*/false, LLVM::tailcallkind::TailCallKind::None,
           LLVM::AsmDialectAttr(), ArrayAttr())
           .getRes();
@@ -347,7 +345,7 @@ void nvptx::emitMultiplyAdd(ImplicitLocOpBuilder &b,
                             MutableArrayRef<Value> sums) {
   if (!product.left)
     return emitFromRegisters(b, product, sums);
-  Type type = getStruct(b, sums.size());
+  Type type = getStruct(b, sums);
   Value packed = LLVM::UndefOp::create(b, type);
   if (product.adds)
     for (auto [i, sum] : llvm::enumerate(sums))
