@@ -74,7 +74,7 @@ Expr Deriver::findPlaced(const Work &work, Expr body, unsigned phase) {
   return Expr();
 }
 
-/// An accumulator of `body`; one that `close` adds has an auxiliary name.
+/// An accumulator of `body`; one that is added beside has an auxiliary name.
 Accumulator &Deriver::create(const Work &work, Expr body, unsigned phase,
                              llvm::StringRef auxiliary) {
   const Reduction &r = work.reduction;
@@ -193,10 +193,10 @@ void Deriver::place(unsigned index) {
     reduction.result = context.freshLeaf(work.name + "_neg", original.ranks(),
                                          /*accumulator=*/true);
   }
-  work.body = substitute(reduction.body, replacement);
+  work.body = assumeSome(work, substitute(reduction.body, replacement));
   if (reduction.presence)
-    reduction.presence =
-        findExtrema(work, substitute(reduction.presence, replacement));
+    reduction.presence = findExtrema(
+        work, assumeSome(work, substitute(reduction.presence, replacement)));
   work.body = dropGuards(work, work.body);
 
   const Reducer &reducer = getReducer(reduction.reducer);
@@ -236,6 +236,10 @@ void Deriver::place(unsigned index) {
   }
   for (const Deferred &part : llvm::reverse(deferred))
     value = applyDeferred(part, value);
+  if (reducer.scalar && llvm::any_of(deferred, [](const Deferred &part) {
+        return part.kind == Deferred::Function;
+      }))
+    value = guardNone(work, value);
   replacement[original] = negated ? -value : value;
 }
 
@@ -260,14 +264,17 @@ Expr Deriver::guardEmptyOutput(Expr original, Expr rewritten) {
     identityOf[reduction.result] = getReducer(reduction.reducer).identity;
   for (const Placed &other : placed)
     identityOf[other.accumulator.leaf] = other.accumulator.getIdentity();
+  Expr extent = context.extent(form.rank);
   auto valueOf = [&](Expr leaf) {
     auto it = identityOf.find(leaf);
-    return it != identityOf.end() ? it->second : 0.7;
+    return it != identityOf.end() ? it->second : leaf == extent ? 0 : 0.7;
   };
   double expected = evaluate(original, valueOf);
   double actual = evaluate(rewritten, valueOf);
-  if (actual == expected || std::isnan(expected) ||
-      std::fabs(actual - expected) <= 1e-9 * std::fabs(expected))
+  bool isEqual = std::isfinite(expected) ? std::fabs(actual - expected) <=
+                                               1e-9 * std::fabs(expected)
+                                         : actual == expected;
+  if (isEqual || std::isnan(expected))
     return rewritten;
   SmallVector<Expr> empty;
   for (Expr leaf : getLeaves(rewritten)) {

@@ -101,8 +101,8 @@ struct Accumulator {
   Expr body;
   RankSet reduced;
   Expr presence;
-  /// Which reduction of the normal form it serves; an auxiliary accumulator
-  /// was introduced by `close`.
+  /// Which reduction of the normal form it serves. An auxiliary accumulator
+  /// was introduced beside it: a moment, or whether there is a point.
   unsigned reduction = 0;
   bool auxiliary = false;
 

@@ -68,6 +68,12 @@ private:
     Expr value;
   };
 
+  /// `value`, or the identity where `presence` leaves nothing of a reduction.
+  struct Guard {
+    Expr guarded, value, presence;
+  };
+  std::vector<Guard> guards;
+
   /// The reduction being placed.
   struct Work {
     unsigned index;
@@ -117,6 +123,8 @@ private:
   bool deferFunction(Work &work, llvm::SmallVectorImpl<Deferred> &deferred);
   Expr applyDeferred(const Deferred &deferred, Expr value);
   Expr splitStabiliser(const Work &work, Expr exponential, Expr &deferred);
+  Expr guardNone(const Work &work, Expr value);
+  Expr assumeSome(const Work &work, Expr expr) const;
 
   // In DeriveCorrect.cpp.
   std::optional<RefusalRule> correct(Work &work, Expr &value);

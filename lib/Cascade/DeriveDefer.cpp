@@ -134,9 +134,14 @@ bool attn::isIncreasing(Expr expr) {
   }
 }
 
-/// The largest of exp(x - d) is exp of the largest x - d.
+/// The largest of exp(x - d) is exp of the largest x - d, where there is one:
+/// `guardNone` must be able to say so. A list knows by its coordinates.
 bool Deriver::deferFunction(Work &work, SmallVectorImpl<Deferred> &deferred) {
   if (!isIncreasing(work.body) || !work.body.hasAccumulator())
+    return false;
+  const Reduction &reduction = work.reduction;
+  if (getReducer(reduction.reducer).scalar && reduction.presence &&
+      reduction.presence.hasAccumulator())
     return false;
   deferred.push_back({Deferred::Function, work.body});
   work.body = work.body.operand(0);
@@ -155,4 +160,38 @@ Expr Deriver::applyDeferred(const Deferred &deferred, Expr value) {
     return context.rebuild(deferred.value, value);
   }
   llvm_unreachable("unknown kind");
+}
+
+/// `value`, to which a function was applied, or the identity over no point,
+/// which the function would change. That the extremum is infinite says too
+/// little: elements may be. So a filter's points are reduced to 0 beside it.
+Expr Deriver::guardNone(const Work &work, Expr value) {
+  const Reduction &reduction = work.reduction;
+  Expr zero = context.constant(0);
+  Expr identity = context.constant(getReducer(reduction.reducer).identity);
+  SmallVector<Expr> isNone;
+  if (reduction.presence) {
+    Expr some = findPlaced(work, zero, work.phase);
+    if (!some)
+      some = create(work, zero, work.phase, "some").leaf;
+    isNone.push_back(context.compare(ExprKind::Equal, some, identity));
+  } else {
+    for (unsigned rank = 0; rank < reduction.reduced.size(); ++rank)
+      if (reduction.reduced.test(rank))
+        isNone.push_back(
+            context.compare(ExprKind::Equal, context.extent(rank), zero));
+  }
+  Expr guarded = context.select(context.logicalOr(isNone), identity, value);
+  guards.push_back({guarded, value, reduction.presence});
+  return guarded;
+}
+
+/// `expr` where `work` has a point: what was reduced over at least its points
+/// was reduced over one.
+Expr Deriver::assumeSome(const Work &work, Expr expr) const {
+  ExprMap map;
+  for (const Guard &guard : guards)
+    if (implies(work.reduction.presence, guard.presence))
+      map[guard.guarded] = guard.value;
+  return map.empty() ? expr : substitute(expr, map);
 }

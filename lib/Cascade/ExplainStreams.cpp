@@ -182,7 +182,7 @@ void StreamFormer::explainMoments(const Phase &phase, const Segment &segment) {
          ++i) {
       const Accumulator &a = phase.accumulators[i];
       body = a.body;
-      if (!a.auxiliary)
+      if (!a.auxiliary || a.reducer != ExprReducer::Add)
         continue;
       names += (names.empty() ? "`" : ", `") + a.leaf.leaf().name + "`";
       ++numMore;

@@ -93,3 +93,53 @@ attn.cascade @negative_no_gain(%X: !attn.tensor<[p, m], f32>)
          reduce(add m)
   attn.yield %O
 }
+
+// -----
+
+/// The largest of tanh(x + s) is tanh of the largest x + s, but over none.
+// CHECK-LABEL: attn.cascade @increasing_function
+//       CHECK: attn.stream m init(add %rs = 0.0, max %rw = -inf) ->
+//   CHECK-NOT: attn.stream
+//       CHECK: select(extent(m) == 0.0, -inf, tanh(
+attn.cascade @increasing_function(%X: !attn.tensor<[p, m], f32>)
+    -> !attn.tensor<[p], f32> ranks(p, m) {
+  %S = attn.einsum [p] = %X[p, m]
+  %T = attn.einsum [p, m] = tanh(%X[p, m] + %S[p])
+  %W = attn.einsum [p] = %T[p, m] reduce(max m)
+  attn.yield %W
+}
+
+// -----
+
+/// Whether a filter leaves a point is carried along, once for both.
+// CHECK-LABEL: attn.cascade @increasing_functions_filtered
+//       CHECK: attn.stream m init(add %rs = 0.0, max %rw = -inf, max %rw_some = -inf, max %ru = -inf) ->
+//       CHECK:   attn.einsum [] = 0.0 where (m < %len) reduce(max m)
+//   CHECK-NOT: attn.stream
+//       CHECK: select(%RW_some[] == -inf, -inf, tanh(
+//       CHECK: select(%RW_some[] == -inf, -inf, erf(
+attn.cascade @increasing_functions_filtered(%X: !attn.tensor<[p, m], f32>, %len: i32)
+    -> (!attn.tensor<[p], f32>, !attn.tensor<[p], f32>) ranks(p, m) {
+  %S = attn.einsum [p] = %X[p, m]
+  %T = attn.einsum [p, m] = tanh(%X[p, m] + %S[p])
+  %W = attn.einsum [p] = %T[p, m] where (m < %len) reduce(max m)
+  %Y = attn.einsum [p, m] = erf(%X[p, m] * 2.0 + %S[p])
+  %U = attn.einsum [p] = %Y[p, m] where (m < %len) reduce(max m)
+  attn.yield %W, %U
+}
+
+// -----
+
+/// Where there is a largest weight, there is one of its filter.
+// CHECK-LABEL: attn.cascade @weights_as_large
+//       CHECK: attn.stream m init(max %rg = -inf, add %rn = 0.0) ->
+//   CHECK-NOT: attn.stream
+attn.cascade @weights_as_large(%X: !attn.tensor<[p, m], f32>, %len: i32)
+    -> !attn.tensor<[p], f32> ranks(p, m) {
+  %Y = attn.einsum [p, m] = %X[p, m] where (m < %len)
+  %G = attn.einsum [p] = %Y[p, m] reduce(max m)
+  %E = attn.einsum [p, m] = exp(%Y[p, m] - %G[p])
+  %W = attn.einsum [p] = %E[p, m] reduce(max m)
+  %N = attn.einsum [p] = %X[p, m] * 0.0 + 1.0 where (%E[p, m] == %W[p])
+  attn.yield %N
+}

@@ -1,0 +1,33 @@
+// The largest weight where a filter leaves no key is -inf: not 0, which exp
+// makes of the -inf that is the largest of no scores. But it is 0 where the
+// filter leaves only scores of -inf.
+
+// RUN: attn-run %s --cascade=largest_weight --size b=2,p=7,m=31 --check
+// RUN: attn-run %s --cascade=largest_weight --size b=2,p=7,m=31 --fill M=const:0 --check
+// RUN: attn-run %s --cascade=largest_weight --size b=2,p=1,m=3000 --fill M=const:0 --check
+// RUN: attn-run %s --cascade=largest_weight --size b=2,p=7,m=31 --fill M=const:0 --slice M:m:3=1 --slice B:m:3=-inf --check
+// RUN: attn-run %s --cascade=largest_weight --size b=2,p=7,m=0 --check
+attn.cascade @largest_weight(%Q: !attn.tensor<[b, p, e], f32>, %K: !attn.tensor<[b, m, e], f32>,
+                             %B: !attn.tensor<[m], f32>, %M: !attn.tensor<[b, m], i1>)
+    -> !attn.tensor<[b, p], f32> ranks(b, p, m, e = 2) {
+  %QK = attn.einsum [b, p, m] = %Q[b, p, e] * %K[b, m, e]
+  %S = attn.einsum [b, p, m] = %QK[b, p, m] + %B[m]
+  %G = attn.einsum [b, p] = %S[b, p, m] reduce(max m)
+  %SN = attn.einsum [b, p, m] = exp(%S[b, p, m] - %G[b, p])
+  %SD = attn.einsum [b, p] = %SN[b, p, m]
+  %A = attn.einsum [b, p, m] = %SN[b, p, m] / %SD[b, p]
+  %W = attn.einsum [b, p] = %A[b, p, m] where (%M[b, m]) reduce(max m)
+  attn.yield %W
+}
+
+// The same of an increasing function without a filter, over no key.
+
+// RUN: attn-run %s --cascade=largest_function --size p=7,m=31 --check
+// RUN: attn-run %s --cascade=largest_function --size p=7,m=0 --check
+attn.cascade @largest_function(%X: !attn.tensor<[p, m], f32>)
+    -> !attn.tensor<[p], f32> ranks(p, m) {
+  %S = attn.einsum [p] = %X[p, m]
+  %T = attn.einsum [p, m] = tanh(%X[p, m] + %S[p])
+  %W = attn.einsum [p] = %T[p, m] reduce(max m)
+  attn.yield %W
+}
