@@ -143,11 +143,11 @@ Value attn::emitExp(Formula f, Value x, bool isBase2) {
   if (scales)
     return emitScalef(f, p, n);
   Value result = addToExponent(f, p, shifted);
-  // "Not below", so that NaN stays.
-  Value isNormal = f.compare(arith::CmpFPredicate::UGE, x, f.number(low));
-  result = f.choose(isNormal, result, f.number(0.0));
-  Value overflows = f.compare(arith::CmpFPredicate::OGE, x, f.number(high));
-  return f.choose(overflows, f.number(INFINITY), result);
+  Value isBelow = f.compare(arith::CmpFPredicate::OLT, x, f.number(low));
+  result = f.choose(isBelow, f.number(0.0), result);
+  // Not so of NaN, with which infinity makes NaN.
+  Value isFinite = f.compare(arith::CmpFPredicate::OLT, x, f.number(high));
+  return f.choose(isFinite, result, f.add(x, f.number(INFINITY)));
 }
 
 /// tanh(x) by two instructions of 2^-22: 1 - 2 / (e^(2x) + 1), which near 0
