@@ -5,7 +5,8 @@
 // often cancels, in the body of D_2. An accumulator belongs to the phase of
 // its last dependency if a correction is found and to the next one if not.
 // The rules themselves are in DeriveDefer.cpp, DeriveCorrect.cpp,
-// DeriveKeep.cpp and DeriveClose.cpp.
+// DeriveKeep.cpp and DeriveClose.cpp; what guards reductions that have no
+// points is in DeriveEmpty.cpp.
 //
 //===----------------------------------------------------------------------===//
 
@@ -137,41 +138,6 @@ void Deriver::findPhase(Work &work) {
   }
 }
 
-/// exp(x - select(d == -inf, c, d)), which keeps -inf from -inf, is exp(x - d)
-/// where x is at most d: both are 0 where d is -inf (S6).
-Expr Deriver::dropGuards(const Work &work, Expr body) const {
-  auto getGuarded = [](Expr expr) {
-    if (!expr.is(ExprKind::Select) || !expr.operand(0).is(ExprKind::Equal) ||
-        !expr.operand(1).getConstant() ||
-        !std::isfinite(*expr.operand(1).getConstant()))
-      return Expr();
-    Expr guarded = expr.operand(2);
-    llvm::ArrayRef<Expr> sides = expr.operand(0).operands();
-    bool isEmpty = llvm::is_contained(sides, guarded) &&
-                   llvm::any_of(sides, [](Expr side) {
-                     return side.isConstant(-HUGE_VAL);
-                   });
-    return isEmpty ? guarded : Expr();
-  };
-  ExprMap map;
-  for (Expr expr : postOrder(body)) {
-    if (!expr.is(ExprKind::Exp))
-      continue;
-    ExprMap dropped;
-    for (Expr inner : postOrder(expr.operand(0)))
-      if (Expr guarded = getGuarded(inner))
-        dropped[inner] = guarded;
-    if (dropped.empty())
-      continue;
-    Expr argument = substitute(expr.operand(0), dropped);
-    RangeAnalysis ranges = getRanges(work);
-    ranges.assumeScalesNonNegative(work.reduction.reduced);
-    if (!ranges.getUpperBound(argument).hasAccumulator())
-      map[expr] = exp(argument);
-  }
-  return map.empty() ? body : substitute(body, map);
-}
-
 void Deriver::place(unsigned index) {
   Work work;
   work.index = index;
@@ -193,7 +159,7 @@ void Deriver::place(unsigned index) {
     reduction.result = context.freshLeaf(work.name + "_neg", original.ranks(),
                                          /*accumulator=*/true);
   }
-  work.body = assumeSome(work, substitute(reduction.body, replacement));
+  work.body = rewriteBody(work);
   if (reduction.presence)
     reduction.presence = findExtrema(
         work, assumeSome(work, substitute(reduction.presence, replacement)));
@@ -247,55 +213,6 @@ void Deriver::place(unsigned index) {
 // Outputs
 //===----------------------------------------------------------------------===//
 
-/// Where nothing was present, a deferred factor such as exp(-m) is infinite,
-/// and what it was deferred from was the identity.
-Expr Deriver::guardEmptyOutput(Expr original, Expr rewritten) {
-  // Of a list without entries, there is no output.
-  for (const Reduction &reduction : form.reductions)
-    if (!getReducer(reduction.reducer).scalar &&
-        contains(original, [&](Expr e) { return e == reduction.result; }))
-      return rewritten;
-  ExprMap emptyOriginal;
-  for (const Reduction &reduction : form.reductions)
-    emptyOriginal[reduction.result] =
-        context.constant(getReducer(reduction.reducer).identity);
-  llvm::DenseMap<Expr, double> identityOf;
-  for (const Reduction &reduction : form.reductions)
-    identityOf[reduction.result] = getReducer(reduction.reducer).identity;
-  for (const Placed &other : placed)
-    identityOf[other.accumulator.leaf] = other.accumulator.getIdentity();
-  Expr extent = context.extent(form.rank);
-  auto valueOf = [&](Expr leaf) {
-    auto it = identityOf.find(leaf);
-    return it != identityOf.end() ? it->second : leaf == extent ? 0 : 0.7;
-  };
-  double expected = evaluate(original, valueOf);
-  double actual = evaluate(rewritten, valueOf);
-  bool isEqual = std::isfinite(expected) ? std::fabs(actual - expected) <=
-                                               1e-9 * std::fabs(expected)
-                                         : actual == expected;
-  if (isEqual || std::isnan(expected))
-    return rewritten;
-  SmallVector<Expr> empty;
-  for (Expr leaf : getLeaves(rewritten)) {
-    auto it = placedOf.find(leaf);
-    if (it == placedOf.end())
-      continue;
-    double identity = placed[it->second].accumulator.getIdentity();
-    if (std::isinf(identity))
-      empty.push_back(
-          context.compare(ExprKind::Equal, leaf, context.constant(identity)));
-  }
-  if (empty.empty())
-    return rewritten;
-  Expr emptyValue = getLeaves(original).size() == 1
-                        ? context.constant(expected)
-                        : substitute(original, emptyOriginal);
-  if (!std::isfinite(evaluate(emptyValue, valueOf)))
-    emptyValue = context.constant(expected);
-  return context.select(context.logicalAnd(empty), emptyValue, rewritten);
-}
-
 void Deriver::finishOutputs() {
   for (auto [index, original] : llvm::enumerate(form.outputs)) {
     FinishedOutput output;
@@ -306,7 +223,7 @@ void Deriver::finishOutputs() {
     output.value = substitute(original, replacement);
     output.keepsRank = output.value.ranks().test(form.rank);
     if (output.value != original && !output.keepsRank)
-      output.value = guardEmptyOutput(original, output.value);
+      output.value = guardEmpty(original, output.value);
     bool depends = false;
     for (Expr leaf : getLeaves(output.value)) {
       auto it = placedOf.find(leaf);

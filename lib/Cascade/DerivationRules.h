@@ -1,9 +1,9 @@
 //===- DerivationRules.h - The rules that derive one-pass forms -----------===//
 //
 // What the parts of the derivation share: the order in which reductions are
-// placed (Derivation.cpp) and the rules that save a traversal, defer
+// placed (Derivation.cpp), the rules that save a traversal, defer
 // (DeriveDefer.cpp), correct (DeriveCorrect.cpp), keep (DeriveKeep.cpp) and
-// close (DeriveClose.cpp).
+// close (DeriveClose.cpp), and what guards empty reductions (DeriveEmpty.cpp).
 // Derivation.h states the rules.
 //
 //===----------------------------------------------------------------------===//
@@ -109,10 +109,19 @@ private:
   Accumulator &create(const Work &work, Expr body, unsigned phase,
                       llvm::StringRef auxiliary = "");
 
+  // In DeriveEmpty.cpp.
+  Expr guardNone(const Work &work, Expr value);
+  Expr assumeSome(const Work &work, Expr expr) const;
+  double evaluateEmpty(Expr expr, const Work *work = nullptr) const;
+  llvm::SmallVector<const Reduction *> getReductions(Expr expr) const;
+  Expr guardEmpty(Expr original, Expr rewritten) const;
+  Expr guardEach(Expr original,
+                 llvm::ArrayRef<const Reduction *> reductions) const;
+  Expr rewriteBody(const Work &work) const;
+  Expr dropGuards(const Work &work, Expr body) const;
+
   // Outputs, in Derivation.cpp.
   void finishOutputs();
-  Expr guardEmptyOutput(Expr original, Expr rewritten);
-  Expr dropGuards(const Work &work, Expr body) const;
   void markLive();
   void collectPhases();
 
@@ -123,8 +132,6 @@ private:
   bool deferFunction(Work &work, llvm::SmallVectorImpl<Deferred> &deferred);
   Expr applyDeferred(const Deferred &deferred, Expr value);
   Expr splitStabiliser(const Work &work, Expr exponential, Expr &deferred);
-  Expr guardNone(const Work &work, Expr value);
-  Expr assumeSome(const Work &work, Expr expr) const;
 
   // In DeriveCorrect.cpp.
   std::optional<RefusalRule> correct(Work &work, Expr &value);

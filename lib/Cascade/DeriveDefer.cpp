@@ -161,37 +161,3 @@ Expr Deriver::applyDeferred(const Deferred &deferred, Expr value) {
   }
   llvm_unreachable("unknown kind");
 }
-
-/// `value`, to which a function was applied, or the identity over no point,
-/// which the function would change. That the extremum is infinite says too
-/// little: elements may be. So a filter's points are reduced to 0 beside it.
-Expr Deriver::guardNone(const Work &work, Expr value) {
-  const Reduction &reduction = work.reduction;
-  Expr zero = context.constant(0);
-  Expr identity = context.constant(getReducer(reduction.reducer).identity);
-  SmallVector<Expr> isNone;
-  if (reduction.presence) {
-    Expr some = findPlaced(work, zero, work.phase);
-    if (!some)
-      some = create(work, zero, work.phase, "some").leaf;
-    isNone.push_back(context.compare(ExprKind::Equal, some, identity));
-  } else {
-    for (unsigned rank = 0; rank < reduction.reduced.size(); ++rank)
-      if (reduction.reduced.test(rank))
-        isNone.push_back(
-            context.compare(ExprKind::Equal, context.extent(rank), zero));
-  }
-  Expr guarded = context.select(context.logicalOr(isNone), identity, value);
-  guards.push_back({guarded, value, reduction.presence});
-  return guarded;
-}
-
-/// `expr` where `work` has a point: what was reduced over at least its points
-/// was reduced over one.
-Expr Deriver::assumeSome(const Work &work, Expr expr) const {
-  ExprMap map;
-  for (const Guard &guard : guards)
-    if (implies(work.reduction.presence, guard.presence))
-      map[guard.guarded] = guard.value;
-  return map.empty() ? expr : substitute(expr, map);
-}

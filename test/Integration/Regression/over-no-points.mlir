@@ -31,3 +31,20 @@ attn.cascade @largest_function(%X: !attn.tensor<[p, m], f32>)
   %W = attn.einsum [p] = %T[p, m] reduce(max m)
   attn.yield %W
 }
+
+// Sums that a filter leaves no key, where others have some: the maximum of
+// bounded scores is deferred, and 0 times exp(infinity) would be NaN. In an
+// output beside a sum of other keys, and in a body over other keys.
+
+// RUN: attn-run %s --cascade=sums_of_parts --size p=37,m=31 --fill len=int:0:3 --check
+// RUN: attn-run %s --cascade=sums_of_parts --size p=37,m=31 --fill len=const:0 --check
+attn.cascade @sums_of_parts(%X: !attn.tensor<[p, m], f32>, %len: !attn.tensor<[p], i32>)
+    -> (!attn.tensor<[p], f32>, !attn.tensor<[p], f32>) ranks(p, m) {
+  %S = attn.einsum [p, m] = 8.0 * tanh(%X[p, m]) where (m < %len[p])
+  %G = attn.einsum [p] = %S[p, m] reduce(max m)
+  %SN = attn.einsum [p, m] = exp(%S[p, m] - %G[p])
+  %SD = attn.einsum [p] = %SN[p, m]
+  %Y = attn.einsum [p] = ceil(%X[p, m] * %SD[p] + 2.0)
+  %Z = attn.einsum [p] = %Y[p] + %SD[p]
+  attn.yield %Y, %Z
+}
