@@ -277,7 +277,8 @@ void EinsumEmitter::share(Plan &plan) {
 }
 
 /// A sum over a sum: the factors that all terms have are taken out, so that
-/// it becomes a sum of products.
+/// it becomes a sum of products. Not where a term keeps a divisor, which stays
+/// with what it divides.
 void EinsumEmitter::splitSum(Plan &plan, unsigned index) {
   EinsumJob &job = plan.jobs[index];
   if (job.reducer != ReducerKind::Add || job.reduced.empty() || job.other ||
@@ -298,6 +299,8 @@ void EinsumEmitter::splitSum(Plan &plan, unsigned index) {
     llvm::erase_if(factors, [&](Expr factor) {
       return llvm::is_contained(common, factor);
     });
+    if (llvm::any_of(factors, isDivisor))
+      return;
     rest.push_back(factors.empty() ? context.constant(1)
                                    : context.mul(factors));
   }

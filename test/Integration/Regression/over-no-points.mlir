@@ -48,3 +48,19 @@ attn.cascade @sums_of_parts(%X: !attn.tensor<[p, m], f32>, %len: !attn.tensor<[p
   %Z = attn.einsum [p] = %Y[p] + %SD[p]
   attn.yield %Y, %Z
 }
+
+// A sum of quotients and of what they divide: 0 / 0 is 0 (S5), so the divided
+// tensor is no factor of the sum, 0 times 1/0 + 1.
+
+// RUN: attn-run %s --cascade=sum_of_quotients --size p=41,m=16 --check
+attn.cascade @sum_of_quotients(%X: !attn.tensor<[p, m], f32>, %V: !attn.tensor<[m, f], f32>)
+    -> !attn.tensor<[f], f32> ranks(p, m, f = 5) {
+  %S = attn.einsum [p, m] = %X[p, m] where (p >= m + extent(p) - extent(m))
+  %G = attn.einsum [p] = %S[p, m] reduce(max m)
+  %SN = attn.einsum [p, m] = exp(%S[p, m] - %G[p])
+  %SD = attn.einsum [p] = %SN[p, m]
+  %SNV = attn.einsum [p, f] = %SN[p, m] * %V[m, f]
+  %AV = attn.einsum [p, f] = %SNV[p, f] / %SD[p]
+  %T = attn.einsum [f] = %SNV[p, f] + %AV[p, f]
+  attn.yield %T
+}
