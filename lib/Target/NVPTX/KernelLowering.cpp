@@ -111,7 +111,8 @@ ScratchPlan nvptx::planShared(tile::KernelOp kernel) {
     return ScratchPlan();
   return planScratch(
       kernel, [](tile::TileType type) { return SharedLayout(type).bytes; }, {},
-      kernel.getRoles() ? SharedLayout::swizzleAlignment : scratchAlignment);
+      kernel.getRoles() ? SharedLayout::swizzleAlignment
+                        : SharedLayout::rowBytes);
 }
 
 Buffer KernelLowering::getBuffer(Value tile) {
@@ -145,6 +146,16 @@ static Value getSwizzledOffset(KernelLowering &k, const Buffer &buffer,
   return k.add(offset, inPiece);
 }
 
+/// Where a row of a tile that is not swizzled has its element `column`.
+static Value exchangePieces(KernelLowering &k, const SharedLayout &layout,
+                            Value row, Value column) {
+  Value place =
+      k.b.createOrFold<arith::DivUIOp>(row, k.small(layout.getRowsPerPlace()));
+  place = k.b.createOrFold<arith::RemUIOp>(place, k.small(layout.groupPieces));
+  return k.b.createOrFold<arith::XOrIOp>(
+      column, k.mul(place, k.small(layout.getPieceElements())));
+}
+
 Value KernelLowering::address(const Buffer &buffer, const Position &at) {
   if (buffer.type.getSpace() == tile::Space::Swizzled)
     return advance(buffer.pointer,
@@ -152,11 +163,18 @@ Value KernelLowering::address(const Buffer &buffer, const Position &at) {
                                      at.lookup(buffer.type.getRanks().front()),
                                      at.lookup(buffer.type.getRanks().back())),
                    getScratchType(buffer.getElementType()));
+  const SharedLayout &layout = buffer.layout;
+  ArrayRef<StringAttr> ranks = buffer.type.getRanks();
   Value offset = small(0);
-  for (auto [rank, stride] :
-       llvm::zip(buffer.type.getRanks(), buffer.layout.strides))
-    if (Value position = at.lookup(rank))
-      offset = add(offset, mul(position, small(stride)));
+  for (auto [rank, stride] : llvm::zip(ranks, layout.strides)) {
+    Value position = at.lookup(rank);
+    if (!position)
+      continue;
+    if (layout.groupPieces > 1 && rank == ranks.back())
+      if (Value row = at.lookup(ranks.drop_back().back()))
+        position = exchangePieces(*this, layout, row, position);
+    offset = add(offset, mul(position, small(stride)));
+  }
   return advance(buffer.pointer, offset,
                  getScratchType(buffer.getElementType()));
 }

@@ -37,20 +37,23 @@ public:
   SmallVector<Value> read(int64_t first, int64_t second, int64_t count = 4);
 
 private:
+  int64_t getStride(StringAttr rank) const {
+    return buffer.layout.strides[buffer.type.getRankPosition(rank)];
+  }
   KernelLowering &k;
   const Buffer &buffer;
-  int64_t firstStride, secondStride;
+  StringAttr first, second;
   bool isTransposed;
-  Value start; ///< the address of this lane's row
+  Position lane; ///< of this lane's row
+  /// Its address, and those of the pieces that change places with its first.
+  llvm::SmallDenseMap<int64_t, Value> starts;
 };
 } // namespace
 
 MatrixReader::MatrixReader(KernelLowering &k, const Buffer &buffer,
                            StringAttr first, StringAttr second,
                            StringAttr contracted, Value firstStart)
-    : k(k), buffer(buffer),
-      firstStride(buffer.layout.strides[buffer.type.getRankPosition(first)]),
-      secondStride(buffer.layout.strides[buffer.type.getRankPosition(second)]),
+    : k(k), buffer(buffer), first(first), second(second),
       isTransposed(buffer.type.getRanks().back() != contracted) {
   auto bits = [&](int64_t from, int64_t count) -> Value {
     Value lane = arith::AndIOp::create(k.b, k.getThread(),
@@ -59,21 +62,31 @@ MatrixReader::MatrixReader(KernelLowering &k, const Buffer &buffer,
     return arith::AndIOp::create(k.b, shifted, k.small((1 << count) - 1));
   };
   Value row = bits(0, 3); // along the rank that is not innermost
-  Position at;
-  at[first] = k.mul(bits(3, 1), k.small(side));
-  at[second] = k.mul(bits(4, 1), k.small(side));
+  lane[first] = k.mul(bits(3, 1), k.small(side));
+  lane[second] = k.mul(bits(4, 1), k.small(side));
   StringAttr outer = buffer.type.getRanks().front();
-  at[outer] = k.add(at[outer], row);
+  lane[outer] = k.add(lane[outer], row);
   if (firstStart)
-    at[first] = k.add(at[first], firstStart);
-  start = k.address(buffer, at);
+    lane[first] = k.add(lane[first], firstStart);
 }
 
-SmallVector<Value> MatrixReader::read(int64_t first, int64_t second,
+SmallVector<Value> MatrixReader::read(int64_t firstAt, int64_t secondAt,
                                       int64_t count) {
-  Value pointer =
-      k.advance(start, k.small(first * firstStride + second * secondStride),
-                getScratchType(buffer.getElementType()));
+  // Only within a group does it depend on the row how far pieces are apart.
+  const SharedLayout &layout = buffer.layout;
+  StringAttr inner = buffer.type.getRanks().back();
+  int64_t inGroup = (inner == first ? firstAt : secondAt) %
+                    (layout.groupPieces * layout.getPieceElements());
+  Value &start = starts[inGroup];
+  if (!start) {
+    Position at = lane;
+    at[inner] = k.add(at[inner], k.small(inGroup));
+    start = k.address(buffer, at);
+  }
+  int64_t offset =
+      firstAt * getStride(first) + secondAt * getStride(second) - inGroup;
+  Value pointer = k.advance(start, k.small(offset),
+                            getScratchType(buffer.getElementType()));
   return emitLoadMatrix(k.b, pointer, count, isTransposed);
 }
 

@@ -3,13 +3,14 @@
 #include "lib/Target/NVPTX/SharedLayout.h"
 #include "lib/Target/Scalar.h"
 #include "llvm/Support/MathExtras.h"
+#include <numeric>
 
 using namespace mlir;
 using namespace attn;
 using namespace attn::nvptx;
 
 SharedLayout::SharedLayout(tile::TileType type) {
-  constexpr int64_t bankBytes = 4, numBanks = 32, pieceBytes = 16;
+  constexpr int64_t bankBytes = 4, numBanks = 32;
   Type element = getScratchType(type.getElementType());
   elementBytes = element.getIntOrFloatBitWidth() / 8;
   int64_t numRanks = type.getRanks().size(), count = 1;
@@ -27,7 +28,8 @@ SharedLayout::SharedLayout(tile::TileType type) {
       continue;
     int64_t rowBytes = count * elementBytes;
     if (elementBytes == 2 && rowBytes % pieceBytes == 0)
-      count += rowBytes / pieceBytes % 2 == 0 ? pieceBytes / elementBytes : 0;
+      groupPieces =
+          numRanks == 1 ? 1 : std::gcd(rowBytes / pieceBytes, rowPieces);
     else if (rowBytes % (bankBytes * numBanks) == 0)
       ++count;
   }

@@ -11,7 +11,9 @@ namespace attn::nvptx {
 /// that a column lies in different banks too.
 ///
 /// Rows of 16-bit elements that are whole pieces of 16 bytes, as they are
-/// copied and as ldmatrix reads them, are an odd number of such pieces: eight
+/// copied and as ldmatrix reads them, keep their length: L2 is asked twice for
+/// a sector of 32 bytes that cp.async has to put in two of them. Groups of
+/// pieces change places among themselves by the row's number, so that eight
 /// rows below one another lie in all banks.
 ///
 /// A swizzled tile (PTX ISA, "Shared Memory Matrix Layout", 128-byte swizzling)
@@ -20,15 +22,23 @@ namespace attn::nvptx {
 struct SharedLayout {
   explicit SharedLayout(tile::TileType type);
 
+  static constexpr int64_t pieceBytes = 16;
   static constexpr int64_t blockColumns = 64, rowBytes = 128, rowPieces = 8;
   /// Of a swizzled tile's place, and the bytes of eight of a block's rows.
   static constexpr int64_t swizzleAlignment = 1024;
 
   int64_t getBlockBytes() const { return numRows * rowBytes; }
 
+  /// A piece of 16 bytes, in elements.
+  int64_t getPieceElements() const { return pieceBytes / elementBytes; }
+  /// Where in a group piece 0 of a row is: row / rowsPerPlace % groupPieces.
+  int64_t getRowsPerPlace() const { return rowPieces / groupPieces; }
+
   /// In elements, one per rank; none of a swizzled tile.
   llvm::SmallVector<int64_t> strides;
   int64_t elementBytes = 0, bytes = 0;
+  /// Pieces that change places, of a tile that is not swizzled; 1 if none do.
+  int64_t groupPieces = 1;
   /// Of a swizzled tile.
   int64_t numRows = 0, numBlocks = 0;
 };
