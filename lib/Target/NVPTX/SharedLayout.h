@@ -31,13 +31,13 @@ struct SharedLayout {
 
   /// A piece of 16 bytes, in elements.
   int64_t getPieceElements() const { return pieceBytes / elementBytes; }
-  /// Where in a group piece 0 of a row is: row / rowsPerPlace % groupPieces.
+  /// Piece p of row r lies at p xor r / getRowsPerPlace() % groupPieces.
   int64_t getRowsPerPlace() const { return rowPieces / groupPieces; }
 
   /// In elements, one per rank; none of a swizzled tile.
   llvm::SmallVector<int64_t> strides;
   int64_t elementBytes = 0, bytes = 0;
-  /// Pieces that change places, of a tile that is not swizzled; 1 if none do.
+  /// Pieces that change places among themselves; 1 if none do.
   int64_t groupPieces = 1;
   /// Of a swizzled tile.
   int64_t numRows = 0, numBlocks = 0;
