@@ -180,6 +180,7 @@ static void buildLLVMStage(OpPassManager &pm, const PipelineOptions &options) {
   lower.registers = processor.registers;
   lower.prefetchDistance = processor.prefetchDistance;
   lower.prefetchBytes = processor.prefetchBytes;
+  lower.prefetchFrom = processor.prefetchFrom;
   lower.rowsInStep = processor.rowsInStep;
   lower.tiles = processor.hasTiles;
   lower.dots = processor.hasDots;

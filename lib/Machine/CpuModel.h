@@ -50,6 +50,9 @@ public:
                                    : llvm::ArrayRef<int64_t>();
   }
   int64_t getStreamTile() const override { return cpu.processor->streamTile; }
+  int64_t getSingleStreamTile() const override {
+    return cpu.processor->singleStreamTile;
+  }
   int64_t getProductLaneTile() const override {
     return cpu.processor->productLaneTile;
   }

@@ -194,12 +194,14 @@ static bool fromJSON(const json::Value &value, ProcessorDescription &processor,
   members.readIf("matrix_tiles", processor.matrixTiles);
   members.read("lane_tile", processor.laneTile);
   members.read("stream_tile", processor.streamTile);
+  members.readIf("single_stream_tile", processor.singleStreamTile);
   members.read("product_lane_tile", processor.productLaneTile);
   members.read("product_row_tile", processor.productRowTile);
   members.read("product_stream_tile", processor.productStreamTile);
   members.read("sweep_tile", processor.sweepTile);
   members.read("sweep_rows", processor.sweepRows);
   members.read("prefetch_bytes", processor.prefetchBytes);
+  members.read("prefetch_from", processor.prefetchFrom);
   members.read("rows_in_step", processor.rowsInStep);
   members.checkPositive("rows_in_step", processor.rowsInStep);
   members.readIf("has_tiles", processor.hasTiles);

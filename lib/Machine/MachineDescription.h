@@ -107,9 +107,13 @@ struct ProcessorDescription {
   /// rows and streamed rank; of a row of a sweep, and its rows.
   int64_t laneTile, streamTile, productLaneTile, productRowTile,
       productStreamTile, sweepTile, sweepRows;
+  /// Of a streamed rank where a call has one lane, at least.
+  int64_t singleStreamTile = 1;
   /// How far ahead of what is read once memory is asked for it.
   int64_t prefetchBytes;
-  /// How many rows that are read once are read in step.
+  /// The multiply-adds with a line from which on it is asked for so.
+  int64_t prefetchFrom;
+  /// How many rows that are read once are read in step, at most.
   int64_t rowsInStep;
   /// Whether it has AMX.
   bool hasTiles = false;

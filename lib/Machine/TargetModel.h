@@ -49,6 +49,9 @@ public:
   virtual int64_t getStreamTile() const = 0;
   /// The most of them where a call has few coordinates of the lane rank.
   virtual int64_t getNarrowStreamTile() const { return INT64_MAX; }
+  /// The least of them where a call has one, and what is streamed is the lanes:
+  /// its rows are read once, in order.
+  virtual int64_t getSingleStreamTile() const { return 1; }
   /// The most of them in a kernel for short streams that a filter cuts at
   /// several places; 0: there is no such kernel.
   virtual int64_t getShortStreamTile() const { return 0; }

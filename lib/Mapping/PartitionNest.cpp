@@ -251,7 +251,7 @@ LogicalResult NestPartitioner::chooseRows(StringAttr rank, Launcher otherwise,
   TileSizes sizes = narrow;
   sizes.rows = target.getFewRows();
   return choose(isAtMost(rank, sizes.rows), otherwise, [&] {
-    return then(chooseGrid(nest, sizes, stream.getRankAttr(), rank));
+    return then(chooseGrid(nest, sizes, stream.getRankAttr(), rank), sizes);
   });
 }
 
@@ -260,10 +260,15 @@ LogicalResult NestPartitioner::chooseSingle(Launcher otherwise,
                                             GridLauncher then) {
   if (!hasSingle)
     return otherwise();
+  TileSizes sizes = narrow;
+  if (!parent.wanted.stream && streamsFloatRows(stream, /*gathers=*/false))
+    sizes.stream = std::max(sizes.stream, target.getSingleStreamTile());
   return choose(
       compare(CmpIPredicate::eq, getExtent(many.lanes), getConstant(1)),
       [&] { return chooseRows(many.lanes, otherwise, then); },
-      [&] { return then(chooseGrid(nest, narrow, stream.getRankAttr())); });
+      [&] {
+        return then(chooseGrid(nest, sizes, stream.getRankAttr()), sizes);
+      });
 }
 
 /// With fewer lanes than ranks that share what is streamed, those are the
@@ -273,14 +278,14 @@ LogicalResult NestPartitioner::choosePacked(Launcher otherwise, Launcher then) {
 }
 
 LogicalResult NestPartitioner::launchUnsplit() {
-  auto launchOne = [&](const GridChoice &grid) {
-    return launch(createWhole(grid, narrow));
+  auto launchOne = [&](const GridChoice &grid, const TileSizes &sizes) {
+    return launch(createWhole(grid, sizes));
   };
   return choosePacked(
       [&] { return chooseSingle([&] { return launchMany(); }, launchOne); },
       [&] {
         return chooseRows(
-            sharing, [&] { return launchOne(packed); }, launchOne);
+            sharing, [&] { return launchOne(packed, narrow); }, launchOne);
       });
 }
 
@@ -335,9 +340,10 @@ Value NestPartitioner::shouldSplit() {
   return arith::AndIOp::create(host, loc, fewTasks, isLong);
 }
 
-FailureOr<Launch> NestPartitioner::createPart(const GridChoice &grid) {
+FailureOr<Launch> NestPartitioner::createPart(const GridChoice &grid,
+                                              const TileSizes &sizes) {
   return parent.createKernel(
-      nest, grid, narrow, splitRank, states,
+      nest, grid, sizes, splitRank, states,
       [&](NestEmitter &emitter, ValueRange coordinates, ValueRange arguments) {
         return emitter.emitPart({coordinates.front(), splitRank, numParts},
                                 arguments);
@@ -360,8 +366,9 @@ FailureOr<Launch> NestPartitioner::createMerge(const GridChoice &grid,
 /// The parts in `grid`, and what merges them. Parts whose lanes are keys are
 /// merged as the others are: along results.
 LogicalResult NestPartitioner::launchSplit(const GridChoice &grid,
+                                           const TileSizes &sizes,
                                            bool mergesPacked) {
-  FailureOr<Launch> part = createPart(grid);
+  FailureOr<Launch> part = createPart(grid, sizes);
   TileSizes merging = narrow;
   merging.lanes = target.getMergeLaneTile();
   // Of one lane, there is but one way.
@@ -377,17 +384,19 @@ LogicalResult NestPartitioner::launchSplit(const GridChoice &grid,
 LogicalResult NestPartitioner::launchSplit() {
   return choosePacked(
       [&] {
-        auto launchFew = [&](const GridChoice &grid) {
-          return launchSplit(grid, /*mergesPacked=*/false);
+        auto launchFew = [&](const GridChoice &grid, const TileSizes &sizes) {
+          return launchSplit(grid, sizes, /*mergesPacked=*/false);
         };
-        return chooseSingle([&] { return launchFew(few); }, launchFew);
+        return chooseSingle([&] { return launchFew(few, narrow); }, launchFew);
       },
       [&] {
-        auto launchPacked = [&](const GridChoice &grid) {
-          return launchSplit(grid, /*mergesPacked=*/true);
+        auto launchPacked = [&](const GridChoice &grid,
+                                const TileSizes &sizes) {
+          return launchSplit(grid, sizes, /*mergesPacked=*/true);
         };
         return chooseRows(
-            sharing, [&] { return launchPacked(packed); }, launchPacked);
+            sharing, [&] { return launchPacked(packed, narrow); },
+            launchPacked);
       });
 }
 

@@ -76,8 +76,8 @@ public:
 
 private:
   using Launcher = llvm::function_ref<mlir::LogicalResult()>;
-  using GridLauncher =
-      llvm::function_ref<mlir::LogicalResult(const GridChoice &)>;
+  using GridLauncher = llvm::function_ref<mlir::LogicalResult(
+      const GridChoice &, const TileSizes &)>;
 
   mlir::Value getConstant(int64_t value);
   mlir::Value getExtent(llvm::StringRef rank);
@@ -110,10 +110,12 @@ private:
   // The nest's stream in parts, and a kernel that merges them.
   mlir::Value chooseParts(mlir::Value tasks);
   mlir::Value shouldSplit();
-  mlir::FailureOr<Launch> createPart(const GridChoice &grid);
+  mlir::FailureOr<Launch> createPart(const GridChoice &grid,
+                                     const TileSizes &sizes);
   mlir::FailureOr<Launch> createMerge(const GridChoice &grid,
                                       const TileSizes &sizes);
-  mlir::LogicalResult launchSplit(const GridChoice &grid, bool mergesPacked);
+  mlir::LogicalResult launchSplit(const GridChoice &grid,
+                                  const TileSizes &sizes, bool mergesPacked);
   mlir::LogicalResult launchSplit();
 
   CascadePartitioner &parent;

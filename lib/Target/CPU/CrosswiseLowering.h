@@ -47,14 +47,20 @@ private:
   mlir::Value loadRow(mlir::Value row, mlir::Value column);
   mlir::Value getPlace(const Buffer &buffer, mlir::Value first, int64_t index,
                        mlir::StringAttr rank, mlir::Value position);
+  int64_t getLineElements();
+  int64_t getLineProducts(int64_t count);
+  bool asksAhead(int64_t count);
+  int64_t getRowsInStep(int64_t count);
   int64_t getRowsAhead();
   void prefetchRow(mlir::Value row, int64_t ahead, int64_t level,
                    int64_t firstColumn, int64_t numColumns);
   void forFew(FewBody body);
   void emitSum();
-  void emitSums(mlir::Value firstRow, mlir::Value first, int64_t count);
+  void emitSums(mlir::Value firstRow, mlir::Value lastRow, mlir::Value first,
+                int64_t count, mlir::Value local);
   llvm::SmallVector<mlir::Value> sumRows(mlir::Value firstRow, int64_t numRows,
-                                         mlir::Value first, int64_t count);
+                                         mlir::Value lastRow, mlir::Value first,
+                                         int64_t count);
   bool hasTiles();
   mlir::Value makeLocal(int64_t vectors);
   void packFew(mlir::Value packed, int64_t step);

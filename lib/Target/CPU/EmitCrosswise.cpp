@@ -69,6 +69,34 @@ Value CrosswiseLowering::getPlace(const Buffer &buffer, Value first,
                    b.getF32Type());
 }
 
+/// Elements of a row in a line.
+int64_t CrosswiseLowering::getLineElements() {
+  return 8 * lineBytes / getMemory().getIntOrFloatBitWidth();
+}
+
+/// The multiply-adds of `count` of the few with a line.
+int64_t CrosswiseLowering::getLineProducts(int64_t count) {
+  return count * getLineElements() / k.unit.lanes;
+}
+
+/// Whether memory is asked for what `count` of the few are multiplied with: not
+/// for those that are left of blocks, which find it in a cache.
+bool CrosswiseLowering::asksAhead(int64_t count) {
+  return (count != 1 || !fewRank) &&
+         getLineProducts(count) >= k.unit.prefetchFrom;
+}
+
+/// Rows whose products with `count` of the few are summed in step: as many as
+/// keep the multipliers busy, if those and not memory take the time. Beside the
+/// sums, the addresses of rows have to fit registers.
+int64_t CrosswiseLowering::getRowsInStep(int64_t count) {
+  constexpr int64_t manyProducts = 8, most = 8;
+  int64_t rows = std::min(most, k.unit.registers / 2 / count);
+  return getLineProducts(count) >= manyProducts
+             ? rows
+             : std::min(k.unit.rowsInStep, rows);
+}
+
 /// How many rows are as much as memory is asked for ahead.
 int64_t CrosswiseLowering::getRowsAhead() {
   int64_t rowBits = columns * getMemory().getIntOrFloatBitWidth();
@@ -79,9 +107,8 @@ int64_t CrosswiseLowering::getRowsAhead() {
 /// are worked on: of the next tile, too.
 void CrosswiseLowering::prefetchRow(Value row, int64_t ahead, int64_t level,
                                     int64_t firstColumn, int64_t numColumns) {
-  int64_t lineElements = 8 * lineBytes / getMemory().getIntOrFloatBitWidth();
   Value later = getRow(k.add(row, k.constant(ahead)));
-  for (int64_t column = 0; column < numColumns; column += lineElements)
+  for (int64_t column = 0; column < numColumns; column += getLineElements())
     k.prefetch(k.advance(later, k.constant(firstColumn + column), getMemory()),
                level);
 }
@@ -105,36 +132,59 @@ void CrosswiseLowering::forFew(FewBody body) {
 // Sums along rows
 //===----------------------------------------------------------------------===//
 
+/// The vectors of a row that a turn of a loop takes: few enough that the turn
+/// has at most `maxUnrolled` products.
+static int64_t getVectorsInTurn(int64_t numVectors, int64_t products) {
+  constexpr int64_t maxUnrolled = 16;
+  for (int64_t vectors = numVectors; vectors > 1; --vectors)
+    if (numVectors % vectors == 0 && vectors * products <= maxUnrolled)
+      return vectors;
+  return 1;
+}
+
 /// Of each of `count` of the few: the products with `numRows` rows from
-/// `firstRow` on, summed until one vector is left of each.
+/// `firstRow` on, summed until one vector is left of each. With a `lastRow`,
+/// that is taken for rows past it.
 SmallVector<Value> CrosswiseLowering::sumRows(Value firstRow, int64_t numRows,
-                                              Value first, int64_t count) {
+                                              Value lastRow, Value first,
+                                              int64_t count) {
+  bool isAsking = asksAhead(count);
   SmallVector<Value> pointers, later;
   for (int64_t i = 0; i != numRows; ++i) {
     Value row = k.add(firstRow, k.constant(i));
+    if (lastRow)
+      row = arith::MinSIOp::create(b, row, lastRow);
     pointers.push_back(getRow(row));
-    if (count == 1 && !fewRank)
+    if (isAsking && !fewRank)
       prefetchRow(row, getRowsAhead(), /*level=*/1, 0, columns);
-    else if (count != 1)
+    else if (isAsking)
       later.push_back(getRow(k.add(row, k.constant(getRowsAhead()))));
   }
+  int64_t inTurn = getVectorsInTurn(columns / k.unit.lanes, numRows * count);
   SmallVector<Value> zeros(numRows * count, makeConstant(b, getRowType(), 0.0));
-  auto sums = k.loop(
-      columns, k.unit.lanes, zeros, [&](Value column, ValueRange carried) {
-        SmallVector<Value> factors, next;
-        for (Value row : later)
-          k.prefetch(k.advance(row, column, getMemory()), /*level=*/1);
-        for (int64_t i = 0; i != count; ++i)
-          factors.push_back(k.load(
-              getRowType(), getPlace(few, first, i, columnRank, column), 4));
-        for (auto [index, pointer] : llvm::enumerate(pointers)) {
-          Value row = loadRow(pointer, column);
-          for (auto [i, factor] : llvm::enumerate(factors))
-            next.push_back(math::FmaOp::create(b, row, factor,
-                                               carried[index * count + i]));
-        }
-        return next;
-      });
+  auto add = [&](Value column, ValueRange carried) {
+    SmallVector<Value> factors, next;
+    for (Value row : later)
+      k.prefetch(k.advance(row, column, getMemory()), /*level=*/1);
+    for (int64_t i = 0; i != count; ++i)
+      factors.push_back(
+          k.load(getRowType(), getPlace(few, first, i, columnRank, column), 4));
+    for (auto [index, pointer] : llvm::enumerate(pointers)) {
+      Value row = loadRow(pointer, column);
+      for (auto [i, factor] : llvm::enumerate(factors))
+        next.push_back(
+            math::FmaOp::create(b, row, factor, carried[index * count + i]));
+    }
+    return next;
+  };
+  auto sums =
+      k.loop(columns, inTurn * k.unit.lanes, zeros,
+             [&](Value column, ValueRange carried) {
+               auto next = llvm::to_vector(carried);
+               for (int64_t v = 0; v != inTurn; ++v)
+                 next = add(k.add(column, k.constant(v * k.unit.lanes)), next);
+               return next;
+             });
   SmallVector<Value> all;
   for (int64_t i = 0; i != count; ++i) {
     SmallVector<Value> mine;
@@ -145,26 +195,46 @@ SmallVector<Value> CrosswiseLowering::sumRows(Value firstRow, int64_t numRows,
   return all;
 }
 
-/// The products with as many rows as a vector has lanes.
-void CrosswiseLowering::emitSums(Value firstRow, Value first, int64_t count) {
-  // Beside the sums, the addresses of rows have to fit registers.
-  // What comes from memory, not from a cache, is best read nearly in order.
-  int64_t block = std::min(fewRank ? int64_t(8) : k.unit.rowsInStep,
-                           k.unit.registers / 2 / count);
-  std::vector<SmallVector<Value>> parts(count);
-  for (int64_t row = 0; row != k.unit.lanes; row += block)
-    for (auto [part, sum] :
-         llvm::zip(parts, sumRows(k.add(firstRow, k.constant(row)), block,
-                                  first, count)))
-      part.push_back(sum);
-  for (auto [i, part] : llvm::enumerate(parts))
-    k.store(sumTransposed(b, part, block),
+/// The products with as many rows as a vector has lanes, none past `lastRow`.
+void CrosswiseLowering::emitSums(Value firstRow, Value lastRow, Value first,
+                                 int64_t count, Value local) {
+  int64_t block = getRowsInStep(count);
+  int64_t numBlocks = k.unit.lanes / block;
+  auto getPart = [&](int64_t i, Value number) {
+    Value index = k.add(k.constant(i * numBlocks), number);
+    return k.advance(local, k.mul(index, k.constant(k.unit.lanes)),
+                     b.getF32Type());
+  };
+  // A loop: what asks for memory by itself follows what each instruction reads,
+  // and of blocks that are written out each would read every eighth row or so.
+  k.loop(numBlocks, 1, [&](Value number) {
+    Value row = k.add(firstRow, k.mul(number, k.constant(block)));
+    for (auto [i, sum] :
+         llvm::enumerate(sumRows(row, block, lastRow, first, count)))
+      k.store(sum, getPart(i, number), 4);
+  });
+  for (int64_t i = 0; i != count; ++i) {
+    SmallVector<Value> parts;
+    for (int64_t number = 0; number != numBlocks; ++number)
+      parts.push_back(k.load(getRowType(), getPart(i, k.constant(number)), 4));
+    k.store(sumTransposed(b, parts, block),
             getPlace(result, first, i, k.getLaneRank(), firstRow), 4);
+  }
 }
 
 void CrosswiseLowering::emitSum() {
-  k.loop(rows, k.unit.lanes, [&](Value row) {
-    forFew([&](Value first, int64_t count) { emitSums(row, first, count); });
+  Value local = makeLocal(k.unit.lanes * k.unit.registers / 4);
+  auto emitBlock = [&](Value row, Value lastRow) {
+    forFew([&](Value first, int64_t count) {
+      emitSums(row, lastRow, first, count, local);
+    });
+  };
+  Value rest = arith::RemUIOp::create(b, tile.end, k.constant(k.unit.lanes));
+  Value whole = arith::SubIOp::create(b, tile.end, rest);
+  k.loopTo(k.constant(0), whole, k.unit.lanes,
+           [&](Value row) { emitBlock(row, Value()); });
+  k.when(k.less(whole, tile.end), [&] {
+    emitBlock(whole, arith::SubIOp::create(b, tile.end, k.constant(1)));
   });
 }
 
@@ -181,7 +251,7 @@ void CrosswiseLowering::addRows(Value first, int64_t count, int64_t firstVector,
                     ValueRange carried) {
     // In parts of rows, so much later that each part's lines are asked for
     // while it is worked on.
-    if (!fewRank || count != 1)
+    if (asksAhead(count))
       prefetchRow(row, isWhole ? getRowsAhead() : rows, isWhole ? 1 : 2,
                   firstVector * lanes, numVectors * lanes);
     Value pointer = getRow(row);
@@ -202,14 +272,19 @@ void CrosswiseLowering::addRows(Value first, int64_t count, int64_t firstVector,
   };
   SmallVector<Value> sums(count * numVectors,
                           makeConstant(b, getRowType(), 0.0));
-  sums = k.loop(rows, lanes, sums, [&](Value before, ValueRange carried) {
-    SmallVector<Value> factors;
-    for (int64_t i = 0; i != count; ++i)
-      factors.push_back(getPlace(few, first, i, k.getLaneRank(), before));
-    return k.loop(lanes, 1, carried, [&](Value within, ValueRange carried) {
-      return addRow(k.add(before, within), factors, within, carried);
-    });
-  });
+  Value zero = k.constant(0);
+  sums = k.loopTo(
+      zero, tile.end, lanes, sums, [&](Value before, ValueRange carried) {
+        SmallVector<Value> factors;
+        for (int64_t i = 0; i != count; ++i)
+          factors.push_back(getPlace(few, first, i, k.getLaneRank(), before));
+        Value left = arith::SubIOp::create(b, tile.end, before);
+        left = arith::MinSIOp::create(b, left, k.constant(lanes));
+        return k.loopTo(
+            zero, left, 1, carried, [&](Value within, ValueRange carried) {
+              return addRow(k.add(before, within), factors, within, carried);
+            });
+      });
   for (int64_t i = 0; i != count; ++i)
     for (int64_t v = 0; v != numVectors; ++v)
       k.store(sums[i * numVectors + v],
@@ -229,11 +304,12 @@ void CrosswiseLowering::addPairs(int64_t numVectors) {
   Value zero = makeConstant(b, getRowType(), 0.0);
   for (int64_t v = 0; v != numVectors; ++v)
     k.store(zero, getSum(v), 4);
-  k.loop(rows, pair, [&](Value row) {
+  auto addRows = [&](Value row, int64_t numRows) {
     SmallVector<Value> pointers, factors;
-    for (int64_t i = 0; i != pair; ++i) {
+    for (int64_t i = 0; i != numRows; ++i) {
       Value next = k.add(row, k.constant(i));
-      prefetchRow(next, getRowsAhead(), /*level=*/1, 0, columns);
+      if (asksAhead(1))
+        prefetchRow(next, getRowsAhead(), /*level=*/1, 0, columns);
       pointers.push_back(getRow(next));
       Value factor = k.load(b.getF32Type(),
                             getPlace(few, first, 0, k.getLaneRank(), next), 4);
@@ -247,7 +323,11 @@ void CrosswiseLowering::addPairs(int64_t numVectors) {
             b, loadRow(pointer, k.constant(v * k.unit.lanes)), factor, sum);
       k.store(sum, getSum(v), 4);
     }
-  });
+  };
+  Value rest = arith::RemUIOp::create(b, tile.end, k.constant(pair));
+  Value paired = arith::SubIOp::create(b, tile.end, rest);
+  k.loopTo(k.constant(0), paired, pair, [&](Value row) { addRows(row, pair); });
+  k.when(k.less(paired, tile.end), [&] { addRows(paired, 1); });
 }
 
 void CrosswiseLowering::emitAdd() {
@@ -271,7 +351,7 @@ void CrosswiseLowering::emitAdd() {
 
 /// What the code is given: addresses, strides that the run shows, and an end.
 SmallVector<Value *> CrosswiseLowering::getOperands() {
-  SmallVector<Value *> operands{&tile.base, &tile.rowStride};
+  SmallVector<Value *> operands{&tile.base, &tile.rowStride, &tile.end};
   for (Buffer *buffer : {&few, &result}) {
     operands.push_back(&buffer->pointer);
     for (Value &stride : buffer->strides)
@@ -321,10 +401,13 @@ void CrosswiseLowering::call(bool isSum, bool onTiles) {
 }
 
 void CrosswiseLowering::run(bool isSum) {
-  if (!hasTiles() || !fewEnd)
-    return call(isSum, hasTiles());
-  Value isMany = k.less(k.constant(fewForVectors), fewEnd);
+  if (!hasTiles())
+    return call(isSum, /*onTiles=*/false);
+  Value isSuited = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, tile.end,
+                                         k.constant(rows));
+  if (fewEnd)
+    isSuited = k.both(isSuited, k.less(k.constant(fewForVectors), fewEnd));
   k.when(
-      isMany, [&] { call(isSum, /*onTiles=*/true); },
+      isSuited, [&] { call(isSum, /*onTiles=*/true); },
       [&] { call(isSum, /*onTiles=*/false); });
 }

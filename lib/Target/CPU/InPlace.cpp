@@ -38,14 +38,10 @@ Value MoveLowering::hasLayout(bool isCut) {
   return result;
 }
 
-Value MoveLowering::isContiguousAlong(int64_t dimension) {
-  return k.both(isWhole, arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
-                                               dimensions[dimension].stride,
-                                               k.constant(1)));
-}
-
 Value MoveLowering::isContiguous() {
-  return isContiguousAlong(dimensions.size() - 1);
+  return k.both(isWhole, arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                                               dimensions.back().stride,
+                                               k.constant(1)));
 }
 
 Buffer MoveLowering::choosePlace(Value isInPlace, bool hasStrides) {

@@ -59,6 +59,7 @@ struct ViewOperand {
 /// across (LowerCrosswise.cpp).
 struct Crosswise {
   mlir::Value isInPlace, base, rowStride;
+  mlir::Value end; ///< how many rows the view has
   mlir::Type element;
 };
 

@@ -38,8 +38,10 @@ struct VectorUnit {
   int64_t prefetchDistance = 8;
   /// How far ahead memory is asked for what is read once.
   int64_t prefetchBytes = 8192;
-  /// How many rows that are read once, by one other, are read in step: a power
-  /// of two.
+  /// The multiply-adds of vectors with a line from which on it is asked for so.
+  int64_t prefetchFrom = 1;
+  /// How many rows that are read once are read in step, at most: a power of
+  /// two.
   int64_t rowsInStep = 8;
   bool hasTiles = false;   ///< AMX
   bool hasDots = false;    ///< AVX-512 VNNI

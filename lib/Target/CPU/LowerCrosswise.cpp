@@ -9,14 +9,16 @@
 // where memory has c innermost. The first sums vectors along c for as many rows
 // of k as a vector has lanes and transposes these sums; the second has the
 // result in registers, to which each row is added. Both read whole rows from
-// where the view has them, once for all i, and in order. Only the run shows
-// whether c lies in one piece and all of the tile is inside; else the tile is
-// transposed and multiplied as any other.
+// where the view has them, once for all i, and in order, up to the view's last
+// row or where a filter ends the second. Only the run shows whether c lies in
+// one piece and all of it is inside; else the tile is transposed and multiplied
+// as any other.
 //
 //===----------------------------------------------------------------------===//
 
 #include "lib/Machine/CpuModel.h"
 #include "lib/Target/CPU/CrosswiseLowering.h"
+#include "lib/Target/CPU/FilterLimits.h"
 #include "lib/Target/CPU/Move.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -42,6 +44,8 @@ namespace {
 struct CrosswiseOperands {
   Value tile, few;
   StringAttr rank;
+  /// What the tile's rows stay below that a sum takes.
+  SmallVector<Limit> limits = {};
 };
 } // namespace
 
@@ -79,22 +83,43 @@ getSumOperands(tile::ContractOp op, StringAttr laneRank, int64_t lanes) {
   return operands;
 }
 
+/// Whether `map` multiplies its two inputs and does nothing else where its
+/// filter leaves points.
+static bool isProduct(tile::MapOp map) {
+  auto product = map.getYield().getValue().getDefiningOp<arith::MulFOp>();
+  if (map.getInputs().size() != 2 || !product ||
+      product.getLhs() == product.getRhs())
+    return false;
+  return llvm::all_of(product->getOperands(), llvm::IsaPred<BlockArgument>);
+}
+
+/// The limits that the filter of `map` is: indices that the kernel knows, which
+/// the coordinate of `rank` stays below. Nothing if it is anything else, too.
+static std::optional<SmallVector<Limit>> getLimits(tile::MapOp map,
+                                                   StringAttr rank) {
+  SmallVector<Limit> limits;
+  for (Value condition : getConjuncts(map.getYield().getFilter())) {
+    auto limit = getLimit(condition, map, rank, /*lanes=*/StringAttr());
+    if (!limit || map.getBody().isAncestor(limit->value.getParentRegion()))
+      return std::nullopt;
+    limits.push_back(*limit);
+  }
+  return limits;
+}
+
 /// `op` as r[i, c] = sum over l of w[i, l] * v[c, l], or nothing.
 static std::optional<CrosswiseOperands>
 getAddOperands(tile::MapOp op, StringAttr laneRank, int64_t lanes) {
-  Block &body = op.getBody().front();
-  auto product = op.getYield().getValue().getDefiningOp<arith::MulFOp>();
-  if (op.getReducers().size() != 1 || op.getAcc() ||
-      op.getInputs().size() != 2 || op.getYield().getFilter() || !product ||
-      body.getOperations().size() != 2 || product.getLhs() == product.getRhs())
+  if (op.getReducers().size() != 1 || op.getAcc() || !isProduct(op))
     return std::nullopt;
   auto reducer = cast<ReduceAttr>(op.getReducers()[0]);
+  std::optional<SmallVector<Limit>> limits = getLimits(op, laneRank);
   if (reducer.getKind() != ReducerKind::Add || reducer.getVar() != laneRank ||
-      llvm::any_of(product->getOperands(),
-                   [](Value v) { return !isa<BlockArgument>(v); }))
+      !limits)
     return std::nullopt;
   for (unsigned i : {0, 1}) {
-    CrosswiseOperands operands{op.getInputs()[i], op.getInputs()[1 - i], {}};
+    CrosswiseOperands operands{
+        op.getInputs()[i], op.getInputs()[1 - i], {}, *limits};
     auto type = cast<tile::TileType>(operands.tile.getType());
     auto few = cast<tile::TileType>(operands.few.getType());
     if (isTile(type, laneRank, lanes) &&
@@ -131,8 +156,35 @@ bool KernelLowering::isReadCrosswise(tile::LoadOp op) {
          op.getResult().getType().getRanks().front();
 }
 
+/// Rows may be missing at the tile's end.
 Crosswise MoveLowering::getCrosswise() {
-  return {isContiguousAlong(last), base, dimensions.back().stride, element};
+  auto isEqual = [&](Value x, int64_t number) -> Value {
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, x,
+                                 k.constant(number));
+  };
+  const Dimension &rows = dimensions.back(), &columns = dimensions[last];
+  Value isInPlace = k.both(inside, isEqual(columns.stride, 1));
+  isInPlace = k.both(isInPlace, isEqual(columns.low, 0));
+  isInPlace = k.both(isInPlace, isEqual(columns.high, columns.size));
+  isInPlace = k.both(isInPlace, isEqual(rows.low, 0));
+  return {isInPlace, base, rows.stride, rows.high, element};
+}
+
+/// How many rows are left of `place` where the filter of `map` has `limits`.
+static Value getRowsLeft(KernelLowering &k, const Crosswise &place,
+                         tile::MapOp map, ArrayRef<Limit> limits) {
+  Value end = place.end;
+  for (const Limit &limit : limits) {
+    Value bound = k.toInt(k.getValue(limit.value));
+    if (limit.isInclusive)
+      bound = k.add(bound, k.constant(1));
+    Value offset = k.toInt(k.getValue(map.getOffset(k.getLaneRank())));
+    end = arith::MinSIOp::create(k.b, end,
+                                 arith::SubIOp::create(k.b, bound, offset));
+  }
+  return limits.empty()
+             ? end
+             : Value(arith::MaxSIOp::create(k.b, end, k.constant(0)));
 }
 
 LogicalResult
@@ -150,7 +202,10 @@ KernelLowering::lowerCrosswise(Operation *op,
   when(
       it->second.isInPlace,
       [&] {
-        CrosswiseLowering(*this, it->second, operands->tile, operands->few,
+        Crosswise place = it->second;
+        if (auto map = dyn_cast<tile::MapOp>(op))
+          place.end = getRowsLeft(*this, place, map, operands->limits);
+        CrosswiseLowering(*this, place, operands->tile, operands->few,
                           op->getResult(0), operands->rank, isNarrow)
             .run(/*isSum=*/isa<tile::ContractOp>(op));
       },

@@ -77,7 +77,7 @@ LogicalResult LowerTiles::run() {
       return failure();
     KernelLowering lowering(kernel, *operands,
                             {lanes, registers, prefetchDistance, prefetchBytes,
-                             rowsInStep, tiles, dots, accurate},
+                             prefetchFrom, rowsInStep, tiles, dots, accurate},
                             routines);
     if (failed(lowering.run()))
       return failure();
@@ -149,6 +149,7 @@ struct TileToLLVMOptions : PassPipelineOptions<TileToLLVMOptions> {
   Option<int64_t> prefetchDistance{*this, "prefetch-distance",
                                    llvm::cl::init(8)};
   Option<int64_t> prefetchBytes{*this, "prefetch-bytes", llvm::cl::init(8192)};
+  Option<int64_t> prefetchFrom{*this, "prefetch-from", llvm::cl::init(1)};
   Option<int64_t> rowsInStep{*this, "rows-in-step", llvm::cl::init(8)};
   Option<bool> accurate{*this, "accurate-math", llvm::cl::init(false)};
   Option<bool> tiles{*this, "tiles", llvm::cl::init(false)};
@@ -170,6 +171,7 @@ void cpu::registerPasses() {
         lower.registers = options.registers;
         lower.prefetchDistance = options.prefetchDistance;
         lower.prefetchBytes = options.prefetchBytes;
+        lower.prefetchFrom = options.prefetchFrom;
         lower.rowsInStep = options.rowsInStep;
         lower.tiles = options.tiles;
         lower.dots = options.dots;

@@ -40,7 +40,6 @@ public:
   mlir::Value hasLayout(bool isCut);
   /// Whether the last rank's elements are one after the other.
   mlir::Value isContiguous();
-  mlir::Value isContiguousAlong(int64_t dimension);
   Crosswise getCrosswise();
   /// Where the tile is: in the view if `condition`, else in scratch. `strides`
   /// are those of the view, if it may have others than scratch.

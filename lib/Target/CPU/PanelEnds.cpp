@@ -12,6 +12,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "lib/Target/CPU/FilterLimits.h"
 #include "lib/Target/CPU/MatrixLowering.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -21,13 +22,6 @@ using namespace attn;
 using namespace attn::cpu;
 
 namespace {
-/// What a coordinate stays below: an index that never falls as the coordinate
-/// of the lane rises, and else depends on what the kernel knows.
-struct Limit {
-  Value value;
-  bool isInclusive = false;
-};
-
 /// A sum that leaves out what lies past any of `limits`, which are those of a
 /// filter in `map`.
 struct Sink {
@@ -45,61 +39,16 @@ struct PanelEnd {
 } // namespace
 
 //===----------------------------------------------------------------------===//
-// Limits of a filter
+// Uses
 //===----------------------------------------------------------------------===//
-
-/// Whether the index `value` never falls as the coordinate of `lanes` rises,
-/// and depends on nothing else inside of `map`; never changes with it, if
-/// `isFixed`.
-static bool isRising(Value value, tile::MapOp map, StringAttr lanes,
-                     bool isFixed = false) {
-  if (!value.getType().isIndex())
-    return false;
-  if (!map.getBody().isAncestor(value.getParentRegion()))
-    return true;
-  Operation *op = value.getDefiningOp();
-  if (auto coordinate = dyn_cast_or_null<tile::CoordOp>(op))
-    return !isFixed && coordinate.getRankAttr() == lanes;
-  if (auto difference = dyn_cast_or_null<arith::SubIOp>(op))
-    return isRising(difference.getLhs(), map, lanes, isFixed) &&
-           isRising(difference.getRhs(), map, lanes, /*isFixed=*/true);
-  return isa_and_nonnull<arith::AddIOp, arith::MinSIOp, arith::MaxSIOp>(op) &&
-         llvm::all_of(op->getOperands(), [&](Value operand) {
-           return isRising(operand, map, lanes, isFixed);
-         });
-}
 
 /// Adds what `condition` bounds the coordinate of `rank` by, in `map`.
 static void findLimits(Value condition, tile::MapOp map, StringAttr rank,
                        StringAttr lanes, SmallVectorImpl<Limit> &limits) {
-  if (!condition)
-    return;
-  if (auto both = condition.getDefiningOp<arith::AndIOp>()) {
-    findLimits(both.getLhs(), map, rank, lanes, limits);
-    return findLimits(both.getRhs(), map, rank, lanes, limits);
-  }
-  auto compare = condition.getDefiningOp<arith::CmpIOp>();
-  if (!compare)
-    return;
-  Value low = compare.getLhs(), high = compare.getRhs();
-  arith::CmpIPredicate predicate = compare.getPredicate();
-  if (predicate == arith::CmpIPredicate::sgt ||
-      predicate == arith::CmpIPredicate::sge) {
-    std::swap(low, high);
-    predicate = predicate == arith::CmpIPredicate::sgt
-                    ? arith::CmpIPredicate::slt
-                    : arith::CmpIPredicate::sle;
-  }
-  bool isInclusive = predicate == arith::CmpIPredicate::sle;
-  auto coordinate = low.getDefiningOp<tile::CoordOp>();
-  if ((isInclusive || predicate == arith::CmpIPredicate::slt) && coordinate &&
-      coordinate.getRankAttr() == rank && isRising(high, map, lanes))
-    limits.push_back({high, isInclusive});
+  for (Value part : getConjuncts(condition))
+    if (auto limit = getLimit(part, map, rank, lanes))
+      limits.push_back(*limit);
 }
-
-//===----------------------------------------------------------------------===//
-// Uses
-//===----------------------------------------------------------------------===//
 
 /// The sink that the sum over `rank` of `contract` is: a factor is zero past
 /// its limits.

@@ -31,6 +31,8 @@ def LowerTiles : Pass<"cpu-lower-tiles", "::mlir::ModuleOp"> {
            "coordinates of a loop ahead of which its lines are asked for">,
     Option<"prefetchBytes", "prefetch-bytes", "int64_t", "8192",
            "how far ahead memory is asked for what is read once">,
+    Option<"prefetchFrom", "prefetch-from", "int64_t", "1",
+           "the multiply-adds with a line from which on it is asked for so">,
     Option<"rowsInStep", "rows-in-step", "int64_t", "8",
            "how many rows that are read once are read in step">,
     Option<"accurate", "accurate-math", "bool", "false",

@@ -15,15 +15,20 @@
 //       CHECK:     llvm.call @[[SUM:attn.crosswise.[0-9]+]](
 //       CHECK:   } else {
 //       CHECK:     llvm.call @attn.contract
-/// Eight rows at a time, two times, and what is 1024 bytes, or 8 rows, ahead.
+/// Two vectors of eight rows at a time, two times, and what is 1024 bytes, or 8
+/// rows, ahead.
 //       CHECK: llvm.func internal @[[SUM]](
-//       CHECK:   %[[AHEAD:.*]] = arith.constant 8 : i64
-//       CHECK:   prefetch
-// CHECK-COUNT-8:   math.fma
-//       CHECK:   scf.yield
-// CHECK-COUNT-8:   math.fma
-//       CHECK:   vector.shuffle
-//       CHECK:   llvm.store
+//       CHECK:   scf.for
+//       CHECK:     scf.for {{.*}} to %c2_i64
+//       CHECK:       %[[AHEAD:.*]] = arith.constant 8 : i64
+//       CHECK:       prefetch
+// CHECK-COUNT-16:    math.fma
+//   CHECK-NOT:       math.fma
+//       CHECK:       vector.shuffle
+//       CHECK:       llvm.store
+//       CHECK:     }
+//       CHECK:     vector.shuffle
+//       CHECK:     llvm.store
 tile.kernel @product grid(%h0 = h) lanes m
     (%Q: !tile.view<[h, e], f32>, %K: !tile.view<[h, m, e], f32>, %S: !tile.view<[h, m], f32>)
     attributes {ranks = [#attn.rank<"h", free, 0>, #attn.rank<"m", free, 0>, #attn.rank<"e", fixed, 32>]} {
@@ -75,16 +80,17 @@ tile.kernel @rows grid(%h0 = h) lanes m
 /// eight share two loads, then four share four.
 // CHECK-LABEL: llvm.func hidden @few(
 //       CHECK: llvm.func internal @{{attn.crosswise.[0-9]+}}(
-//       CHECK:   llvm.load {{.*}} : !llvm.ptr -> vector<16xf32>
 // CHECK-COUNT-16:  math.fma
+//   CHECK-NOT:     math.fma
 //       CHECK:   scf.yield
 //       CHECK:   vector.shuffle
 //       CHECK:   arith.addf
 // CHECK-COUNT-16:  math.fma
-/// With half as many registers, of half the size, blocks have four.
+/// With half as many registers, of half the size, blocks have four, of which two
+/// rows are summed, two vectors in a turn.
 //  AVX2-LABEL: llvm.func hidden @few(
 //        AVX2: llvm.func internal @{{attn.crosswise.[0-9]+}}(
-// AVX2-COUNT-8:  math.fma
+// AVX2-COUNT-16: math.fma
 //    AVX2-NOT:   math.fma
 //        AVX2:   scf.yield
 tile.kernel @few grid(%h0 = h, %p0 = p: 8) lanes m
