@@ -169,6 +169,7 @@ static void buildLLVMStage(OpPassManager &pm, const PipelineOptions &options) {
     lower.threads = gpu->multiprocessor->threads;
     lower.sharedBytes = gpu->multiprocessor->sharedBytes;
     lower.accurate = options.accurateMath;
+    lower.early = gpu->multiprocessor->capability >= 90;
     return nvptx::buildTileToLLVM(pm, lower);
   }
   std::optional<CpuDescription> cpu = lookupCpu(options.target);

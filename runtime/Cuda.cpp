@@ -250,7 +250,8 @@ bool CudaDevice::makeMap(const attnrt_gpu_map &description,
 
 attnrt_status CudaDevice::launch(const attnrt_gpu_kernel &kernel,
                                  cuda::Function function, const int64_t *frame,
-                                 int64_t tasks, cuda::Stream stream) {
+                                 int64_t tasks, cuda::Stream stream,
+                                 bool follows) {
   if (tasks < 0 || tasks > INT_MAX)
     return fail(ATTNRT_UNSUPPORTED, "kernel ", kernel.name, " has ", tasks,
                 " tasks but a grid may have ", INT_MAX, " blocks");
@@ -273,6 +274,14 @@ attnrt_status CudaDevice::launch(const attnrt_gpu_kernel &kernel,
   parameters[kernel.num_maps + 1] = &isMapped;
   int64_t blocks =
       kernel.is_persistent ? std::min<int64_t>(tasks, multiprocessors) : tasks;
+  if (follows && kernel.waits && driver.launchKernelEx) {
+    cuda::LaunchAttribute early = {cuda::kProgrammaticSerialization, {}, 1, {}};
+    cuda::LaunchConfig config = {
+        unsigned(blocks), 1,      1, kernel.threads, 1, 1, kernel.shared_bytes,
+        stream,           &early, 1};
+    return check(driver.launchKernelEx(&config, function, parameters, nullptr),
+                 "cuLaunchKernelEx");
+  }
   return check(driver.launchKernel(function, unsigned(blocks), 1, 1,
                                    kernel.threads, 1, 1, kernel.shared_bytes,
                                    stream, parameters, nullptr),

@@ -37,10 +37,10 @@ public:
   /// of one call is not kept for the next.
   attnrt_status load(const attnrt_gpu_code &code, const LoadedCode *&loaded);
 
-  /// Puts a kernel into `stream`.
+  /// Puts a kernel into `stream`; `follows`: after another one of its call.
   attnrt_status launch(const attnrt_gpu_kernel &kernel, cuda::Function function,
-                       const int64_t *frame, int64_t tasks,
-                       cuda::Stream stream);
+                       const int64_t *frame, int64_t tasks, cuda::Stream stream,
+                       bool follows);
 
   /// Returns whether `code` runs here, as machine code or as PTX.
   bool canRun(const attnrt_gpu_code &code) const;

@@ -50,6 +50,24 @@ enum : int {
   kTensorMapUInt16 = 1, // CUtensorMapDataType
   kTensorMapSwizzle128 = 3,
   kTensorMapPromotion256 = 3,
+
+  kProgrammaticSerialization = 6, // CUlaunchAttributeID
+};
+
+/// CUlaunchAttribute: of its values, one that is an int.
+struct LaunchAttribute {
+  int id;
+  char pad[8 - sizeof(int)];
+  int value;
+  char rest[64 - sizeof(int)];
+};
+
+/// CUlaunchConfig.
+struct LaunchConfig {
+  unsigned gridX, gridY, gridZ, blockX, blockY, blockZ, sharedBytes;
+  Stream stream;
+  LaunchAttribute *attributes;
+  unsigned numAttributes;
 };
 } // namespace cuda
 
@@ -98,13 +116,16 @@ enum : int {
   X(eventElapsed, "cuEventElapsedTime", float *milliseconds, Event start,      \
     Event end)
 
-/// Functions that older drivers lack, and what needs them: tensor maps.
+/// Functions that older drivers lack, and what needs them: tensor maps, and
+/// kernels that begin while the one before ends.
 #define ATTNRT_CUDA_LATER_FUNCTIONS(X)                                         \
   X(tensorMapEncode, "cuTensorMapEncodeTiled", void *map, int elementType,     \
     unsigned rank, void *address, const unsigned long long *extents,           \
     const unsigned long long *strideBytes, const unsigned *box,                \
     const unsigned *steps, int interleave, int swizzle, int promotion,         \
-    int fill)
+    int fill)                                                                  \
+  X(launchKernelEx, "cuLaunchKernelEx", const LaunchConfig *config,            \
+    Function function, void **parameters, void **extra)
 
 struct CudaDriver {
   /// Opens the driver and initialises it; returns why that can't be, or an
@@ -124,6 +145,7 @@ struct CudaDriver {
   using Function = cuda::Function;
   using Stream = cuda::Stream;
   using Event = cuda::Event;
+  using LaunchConfig = cuda::LaunchConfig;
   ATTNRT_CUDA_FUNCTIONS(ATTNRT_MEMBER)
   /// Null where the driver has none.
   ATTNRT_CUDA_LATER_FUNCTIONS(ATTNRT_MEMBER)

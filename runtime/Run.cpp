@@ -26,6 +26,7 @@ struct attnrt_run {
   const attnrt_gpu_code *code = nullptr;
   const LoadedCode *loaded = nullptr;
   cuda::Stream stream = nullptr;
+  bool hasLaunched = false; ///< whether a kernel of this call is in the stream
 
   attnrt_status error = nullptr; ///< of the launch that failed; owned
 };
@@ -219,8 +220,10 @@ int32_t attnrt_launch_gpu(attnrt_run *run, uint32_t kernel,
     if (!run->device || kernel >= run->code->num_kernels)
       return fail(ATTNRT_INTERNAL, "kernel number ", kernel, " is launched, ",
                   run->device ? "which the object lacks" : "but on the CPU");
-    return run->device->launch(run->code->kernels[kernel],
-                               (*run->loaded)[kernel].function, frame, tasks,
-                               run->stream);
+    attnrt_status status = run->device->launch(
+        run->code->kernels[kernel], (*run->loaded)[kernel].function, frame,
+        tasks, run->stream, /*follows=*/run->hasLaunched);
+    run->hasLaunched |= !status && tasks > 0;
+    return status;
   }));
 }

@@ -34,7 +34,7 @@
 extern "C" {
 #endif
 
-#define ATTNRT_ABI_VERSION 5
+#define ATTNRT_ABI_VERSION 6
 
 /// Scratch and workspace begin at a multiple of this many bytes.
 #define ATTNRT_ALIGNMENT 64
@@ -123,14 +123,15 @@ typedef struct {
 
 /// A kernel of a GPU: a block of threads does one task. A persistent one's
 /// blocks take tasks in turn, so that no more are launched than run at the same
-/// time.
+/// time. One that waits may begin while the call's kernel before it still runs.
 typedef struct {
   const char *name;           ///< of the function
   uint32_t threads;           ///< in a block
   uint32_t shared_bytes;      ///< of dynamic shared memory that a block needs
   const attnrt_gpu_map *maps; ///< NULL: none
   uint32_t num_maps;
-  uint32_t is_persistent; ///< at most a block for each multiprocessor
+  uint16_t is_persistent; ///< at most a block for each multiprocessor
+  uint16_t waits;         ///< for the kernel before it, by itself (sm_90)
   const char *ptx;        ///< for at least the code's capability
   const void *cubin;      ///< for its major and at least its minor; NULL: none
   uint64_t cubin_bytes;

@@ -13,7 +13,7 @@
 using namespace mlir;
 using namespace attn;
 
-static_assert(ATTNRT_ABI_VERSION == 5, "write the new structs below");
+static_assert(ATTNRT_ABI_VERSION == 6, "write the new structs below");
 static_assert(sizeof(attnrt_rank_desc) == 32 && sizeof(attnrt_arg_desc) == 32 &&
                   sizeof(attnrt_variant) == 40 &&
                   sizeof(attnrt_program) == 64 &&
@@ -196,9 +196,9 @@ DeviceCodeBuilder::getKernel(const nvptx::DeviceKernel &kernel) {
         context, kernel.cubin, /*AddNull=*/false));
   return getStruct({getText(kernel.name), getInt(32, kernel.threads),
                     getInt(32, kernel.sharedBytes), addArray(maps),
-                    getInt(32, maps.size()), getInt(32, kernel.isPersistent),
-                    getText(kernel.ptx), getAddress(cubin),
-                    getInt(64, kernel.cubin.size())});
+                    getInt(32, maps.size()), getInt(16, kernel.isPersistent),
+                    getInt(16, kernel.waits), getText(kernel.ptx),
+                    getAddress(cubin), getInt(64, kernel.cubin.size())});
 }
 
 llvm::Constant *DeviceCodeBuilder::build(const nvptx::DeviceCode &code) {

@@ -30,13 +30,13 @@ static constexpr char kFirst90[] = "cubin 90 first",
                       kFirst80[] = "cubin 80 first",
                       kSecond80[] = "cubin 80 second";
 static constexpr attnrt_gpu_kernel
-    kKernels90[] = {{"first", 256, 4096, nullptr, 0, 0, "ptx 90 first",
+    kKernels90[] = {{"first", 256, 4096, nullptr, 0, 0, 1, "ptx 90 first",
                      kFirst90, sizeof(kFirst90)},
-                    {"second", 128, 100000, nullptr, 0, 0, "ptx 90 second",
+                    {"second", 128, 100000, nullptr, 0, 0, 1, "ptx 90 second",
                      kSecond90, sizeof(kSecond90)}},
-    kKernels80[] = {{"first", 256, 4096, nullptr, 0, 0, "ptx 80 first",
+    kKernels80[] = {{"first", 256, 4096, nullptr, 0, 0, 0, "ptx 80 first",
                      kFirst80, sizeof(kFirst80)},
-                    {"second", 128, 100000, nullptr, 0, 0, "ptx 80 second",
+                    {"second", 128, 100000, nullptr, 0, 0, 0, "ptx 80 second",
                      kSecond80, sizeof(kSecond80)}};
 static const attnrt_gpu_code kCode90 = {90, 2, kKernels90, 0, 1},
                              kCode80 = {80, 2, kKernels80, 0, 1};
@@ -126,6 +126,32 @@ TEST_F(CudaTest, LaunchesInTheStream) {
   EXPECT_EQ(launch.stream, &stream);
   EXPECT_EQ(launch.device, 0);
   EXPECT_EQ(launch.threadsSlot, 132) << "what runs at the same time";
+}
+
+/// A call's first kernel comes after whatever is in the stream.
+TEST_F(CudaTest, KernelsThatWaitBeginEarlyAfterOthersOfTheCall) {
+  for (int i = 0; i < 2; ++i) {
+    fake.launches.clear();
+    ASSERT_EQ(run(), "ok");
+    ASSERT_EQ(fake.launches.size(), 2u);
+    EXPECT_FALSE(fake.launches[0].isEarly);
+    EXPECT_TRUE(fake.launches[1].isEarly);
+    EXPECT_EQ(fake.launches[1].kernel, "second");
+    EXPECT_EQ(fake.launches[1].grid, 7u);
+    EXPECT_EQ(fake.launches[1].block, 128u);
+    EXPECT_EQ(fake.launches[1].sharedBytes, 100000u);
+  }
+  call.isa = "sm_80";
+  ASSERT_EQ(run(), "ok");
+  EXPECT_FALSE(fake.launches.back().isEarly);
+}
+
+TEST_F(CudaTest, NegativeEarlyLaunchFails) {
+  fake.failingFunction = "cuLaunchKernelEx";
+  fake.failure = 700;
+  EXPECT_EQ(run(), "cuda:0 (Fake, sm_90): cuLaunchKernelEx fails: "
+                   "CUDA_ERROR_ILLEGAL_ADDRESS (700): what the driver says "
+                   "(the cause may be earlier work on the device)");
 }
 
 TEST_F(CudaTest, NoTasksAreNoLaunch) {
@@ -325,11 +351,11 @@ static constexpr attnrt_arg_desc kMapArgs[] = {
 static constexpr uint32_t kExtentSlots[] = {1, 2}, kBox[] = {128, 64};
 static constexpr attnrt_gpu_map kMaps[] = {{3, 2, kExtentSlots, kBox}};
 static constexpr attnrt_gpu_kernel kMappedKernels[] = {
-    {"mapped", 384, 4096, kMaps, 1, 0, "ptx 90a", nullptr, 0}};
+    {"mapped", 384, 4096, kMaps, 1, 0, 0, "ptx 90a", nullptr, 0}};
 static const attnrt_gpu_code kExactCode = {90, 1, kMappedKernels,
                                            /*is_exact=*/1, /*has_cubins=*/0};
 static constexpr attnrt_gpu_kernel kPersistentKernels[] = {
-    {"persistent", 384, 4096, nullptr, 0, 1, "ptx 90a", nullptr, 0}};
+    {"persistent", 384, 4096, nullptr, 0, 1, 0, "ptx 90a", nullptr, 0}};
 static const attnrt_gpu_code kPersistentCode = {
     90, 1, kPersistentKernels, /*is_exact=*/1, /*has_cubins=*/0};
 static int32_t runPersistent(attnrt_run *run, int64_t *frame, char *) {

@@ -161,6 +161,27 @@ FAKE(cuLaunchKernel, CUfunc_st *function, unsigned x, unsigned, unsigned,
     fake.isMapped = *static_cast<int *>(parameters[fake.numMaps + 1]);
   return 0;
 }
+struct FakeLaunchConfig {
+  unsigned x, y, z, block, blockY, blockZ, sharedBytes;
+  void *stream;
+  struct {
+    int id, padding, value;
+  } *attributes;
+  unsigned numAttributes;
+};
+FAKE(cuLaunchKernelEx, const FakeLaunchConfig *config, CUfunc_st *function,
+     void **parameters, void **) {
+  FAIL_IF_WANTED();
+  FakeCuda &fake = attn_fake_cuda();
+  std::lock_guard<std::mutex> lock(fake.mutex);
+  fake.launches.push_back(
+      {function->name, config->x, config->block, config->sharedBytes,
+       config->stream, contexts.back()->device,
+       *static_cast<int64_t *>(parameters[0]),
+       config->numAttributes == 1 && config->attributes->id == 6 &&
+           config->attributes->value == 1});
+  return 0;
+}
 FAKE(cuTensorMapEncodeTiled, void *, int elementType, unsigned rank,
      void *address, const uint64_t *extents, const uint64_t *strideBytes,
      const unsigned *box, const unsigned *, int, int swizzle, int, int) {

@@ -19,7 +19,8 @@ struct FakeLaunch {
   unsigned grid, block, sharedBytes;
   void *stream;
   int device;
-  int64_t threadsSlot; ///< the first number of the parameter
+  int64_t threadsSlot;  ///< the first number of the parameter
+  bool isEarly = false; ///< may begin before the kernel before it has ended
 };
 
 struct FakeTensorMap {

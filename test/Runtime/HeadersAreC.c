@@ -38,6 +38,7 @@ EXPECT_OFFSET(attnrt_gpu_kernel, shared_bytes, 12);
 EXPECT_OFFSET(attnrt_gpu_kernel, maps, 16);
 EXPECT_OFFSET(attnrt_gpu_kernel, num_maps, 24);
 EXPECT_OFFSET(attnrt_gpu_kernel, is_persistent, 28);
+EXPECT_OFFSET(attnrt_gpu_kernel, waits, 30);
 EXPECT_OFFSET(attnrt_gpu_kernel, ptx, 32);
 EXPECT_OFFSET(attnrt_gpu_kernel, cubin, 40);
 EXPECT_OFFSET(attnrt_gpu_kernel, cubin_bytes, 48);

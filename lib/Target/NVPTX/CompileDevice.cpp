@@ -49,6 +49,7 @@ static DeviceKernel describe(LLVM::LLVMFuncOp function) {
                           .getAsRange<DenseI64ArrayAttr>())
     kernel.maps.push_back(readMap(numbers));
   kernel.isPersistent = function->hasAttr(persistentAttr);
+  kernel.waits = function->hasAttr(waitsAttr);
   return kernel;
 }
 

@@ -16,6 +16,7 @@ constexpr llvm::StringLiteral deviceModuleName = "device";
 constexpr llvm::StringLiteral threadsAttr = "attn.threads";
 constexpr llvm::StringLiteral sharedBytesAttr = "attn.shared_bytes";
 constexpr llvm::StringLiteral persistentAttr = "attn.persistent";
+constexpr llvm::StringLiteral waitsAttr = "attn.waits";
 
 /// attnrt_gpu_map: the slot of its tensor, then of each extent, then the box.
 constexpr llvm::StringLiteral mapsAttr = "attn.maps";
@@ -37,6 +38,7 @@ struct DeviceKernel {
   int64_t threads = 0, sharedBytes = 0;
   std::vector<TensorMap> maps;
   bool isPersistent = false;
+  bool waits = false; ///< for the kernel before it, by itself
   std::string ptx;
   std::string cubin; ///< empty where there is no ptxas
 };

@@ -69,6 +69,14 @@ Value nvptx::emitPackPair(ImplicitLocOpBuilder &b, Value low, Value high,
       .getRes();
 }
 
+void nvptx::emitWaitForKernel(ImplicitLocOpBuilder &b) {
+  NVVM::GriddepcontrolOp::create(b, NVVM::GridDepActionKind::wait);
+}
+
+void nvptx::emitLetNextKernelBegin(ImplicitLocOpBuilder &b) {
+  NVVM::GriddepcontrolOp::create(b, NVVM::GridDepActionKind::launch_dependents);
+}
+
 Value nvptx::emitThreadAnew(ImplicitLocOpBuilder &b) {
   return emitMove(b, "%tid.x");
 }

@@ -26,6 +26,12 @@ mlir::Value emitUnknownZero(mlir::ImplicitLocOpBuilder &b);
 mlir::Value emitBlock(mlir::ImplicitLocOpBuilder &b);
 /// How many blocks the grid has, an i32.
 mlir::Value emitNumBlocks(mlir::ImplicitLocOpBuilder &b);
+/// Waits until the kernel before this one in the stream has ended; what it
+/// wrote is there afterwards. Nothing, where this one was not launched to begin
+/// early.
+void emitWaitForKernel(mlir::ImplicitLocOpBuilder &b);
+/// The next kernel may begin as soon as all blocks have come here or ended.
+void emitLetNextKernelBegin(mlir::ImplicitLocOpBuilder &b);
 /// Waits for all threads of the block; what they wrote to shared memory is
 /// there afterwards.
 void emitBarrier(mlir::ImplicitLocOpBuilder &b);

@@ -24,6 +24,7 @@
 #include "lib/Target/Frame.h"
 #include "lib/Target/NVPTX/Device.h"
 #include "lib/Target/NVPTX/Fragment.h"
+#include "lib/Target/NVPTX/LaunchOrder.h"
 #include "lib/Target/NVPTX/SharedLayout.h"
 #include "lib/Target/Scalar.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -115,7 +116,7 @@ class KernelLowering {
 public:
   /// `threads` are a block's, unless tiles in registers say how many it has.
   KernelLowering(tile::KernelOp kernel, const KernelOperands &operands,
-                 int64_t threads, bool isAccurate);
+                 LaunchOrder order, int64_t threads, bool isAccurate);
 
   /// Emits the function where `b` is and returns it.
   mlir::FailureOr<mlir::LLVM::LLVMFuncOp> run(mlir::OpBuilder &builder);
@@ -248,6 +249,7 @@ public:
 private:
   tile::KernelOp kernel;
   KernelOperands operands;
+  LaunchOrder order;
   FrameLayout frame;
   ScratchPlan plan;
   mlir::IRMapping values;

@@ -12,12 +12,13 @@ using namespace attn;
 using namespace attn::nvptx;
 
 KernelLowering::KernelLowering(tile::KernelOp kernel,
-                               const KernelOperands &operands, int64_t threads,
+                               const KernelOperands &operands,
+                               LaunchOrder order, int64_t threads,
                                bool isAccurate)
     : b(kernel.getLoc(), kernel.getContext()),
       threads(getNumWarps(kernel) ? *getNumWarps(kernel) * Layout::warpSize
                                   : threads),
-      kernel(kernel), operands(operands), frame(operands.program),
+      kernel(kernel), operands(operands), order(order), frame(operands.program),
       plan(planShared(kernel)), pointBox(getPointBox(kernel)),
       numThreads(this->threads) {
   if (pointBox)
@@ -209,6 +210,8 @@ FailureOr<LLVM::LLVMFuncOp> KernelLowering::run(OpBuilder &builder) {
   framePointer = entry->getArgument(0);
   sharedPointer = LLVM::AddressOfOp::create(
       b, LLVM::LLVMPointerType::get(context, sharedSpace), sharedName);
+  if (order.follows)
+    emitWaitForKernel(b);
   thread = emitThread(b, numThreads);
   if (failed(bindArguments()))
     return failure();
@@ -226,9 +229,17 @@ FailureOr<LLVM::LLVMFuncOp> KernelLowering::run(OpBuilder &builder) {
 // Control flow
 //===----------------------------------------------------------------------===//
 
+/// The next kernel's blocks come when all of this one's are about to store.
+/// They would only be in the way before that; a kernel whose roles go on with
+/// other tasks lets them come by its end.
 LogicalResult KernelLowering::lowerBlock(Block &block) {
+  bool mayEnd = order.precedes && !hasRoles() && block.getParentOp() == kernel;
   for (Operation &op : block) {
     b.setLoc(op.getLoc());
+    if (mayEnd && isa<tile::StoreOp>(op)) {
+      emitLetNextKernelBegin(b);
+      mayEnd = false;
+    }
     if (failed(lowerOp(&op)))
       return failure();
     if (!isOverlapped(&op))

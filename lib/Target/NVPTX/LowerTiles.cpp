@@ -5,6 +5,7 @@
 #include "lib/Target/NVPTX/Device.h"
 #include "lib/Target/NVPTX/Intrinsics.h"
 #include "lib/Target/NVPTX/KernelLowering.h"
+#include "lib/Target/NVPTX/LaunchOrder.h"
 #include "lib/Target/NVPTX/Passes.h"
 #include "lib/Target/Scalar.h"
 #include "mlir/Conversion/ConvertToLLVM/ToLLVMPass.h"
@@ -67,7 +68,10 @@ LogicalResult LowerTiles::lowerKernel(LoweredKernel &lowered) {
   FailureOr<KernelOperands> operands = findOperands(kernel, getOperation());
   if (failed(operands))
     return failure();
-  KernelLowering lowering(kernel, *operands, threads, accurate);
+  LaunchOrder order;
+  if (early)
+    order = findLaunchOrder(kernel, operands->program);
+  KernelLowering lowering(kernel, *operands, order, threads, accurate);
   if (lowering.getSharedBytes() > sharedBytes)
     return kernel.emitOpError("needs ")
            << lowering.getSharedBytes()
@@ -93,6 +97,8 @@ LogicalResult LowerTiles::lowerKernel(LoweredKernel &lowered) {
                        b.getI64IntegerAttr(lowering.getSharedBytes()));
   if (kernel.getPersistent())
     (*function)->setAttr(persistentAttr, b.getUnitAttr());
+  if (order.follows)
+    (*function)->setAttr(waitsAttr, b.getUnitAttr());
   (*function)->remove();
   lowered.function = *function;
   lowered.sharedAlignment = lowering.getSharedAlignment();

@@ -210,6 +210,12 @@ def LowerTiles : Pass<"nvptx-lower-tiles", "::mlir::ModuleOp"> {
     AssignLayouts says so, registers. A kernel with tiles in registers has a
     warp for each 16 lanes. The attributes `attn.threads` and `attn.shared_bytes` say what a launch needs.
 
+    With `early`, a kernel that a call launches after another one begins with
+    `nvvm.griddepcontrol wait`, which `attn.waits` says, and one that is
+    launched before another one says `launch_dependents` where it comes to
+    store, if it has no roles: the next kernel's blocks are there when its last
+    ones end.
+
     A `tile.program @p` becomes `@p_workspace` and `@p_host`, which call
     `attnrt_launch_gpu` with the number of the kernel in the module.
   }];
@@ -219,6 +225,8 @@ def LowerTiles : Pass<"nvptx-lower-tiles", "::mlir::ModuleOp"> {
            "shared memory that a block may have">,
     Option<"accurate", "accurate", "bool", "false",
            "exponentials to f32's precision in kernels for the matrix unit too">,
+    Option<"early", "early", "bool", "false",
+           "a kernel may begin while the one before it ends (sm_90)">,
   ];
   let dependentDialects = [
     "::mlir::arith::ArithDialect",
