@@ -99,6 +99,7 @@ static void buildPartitionStage(OpPassManager &pm,
   partition.laneTile = options.laneTile;
   partition.streamTile = options.streamTile;
   partition.split = options.split;
+  partition.splitTurns = options.splitTurns;
   partition.persistent = options.persistent && options.warpgroups;
   pm.addPass(createPartition(partition));
   // Partition emits each access where it is needed; a tile that is loaded twice

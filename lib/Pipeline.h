@@ -116,8 +116,11 @@ struct PipelineOptions : mlir::PassPipelineOptions<PipelineOptions> {
                      "where the loops of all tasks are as long")};
   Option<int64_t> split{
       *this, "split", llvm::cl::init(16),
-      llvm::cl::desc(
-          "chunks of a stream where a call has few tasks; 0: never")};
+      llvm::cl::desc("parts of a stream where a call has few tasks; 0: never")};
+  Option<bool> splitTurns{
+      *this, "split-turns", llvm::cl::init(false),
+      llvm::cl::desc("let such parts take the stream's tiles in turn, as a "
+                     "GPU's do, where a CPU's are chunks")};
   Option<bool> accurateMath{
       *this, "accurate-math", llvm::cl::init(false),
       llvm::cl::desc("exponentials to f32's precision even where their values "

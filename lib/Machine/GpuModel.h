@@ -48,6 +48,7 @@ public:
   int64_t getSplitTasks() const override {
     return gpu.multiprocessor->splitTasks;
   }
+  bool partsTakeTurns() const override { return true; }
   // A thread of the merge has one element.
   int64_t getMergeLaneTile() const override { return 1; }
   int64_t getStreamTile() const override { return getFirst().stream; }

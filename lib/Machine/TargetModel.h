@@ -43,6 +43,10 @@ public:
   /// it streams into as many parts as that takes; 0: a number of parts that is
   /// fixed.
   virtual int64_t getSplitTasks() const { return 0; }
+  /// Whether such parts take tiles in turn: where all run at the same time,
+  /// they read neighbours then. Else each is a chunk, which one thread reads in
+  /// order.
+  virtual bool partsTakeTurns() const { return false; }
   /// Coordinates of the lane rank in one tile where such parts are merged.
   virtual int64_t getMergeLaneTile() const { return getNarrowLaneTile(); }
   /// Coordinates of a streamed rank in one tile.

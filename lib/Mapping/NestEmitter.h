@@ -9,12 +9,14 @@
 
 namespace attn {
 
-/// A part of a stream that a kernel covers: the chunk `index` along the rank
-/// `split`, which has `count` coordinates; 0: as many as a call chooses.
+/// A part of a stream that a kernel covers: the one numbered `index` along the
+/// rank `split`, which has `count` coordinates; 0: as many as a call chooses.
+/// It is a chunk or, where parts take turns, every `count`th tile.
 struct StreamPart {
   mlir::Value index;
   mlir::StringAttr split;
   int64_t count = 0;
+  bool takesTurns = false;
 };
 
 /// A view that a kernel stores one of the nest's results to.
@@ -37,10 +39,10 @@ public:
 
   /// The whole nest, stored to `destinations`.
   mlir::LogicalResult emit(llvm::ArrayRef<Destination> destinations);
-  /// Up to the nest's only stream, whose states over the chunk `part` of its
-  /// rank go to `stateViews`, which have the rank `part.split` in front.
+  /// Up to the nest's only stream, whose states over this part of its rank go
+  /// to `stateViews`, which have the rank `part.split` in front.
   mlir::LogicalResult emitPart(StreamPart part, mlir::ValueRange stateViews);
-  /// The rest: merges the states of all chunks and finishes.
+  /// The rest: merges the states of all parts and finishes.
   mlir::LogicalResult emitMerge(StreamPart part, mlir::ValueRange stateViews,
                                 llvm::ArrayRef<Destination> destinations);
 
@@ -143,6 +145,10 @@ private:
   mlir::LogicalResult emitJoin(JoinOp join, const Scope &scope);
   mlir::LogicalResult emitStream(StreamOp stream, StreamPart part);
   mlir::Value countParts(const StreamPart &part);
+  /// The loop bounds of a part of the tiles from `lo` to `hi`, `lo` being a
+  /// multiple of `step`, which is a tile's size.
+  void restrictToPart(const StreamPart &part, mlir::StringAttr rank,
+                      mlir::Value &lo, mlir::Value &hi, mlir::Value &step);
   int64_t getStep(StreamOp stream);
   mlir::LogicalResult emitIterate(IterateOp iterate);
   mlir::LogicalResult emitOps(mlir::Block &block, const Scope &scope);

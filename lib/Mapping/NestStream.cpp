@@ -339,20 +339,8 @@ LogicalResult NestEmitter::emitStream(StreamOp stream, StreamPart part) {
     lo = constant(0);
     hi = tile::ExtentOp::create(builder, loc, builder.getIndexType(), rank);
   }
-  if (part.split) {
-    // Chunks of whole tiles: ceil(extent / (count * size)) each.
-    Value extent =
-        tile::ExtentOp::create(builder, loc, builder.getIndexType(), rank);
-    Value all = constant(part.count * size);
-    if (!part.count)
-      all = arith::MulIOp::create(builder, loc, countParts(part), step);
-    Value tiles = arith::CeilDivSIOp::create(builder, loc, extent, all);
-    Value chunk = arith::MulIOp::create(builder, loc, tiles, step);
-    Value first = arith::MulIOp::create(builder, loc, part.index, chunk);
-    Value last = arith::AddIOp::create(builder, loc, first, chunk);
-    lo = arith::MaxSIOp::create(builder, loc, lo, first);
-    hi = arith::MinSIOp::create(builder, loc, hi, last);
-  }
+  if (part.split)
+    restrictToPart(part, rank, lo, hi, step);
 
   auto loop = scf::ForOp::create(builder, loc, lo, hi, step, states);
   OpBuilder::InsertionGuard guard(builder);
@@ -399,6 +387,35 @@ Value NestEmitter::countParts(const StreamPart &part) {
     return constant(part.count);
   return tile::ExtentOp::create(builder, nest.getLoc(), builder.getIndexType(),
                                 part.split);
+}
+
+void NestEmitter::restrictToPart(const StreamPart &part, StringAttr rank,
+                                 Value &lo, Value &hi, Value &step) {
+  Location loc = nest.getLoc();
+  Value turn = arith::MulIOp::create(builder, loc, countParts(part), step);
+  if (part.takesTurns) {
+    // The first tile from `lo` on whose number is the part's, modulo the count.
+    Value first = arith::MulIOp::create(builder, loc, part.index, step);
+    Value rest = arith::RemSIOp::create(builder, loc, lo, turn);
+    Value isBefore = arith::CmpIOp::create(
+        builder, loc, arith::CmpIPredicate::slt, first, rest);
+    Value next =
+        arith::SelectOp::create(builder, loc, isBefore, turn, constant(0));
+    Value moved = arith::AddIOp::create(
+        builder, loc, arith::SubIOp::create(builder, loc, first, rest), next);
+    lo = arith::AddIOp::create(builder, loc, lo, moved);
+    step = turn;
+    return;
+  }
+  // Chunks of whole tiles: ceil(extent / (count * size)) each.
+  Value extent =
+      tile::ExtentOp::create(builder, loc, builder.getIndexType(), rank);
+  Value tiles = arith::CeilDivSIOp::create(builder, loc, extent, turn);
+  Value chunk = arith::MulIOp::create(builder, loc, tiles, step);
+  Value first = arith::MulIOp::create(builder, loc, part.index, chunk);
+  Value last = arith::AddIOp::create(builder, loc, first, chunk);
+  lo = arith::MaxSIOp::create(builder, loc, lo, first);
+  hi = arith::MinSIOp::create(builder, loc, hi, last);
 }
 
 LogicalResult NestEmitter::emitPart(StreamPart part, ValueRange stateViews) {

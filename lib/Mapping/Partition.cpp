@@ -17,7 +17,7 @@ using namespace attn;
 
 CascadePartitioner::CascadePartitioner(CascadeOp cascade,
                                        const TargetModel &target,
-                                       TileSizes wanted, int64_t split,
+                                       TileSizes wanted, SplitChoice split,
                                        bool isPersistent)
     : isPersistent(isPersistent), cascade(cascade), target(target),
       wanted(wanted), split(split), builder(cascade), host(cascade) {
@@ -76,10 +76,10 @@ void CascadePartitioner::createProgram() {
   }
   SmallVector<Attribute> ranks(cascade.getRanks().begin(),
                                cascade.getRanks().end());
-  if (split)
+  if (split.parts)
     ranks.push_back(RankAttr::get(builder.getContext(),
                                   builder.getStringAttr("split"),
-                                  RankKind::Fixed, split, {}));
+                                  RankKind::Fixed, split.parts, {}));
   program = tile::ProgramOp::create(
       builder, cascade.getLoc(), cascade.getSymName(),
       builder.getArrayAttr(names), cascade.getFunctionType().getNumInputs(),
@@ -237,7 +237,8 @@ struct Partition : attn::impl::PartitionBase<Partition> {
     TileSizes wanted{laneTile, streamTile, 0, 0};
     for (auto cascade :
          llvm::make_early_inc_range(getOperation().getOps<CascadeOp>()))
-      if (failed(CascadePartitioner(cascade, *model, wanted, split, persistent)
+      if (failed(CascadePartitioner(cascade, *model, wanted,
+                                    {split, splitTurns}, persistent)
                      .run()))
         return signalPassFailure();
   }

@@ -342,11 +342,15 @@ Value NestPartitioner::shouldSplit() {
 
 FailureOr<Launch> NestPartitioner::createPart(const GridChoice &grid,
                                               const TileSizes &sizes) {
+  // A list has the smaller of two coordinates with equal values: the left
+  // one's.
+  bool takesTurns = (target.partsTakeTurns() || parent.split.hasTurns) &&
+                    stream.getMerge().getOps<JoinOp>().empty();
   return parent.createKernel(
       nest, grid, sizes, splitRank, states,
       [&](NestEmitter &emitter, ValueRange coordinates, ValueRange arguments) {
-        return emitter.emitPart({coordinates.front(), splitRank, numParts},
-                                arguments);
+        return emitter.emitPart(
+            {coordinates.front(), splitRank, numParts, takesTurns}, arguments);
       });
 }
 
@@ -404,10 +408,10 @@ LogicalResult NestPartitioner::run() {
   if (sharing)
     isPacked =
         compare(CmpIPredicate::slt, getExtent(many.lanes), getExtent(sharing));
-  if (!parent.split || !stream || !hasFreeLanes)
+  if (!parent.split.parts || !stream || !hasFreeLanes)
     return launchUnsplit();
   bool chooses = target.getSplitTasks() != 0;
-  numParts = chooses ? 0 : parent.split;
+  numParts = chooses ? 0 : parent.split.parts;
   splitRank = host.getStringAttr(
       chooses ? ("parts" + Twine(parent.numKernels)).str() : "split");
   Value isSplit = shouldSplit();

@@ -24,14 +24,18 @@ struct Launch {
   llvm::SmallVector<mlir::Value> operands;
 };
 
+/// How streams are split.
+struct SplitChoice {
+  int64_t parts; ///< where a call does not choose it; 0: none is split
+  bool hasTurns; ///< parts take tiles in turn, whatever the target likes
+};
+
 class CascadePartitioner {
 public:
-  /// A size in `wanted` that is not 0 is taken as it is. `split` is the number
-  /// of parts of a stream that is split where a call does not choose it; with
-  /// 0, none is. With `isPersistent` there may be kernels whose blocks take
-  /// tasks in turn.
+  /// A size in `wanted` that is not 0 is taken as it is. With `isPersistent`
+  /// there may be kernels whose blocks take tasks in turn.
   CascadePartitioner(CascadeOp cascade, const TargetModel &target,
-                     TileSizes wanted, int64_t split, bool isPersistent);
+                     TileSizes wanted, SplitChoice split, bool isPersistent);
   /// Replaces the cascade by a program and its kernels.
   mlir::LogicalResult run();
 
@@ -56,7 +60,7 @@ private:
   const TargetModel &target;
   TileSizes wanted;
   std::optional<TileChooser> chooser;
-  int64_t split;
+  SplitChoice split;
   mlir::OpBuilder builder;
   tile::ProgramOp program;
   mlir::OpBuilder host;

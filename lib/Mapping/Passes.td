@@ -15,7 +15,8 @@ def Partition : Pass<"attn-partition", "::mlir::ModuleOp"> {
     twice. A stream of streams goes through its rank one coordinate at a time.
 
     Where a call has few tasks and a long stream, a second pair of kernels
-    splits the stream over tasks and combines the states with its merge. With
+    splits the stream over tasks and combines the states with its merge. A part
+    is a chunk or, where the target likes that, every so many-th tile. With
     `persistent`, where a filter makes some tasks longer than others and the
     target likes that, a call with a short stream takes a kernel whose blocks
     take tasks in turn.
@@ -30,7 +31,9 @@ def Partition : Pass<"attn-partition", "::mlir::ModuleOp"> {
     Option<"streamTile", "stream-tile", "int64_t", "0",
            "coordinates of a streamed rank in a tile (0: the target's choice)">,
     Option<"split", "split", "int64_t", "16",
-           "chunks of a stream where a call has few tasks (0: never)">,
+           "parts of a stream where a call has few tasks (0: never)">,
+    Option<"splitTurns", "split-turns", "bool", "false",
+           "such parts take tiles in turn, whatever the target likes">,
     Option<"persistent", "persistent", "bool", "false",
            "kernels for short streams whose blocks take tasks in turn">,
   ];

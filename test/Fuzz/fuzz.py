@@ -82,7 +82,8 @@ class Batch:
         pick = self.rng.choice
         self.options = (f"lane-tile={pick([16, 16, 32])} "
                         f"stream-tile={pick([4, 8, 16])} "
-                        f"split={pick([0, 2, 3])}")
+                        f"split={pick([0, 2, 3])} "
+                        f"split-turns={pick(['false', 'true'])}")
         if self.rng.random() < 0.06:  # tiles as large as the machine likes
             self.options = "split=16"
         if self.rng.random() < 0.15:

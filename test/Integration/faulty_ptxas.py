@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """ptxas for PTX with a fault in it, to see that a sanitizer reports it.
 
-  FAULT=barrier|tail|unwritten|divergent|delay|early faulty_ptxas.py ARGUMENT...   (as --ptxas of attnc)
+  FAULT=barrier|tail|unwritten|divergent|delay|early|hasty faulty_ptxas.py ARGUMENT...   (as --ptxas of attnc)
 
-delay is no fault: roles that wait for each other must compute the same. early:
-with such delays, the last tile that a task multiplies is not waited for.
+delay is no fault: roles that wait for each other must compute the same, and so
+must a kernel that waits for the one before it. early: with such delays, the last
+tile that a task multiplies is not waited for; hasty: nor is the kernel before.
 barrier: no thread waits for the copies of the others. tail: copies go on past
 the end of a tensor. unwritten: the first kernel stores nothing. divergent: half
 of each warp waits where all should.
@@ -57,12 +58,15 @@ def diverge(text):
 
 def delay(text):
     """Up to a microsecond, by the clock, before whatever roles tell each
-    other."""
+    other, and before a kernel stores what the next one reads."""
     wait = ("{ .reg .b32 %delay; mov.u32 %delay, %clock; "
             "and.b32 %delay, %delay, 1023; nanosleep.u32 %delay; }")
-    return re.subn(r"^(?=\s+(?:mbarrier\.(?:try|arrive)|bar\.arrive|"
-                   r"cp\.async\.bulk\.tensor))", "\t" + wait + "\n", text,
-                   flags=re.M)
+    text, stores = re.subn(r"(?<=griddepcontrol\.launch_dependents;)",
+                           "\n\t" + wait, text)
+    text, others = re.subn(
+        r"^(?=\s+(?:mbarrier\.(?:try|arrive)|bar\.arrive|"
+        r"cp\.async\.bulk\.tensor))", "\t" + wait + "\n", text, flags=re.M)
+    return text, stores + others
 
 
 def multiply_early(text):
@@ -78,13 +82,19 @@ def multiply_early(text):
     return delay("\n".join(lines) + "\n")
 
 
+def begin_hastily(text):
+    text, count = re.subn(r"griddepcontrol\.wait;", "", text)
+    return delay(text)[0], count
+
+
 def main(arguments):
     path = next(a for a in arguments if a.endswith(".ptx"))
     with open(path) as file:
         text = file.read()
     seed = {"barrier": drop_barriers, "tail": copy_past_the_end,
             "unwritten": leave_unwritten, "divergent": diverge,
-            "delay": delay, "early": multiply_early}[os.environ["FAULT"]]
+            "delay": delay, "early": multiply_early,
+            "hasty": begin_hastily}[os.environ["FAULT"]]
     text, count = seed(text)
     if count and "SEEDED" in os.environ:
         with open(os.environ["SEEDED"], "a") as file:

@@ -76,4 +76,6 @@ if wants sanitize; then
     seed $name "$folder/sanitize/$name" delay $options
     seed $name "$folder/sanitize/$name" early $options
   done
+  # What merges the parts of decoding waits for them.
+  seed causal "$folder/sanitize/causal" hasty $options
 fi

@@ -117,5 +117,31 @@ def check_delays(runtime, folder):
     return f"of 1000 runs differ: {'; '.join(said)}", holds
 
 
+def check_order(runtime, folder):
+    """What merges the parts of decoding begins while they end, and waits for
+    them: with their states NaN before each of 1000 runs, the bits of the object
+    without delays. Where it doesn't wait, some runs must differ."""
+    q, k, v, av = make(1, 8, 1, 8192, 128)
+    def run(fault):
+        kernel = Kernel(runtime, os.path.join(
+            folder, "sanitize", f"causal.{fault}.so"), "causal")
+        return kernel, kernel.prepare(q, k, v, av)
+    run("prompt")[1]()
+    expected = av.clone()
+    differ = []
+    for fault in ("delay", "hasty"):
+        kernel, call = run(fault)
+        differ.append(0)
+        for _ in range(1000):
+            av.fill_(float("nan"))
+            kernel.memory.fill_(255)
+            call()
+            differ[-1] += not torch.equal(av, expected)
+    right, wrong = differ
+    return (f"of 1000 runs differ: {right}, {wrong} without the wait",
+            right == 0 and wrong > 0)
+
+
 CHECKS = {"graph": check_graph, "extents": check_extents,
-          "loading": check_loading, "delays": check_delays}
+          "loading": check_loading, "delays": check_delays,
+          "order": check_order}

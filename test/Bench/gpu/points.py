@@ -15,7 +15,7 @@ VARIANTS = {
     "relative bias, full": "relative_bias",
 }
 # checks.py says what they are.
-CHECKS = ["graph", "extents", "loading", "delays"]
+CHECKS = ["graph", "extents", "loading", "delays", "order"]
 # Batch and keys; 32 query heads, 8 heads of keys, D 128, one query.
 CACHES = [(1, 8192), (1, 131072), (16, 8192), (64, 8192), (16, 32768)]
 
