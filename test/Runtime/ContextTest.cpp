@@ -117,7 +117,7 @@ TEST_F(AttentionTest, NegativeProgram) {
   attnrt_program program = attention_program;
   program.abi_version = 7;
   EXPECT_EQ(takeMessage(attnrt_run_program(context, &program, &args, nullptr)),
-            "the object was made for ABI version 7 but this runtime has 5");
+            "the object was made for ABI version 7 but this runtime has 6");
   EXPECT_EQ(takeMessage(attnrt_run_program(context, nullptr, &args, nullptr)),
             "program is null");
   EXPECT_EQ(takeMessage(attention(nullptr, &args, nullptr)), "context is null");
