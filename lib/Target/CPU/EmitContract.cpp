@@ -106,19 +106,20 @@ void ContractLowering::emitPanels(Position &at,
   };
   if (!laneEnd)
     return k.loop(result.layout.numPanels, 1, emitPanel);
-  Value zero = k.constant(0), end = k.countPanels(laneEnd, result.layout);
-  if (vectors % 2 != 0)
-    return k.loopTo(zero, end, 1, emitPanel);
-  // Of a last panel that the lanes fill at most half, only that half.
-  int64_t half = vectors / 2, width = vectors * k.unit.lanes;
-  Value whole = arith::DivUIOp::create(
-      b, k.add(laneEnd, k.constant(width / 2 - 1)), k.constant(width));
-  k.loopTo(zero, whole, 1, emitPanel);
-  k.loopTo(whole, end, 1, [&](Value panel) {
-    std::swap(vectors, half);
-    emitPanel(panel);
-    std::swap(vectors, half);
-  });
+  // Of a last panel that the lanes don't fill, as many vectors as hold them,
+  // but half at least.
+  Value done = k.constant(0);
+  int64_t all = vectors, width = all * k.unit.lanes;
+  while (vectors != 0) {
+    int64_t fewer = 2 * (vectors - 1) >= all ? vectors - 1 : 0;
+    Value missing = k.constant(width - fewer * k.unit.lanes - 1);
+    Value end =
+        arith::DivUIOp::create(b, k.add(laneEnd, missing), k.constant(width));
+    k.loopTo(done, end, 1, emitPanel);
+    done = end;
+    vectors = fewer;
+  }
+  vectors = all;
 }
 
 /// Blocks of nearly one number of rows: the first few have a row more. Rows up

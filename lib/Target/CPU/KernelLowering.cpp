@@ -122,6 +122,14 @@ Value KernelLowering::countPanels(Value end, const TileLayout &layout) {
   return b.createOrFold<arith::CeilDivSIOp>(end, width);
 }
 
+Value KernelLowering::restrictToPanel(Value end, const TileLayout &layout) {
+  if (!end || !panel)
+    return end;
+  Value width = constant(layout.panelVectors * unit.lanes);
+  Value left = b.createOrFold<arith::SubIOp>(end, mul(panel, width));
+  return arith::MinSIOp::create(b, left, width);
+}
+
 Buffer KernelLowering::getBuffer(Value tile) {
   auto it = places.find(tile);
   Buffer buffer = it != places.end() ? it->second : getScratch(tile);
@@ -130,11 +138,19 @@ Buffer KernelLowering::getBuffer(Value tile) {
   return buffer;
 }
 
-/// Leaves of `buffer` the panel that is worked on.
+/// Leaves of `buffer` the panel, or the piece of one, that is worked on.
 void KernelLowering::takePanel(Buffer &buffer, Value tile) {
   TileLayout &layout = buffer.layout;
-  if (!plan.locals.contains(tile))
-    buffer.pointer = address(buffer, {{getLaneRank(), panel}});
+  Value pieces = constant(panelPieces);
+  layout.panelVectors /= panelPieces;
+  if (!plan.locals.contains(tile)) {
+    Value whole = b.createOrFold<arith::DivUIOp>(panel, pieces);
+    Value piece = b.createOrFold<arith::RemUIOp>(panel, pieces);
+    Value width = constant(layout.panelVectors * unit.lanes * layout.pack);
+    buffer.pointer =
+        advance(address(buffer, {{getLaneRank(), whole}}), mul(piece, width),
+                getScratchType(buffer.getElementType()));
+  }
   layout.numPanels = 1;
   layout.panelledSize = layout.panelVectors * unit.lanes;
 }

@@ -147,6 +147,9 @@ public:
   }
   /// How many panels the run goes through.
   int64_t getNumPanels() const { return numPanels; }
+  /// How many pieces of a panel the run goes through, of which each is a panel
+  /// to its operations.
+  int64_t getPanelPieces() const { return panelPieces; }
   /// Where the next turn of the loop around a load loads from, and the index in
   /// the view along which it moves on; nothing if the loop does not move it.
   std::optional<std::pair<mlir::Value, int64_t>> getNextPlace(tile::LoadOp op);
@@ -192,6 +195,9 @@ public:
 
   /// How many panels have lanes before `end`.
   mlir::Value countPanels(mlir::Value end, const TileLayout &layout);
+  /// Of `end`, a number of lanes or null for all, those of the panel that is
+  /// worked on, if there is one.
+  mlir::Value restrictToPanel(mlir::Value end, const TileLayout &layout);
   Buffer getBuffer(mlir::Value tile);
   Buffer getScratch(mlir::Value tile);
   llvm::SmallVector<Buffer> getBuffers(mlir::ValueRange tiles);
@@ -261,7 +267,7 @@ private:
   ScratchPlan plan;
   mlir::Value panel;
   llvm::SmallDenseMap<mlir::StringAttr, mlir::Value, 2> panelEnds;
-  int64_t numPanels = 1;
+  int64_t numPanels = 1, panelPieces = 1;
   mlir::IRMapping values;
   llvm::DenseMap<mlir::Value, ViewOperand> views;
   /// Tiles that may be worked on where a view has them, not in scratch.

@@ -42,9 +42,11 @@ void ContractLowering::findEnds() {
   };
   if (rowRank)
     rowEnd = getResultEnd(rowRank, numRows);
-  // A run ends where its panels do.
-  if (result.layout.hasLanes() && !k.getPanel())
-    laneEnd = getResultEnd(k.getLaneRank(), result.layout.panelledSize);
+  if (StringAttr lanes = k.getLaneRank(); result.layout.hasLanes())
+    laneEnd = k.restrictToPanel(
+        getResultEnd(lanes,
+                     result.type.getSizes()[result.layout.panelPosition]),
+        result.layout);
   for (auto [rank, size] : contracted)
     sumEnds.push_back(
         k.getEnd(rank, size, DemandedElements::getOrigin(op, rank)));
@@ -97,7 +99,7 @@ std::string ContractLowering::getKey() {
   os << bool(rowEnd) << bool(laneEnd);
   for (Value end : sumEnds)
     os << bool(end);
-  os << result.layout.numPanels;
+  os << result.layout.numPanels << "x" << vectors;
   if (first)
     os << " " << firstInput << " is " << first->value;
   return key;

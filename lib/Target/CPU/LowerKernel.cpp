@@ -167,13 +167,23 @@ LogicalResult KernelLowering::lowerBlock(Block &block) {
   return success();
 }
 
+/// How many pieces a panel of `run` is worked on in. On the vector unit a run
+/// is what a filter cuts: of a wide panel it leaves the halves different work.
+static int64_t getPieces(const OperationRun &run, const TileLayout &layout) {
+  constexpr int64_t wide = 4;
+  return layout.panelVectors == wide && llvm::none_of(run, isMatrixProduct) ? 2
+                                                                            : 1;
+}
+
 /// One panel after the other goes through all operations of the run.
 LogicalResult KernelLowering::lowerRun(const OperationRun &run) {
   auto type = cast<tile::TileType>(run.front()->getResult(0).getType());
   bool hasFailed = false;
   // As many panels as are used of what others read.
   TileLayout layout = TileLayout::get(type, getLaneRank(), unit);
-  numPanels = layout.numPanels;
+  panelPieces = getPieces(run, layout);
+  layout.panelVectors /= panelPieces;
+  numPanels = layout.numPanels * panelPieces;
   Value end;
   bool isAllUsed = false;
   for (Operation *op : run) {
@@ -194,6 +204,7 @@ LogicalResult KernelLowering::lowerRun(const OperationRun &run) {
     panel = {};
     panelEnds.clear();
   });
+  panelPieces = 1;
   return failure(hasFailed);
 }
 

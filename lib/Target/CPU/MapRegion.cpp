@@ -19,8 +19,10 @@ MapRegion::MapRegion(KernelLowering &k, tile::MapOp op,
     hasLanes = true;
     auto type = tile::TileType::get({rank}, {size}, b.getF32Type());
     lanes = TileLayout::get(type, rank, k.unit);
-    if (k.getPanel())
+    if (k.getPanel()) {
       lanes.numPanels = 1;
+      lanes.panelVectors /= k.getPanelPieces();
+    }
     numVectors = lanes.panelVectors;
   }
 }
