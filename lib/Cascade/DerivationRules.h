@@ -16,6 +16,7 @@
 
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
 
 #include <optional>
 #include <string>
@@ -114,6 +115,9 @@ private:
   Expr assumeSome(const Work &work, Expr expr) const;
   double evaluateEmpty(Expr expr, const Work *work = nullptr) const;
   llvm::SmallVector<const Reduction *> getReductions(Expr expr) const;
+  llvm::SmallSetVector<Expr, 4> getChoices(Expr expr) const;
+  bool failsWhere(Expr original, Expr rewritten,
+                  llvm::function_ref<bool(Expr, Expr)> fails) const;
   Expr guardEmpty(Expr original, Expr rewritten) const;
   Expr guardEach(Expr original,
                  llvm::ArrayRef<const Reduction *> reductions) const;

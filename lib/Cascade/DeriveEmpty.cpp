@@ -87,6 +87,34 @@ SmallVector<const Reduction *> Deriver::getReductions(Expr expr) const {
   return reductions;
 }
 
+/// The conditions by which selects of `expr` choose, but for those that read a
+/// reduction's result.
+llvm::SmallSetVector<Expr, 4> Deriver::getChoices(Expr expr) const {
+  llvm::SmallSetVector<Expr, 4> choices;
+  for (Expr inner : postOrder(expr))
+    if (inner.is(ExprKind::Select) && getReductions(inner.operand(0)).empty())
+      choices.insert(inner.operand(0));
+  return choices;
+}
+
+/// Whether `fails` is true of `original` and `rewritten` for anything that
+/// their selects may choose; taken for true where that is too much to try.
+bool Deriver::failsWhere(Expr original, Expr rewritten,
+                         llvm::function_ref<bool(Expr, Expr)> fails) const {
+  constexpr size_t mostChoices = 6;
+  llvm::SmallSetVector<Expr, 4> choices = getChoices(original);
+  if (choices.size() > mostChoices)
+    return true;
+  for (unsigned bits = 0; bits != 1u << choices.size(); ++bits) {
+    ExprMap chosen;
+    for (auto [place, condition] : llvm::enumerate(choices))
+      chosen[condition] = context.constant(bits >> place & 1);
+    if (fails(substitute(original, chosen), substitute(rewritten, chosen)))
+      return true;
+  }
+  return false;
+}
+
 /// Where nothing was present, a deferred factor such as exp(-m) is infinite,
 /// and what it was deferred from was the identity. Reductions of other points
 /// may have some where one has none, so they are guarded each by itself.
@@ -97,12 +125,14 @@ Expr Deriver::guardEmpty(Expr original, Expr rewritten) const {
         return !getReducer(reduction->reducer).scalar;
       }))
     return rewritten;
-  double expected = evaluateEmpty(original);
-  double actual = evaluateEmpty(rewritten);
-  bool isEqual = std::isfinite(expected) ? std::fabs(actual - expected) <=
-                                               1e-9 * std::fabs(expected)
-                                         : actual == expected;
-  if (isEqual || std::isnan(expected))
+  auto differs = [&](Expr original, Expr rewritten) {
+    double expected = evaluateEmpty(original);
+    double actual = evaluateEmpty(rewritten);
+    if (!std::isfinite(expected))
+      return actual != expected && !std::isnan(expected);
+    return !(std::fabs(actual - expected) <= 1e-9 * std::fabs(expected));
+  };
+  if (!failsWhere(original, rewritten, differs))
     return rewritten;
   if (llvm::any_of(reductions, [&](const Reduction *reduction) {
         return reduction->presence != reductions.front()->presence;
@@ -120,16 +150,15 @@ Expr Deriver::guardEmpty(Expr original, Expr rewritten) const {
   }
   if (empty.empty())
     return rewritten;
-  Expr emptyValue = context.constant(expected);
-  if (getLeaves(original).size() != 1) {
-    ExprMap emptyOriginal;
-    for (const Reduction *reduction : reductions)
-      emptyOriginal[reduction->result] =
-          context.constant(getReducer(reduction->reducer).identity);
-    if (Expr value = substitute(original, emptyOriginal);
-        std::isfinite(evaluateEmpty(value)))
-      emptyValue = value;
-  }
+  ExprMap emptyOriginal;
+  for (const Reduction *reduction : reductions)
+    emptyOriginal[reduction->result] =
+        context.constant(getReducer(reduction->reducer).identity);
+  Expr emptyValue = substitute(original, emptyOriginal);
+  if (getChoices(original).empty() &&
+      (getLeaves(original).size() == 1 ||
+       !std::isfinite(evaluateEmpty(emptyValue))))
+    emptyValue = context.constant(evaluateEmpty(original));
   return context.select(context.logicalAnd(empty), emptyValue, rewritten);
 }
 
@@ -148,8 +177,11 @@ Expr Deriver::guardEach(Expr original,
 Expr Deriver::rewriteBody(const Work &work) const {
   Expr original = work.reduction.body;
   Expr body = substitute(original, replacement);
-  if (std::isfinite(evaluateEmpty(original, &work)) &&
-      !std::isfinite(evaluateEmpty(body, &work)))
+  auto isInfinite = [&](Expr original, Expr body) {
+    return std::isfinite(evaluateEmpty(original, &work)) &&
+           !std::isfinite(evaluateEmpty(body, &work));
+  };
+  if (failsWhere(original, body, isInfinite))
     body = guardEach(original, getReductions(original));
   return assumeSome(work, body);
 }

@@ -347,6 +347,23 @@ TEST(Semantics, S9_a_written_type_rounds_and_so_does_the_yield) {
   EXPECT_EQ(run.get("Z"), (Values{1 + 0x1p-9, 1 + 0x1p-8}));
 }
 
+/// The terms have the type, their sum has not.
+TEST(Semantics, S9_a_written_type_rounds_a_sum_of_its_own_numbers) {
+  Builder b("round_sum");
+  b.rank("m").input("X", "m", ElementType::F32);
+  b.einsum(
+      "S", "",
+      [](Scope &s) {
+        return s.apply(Op::Cast, {s("X", "m")}, ElementType::F16);
+      },
+      "add m", ElementType::F16);
+  b.einsum("Y", "", [](Scope &s) { return s("S") + s.number(0); });
+  b.yield("Y");
+  Call run(b, {{"m", 2}});
+  run.set("X", {2048, 3});
+  EXPECT_EQ(run.get("Y"), (Values{2052})) << "2051 is between 2050 and 2052";
+}
+
 //===----------------------------------------------------------------------===//
 // S11: user-defined reducers
 //===----------------------------------------------------------------------===//

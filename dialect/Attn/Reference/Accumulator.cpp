@@ -232,7 +232,9 @@ void Accumulator::finish(ElementType declared) {
                                        getNarrowError(i));
   }
   bool wraps = isInteger(declared) && isInteger(computeType);
-  bool rounds = declared != computeType && declared != ElementType::F64;
+  // A sum of numbers of a narrow type, as a cast makes them, need not have it.
+  bool rounds = (declared != computeType && declared != ElementType::F64) ||
+                isNarrowFloat(declared);
   for (size_t i = 0; i != tensor.values.size() && rounds; ++i) {
     double before = tensor.values[i];
     double after =

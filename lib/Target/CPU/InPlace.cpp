@@ -39,9 +39,9 @@ Value MoveLowering::hasLayout(bool isCut) {
 }
 
 Value MoveLowering::isContiguous() {
-  return k.both(isWhole, arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
-                                               dimensions.back().stride,
-                                               k.constant(1)));
+  return k.both(isWhole,
+                arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                                      dimensions.back().stride, k.constant(1)));
 }
 
 Buffer MoveLowering::choosePlace(Value isInPlace, bool hasStrides) {

@@ -64,3 +64,19 @@ attn.cascade @sum_of_quotients(%X: !attn.tensor<[p, m], f32>, %V: !attn.tensor<[
   %T = attn.einsum [f] = %SNV[p, f] + %AV[p, f]
   attn.yield %T
 }
+
+// A select by data between something else and what was deferred from a maximum:
+// either may be chosen.
+
+// RUN: attn-run %s --cascade=chosen_or_none --size p=9,m=0 --check
+// RUN: attn-run %s --cascade=chosen_or_none --size p=9,m=21 --check
+attn.cascade @chosen_or_none(%X: !attn.tensor<[p, m], f32>, %Y: !attn.tensor<[p], f32>)
+    -> (!attn.tensor<[p], f32>, !attn.tensor<[], f32>) ranks(p, m) {
+  %S = attn.einsum [p, m] = 8.0 * tanh(%X[p, m])
+  %G = attn.einsum [p] = %S[p, m] reduce(max m)
+  %SN = attn.einsum [p, m] = exp(%S[p, m] - %G[p])
+  %SD = attn.einsum [p] = %SN[p, m]
+  %Z = attn.einsum [p] = select(p < 3, %Y[p], -%SD[p])
+  %T = attn.einsum [] = select(p < 3, 1.0, %SD[p])
+  attn.yield %Z, %T
+}
